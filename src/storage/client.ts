@@ -1,0 +1,111 @@
+import type { EpoxyError, SourceLocation } from "../errors/index.ts";
+import type { AnyKind, Kind, Ref, Resource } from "../resources/index.ts";
+import type { Selector } from "../resources/index.ts";
+import type { Status } from "../../generated/proto/epoxy/core/v1/status.ts";
+
+export interface CallOptions {
+  /** Ends the call; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface WriteOptions extends CallOptions {
+  /**
+   * false (default): the resource must not exist (`already_exists`), and carrying a resourceVersion is a `conflict`.
+   * true: an existing resource is replaced if `metadata.resourceVersion` is the stored one (else `conflict`; an empty
+   * version is a stale one); an absent one is created, unless a version was given (`conflict`).
+   */
+  readonly overwrite?: boolean | undefined;
+}
+
+export interface DeleteOptions extends CallOptions {
+  /** Delete only this version; otherwise `conflict`. */
+  readonly resourceVersion?: string | undefined;
+  /** An absent resource is no error. */
+  readonly ignoreNotFound?: boolean | undefined;
+}
+
+export interface ListOptions extends CallOptions {
+  /** Namespaces to look in; empty or absent: all. */
+  readonly namespaces?: readonly string[] | undefined;
+  readonly selector?: Selector | undefined;
+}
+
+export type WatchOptions = ListOptions;
+
+/** An entry of the storage that could not be read. The others are not affected. */
+export interface Problem {
+  /** The resource, as far as its place in the storage tells. */
+  readonly ref: Ref | undefined;
+  /** Always set: file with line and column, or storage key. */
+  readonly location: SourceLocation;
+  readonly error: EpoxyError;
+  /** Whether the last good version of the entry is still among the items. */
+  readonly lastGoodKept: boolean;
+}
+
+export interface ListResult<T> {
+  /** Sorted by namespace, then name. Deeply frozen. */
+  readonly items: readonly T[];
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * What a watch yields. `state` comes first and replaces all that was known (also after a gap, such as a Consul
+ * index that went back); then `changes`. While the source fails, `stale` is yielded once (what is known stays valid) and
+ * `live` once it answers again, after which a `changes` or `state` brings what was missed. Pending events are coalesced per
+ * key: a slow consumer sees the latest, never a queue, never an older state after a newer one, never an unchanged item twice.
+ */
+export type WatchEvent<T> =
+  | { readonly type: "state"; readonly items: readonly T[]; readonly problems: readonly Problem[] }
+  | {
+      readonly type: "changes";
+      /** Created or changed. */
+      readonly changed: readonly T[];
+      readonly removed: readonly Ref[];
+      /** All problems as they are now, not only new ones. */
+      readonly problems: readonly Problem[];
+    }
+  | { readonly type: "stale"; readonly error: EpoxyError }
+  | { readonly type: "live" };
+
+/**
+ * Typed access to the resources of one kind. All objects handed out are deeply frozen; objects handed in are copied.
+ * Names are checked (`invalid`); a cluster-scoped kind takes an empty namespace.
+ */
+export interface ResourceClient<T extends Resource> {
+  readonly kind: Kind<T>;
+  /** @throws `not_found`, `invalid` (the entry can't be parsed; with its location), `unavailable` */
+  read(ref: Ref, options?: CallOptions): Promise<T>;
+  /** Resolves to what is stored, with its new resourceVersion. @throws `already_exists conflict invalid unavailable` */
+  write(resource: T, options?: WriteOptions): Promise<T>;
+  /** @throws `not_found conflict unavailable` */
+  delete(ref: Ref, options?: DeleteOptions): Promise<void>;
+  /** An absent namespace is an empty one. @throws `unavailable` only: what can't be parsed is in `problems` */
+  list(options?: ListOptions): Promise<ListResult<T>>;
+  /** Never ends and never throws by itself, but with the signal's reason. Leaving the loop releases everything. */
+  watch(options?: WatchOptions): AsyncIterable<WatchEvent<T>>;
+  /**
+   * Sets the status of one reporter (a key of `namespacedStatuses.statuses`) and touches nothing else: no other
+   * reporter's status, no byte of the specification, no comment. Does nothing if it is equal already. If the resource
+   * changed meanwhile, it is read again; a `precondition` that then says no makes it give way.
+   * Resolves to true if something was written. @throws `not_found unavailable conflict`
+   */
+  writeStatus(ref: Ref, reporter: string, status: Status, options?: WriteStatusOptions<T>): Promise<boolean>;
+}
+
+export interface WriteStatusOptions<T> extends CallOptions {
+  /** Called with the stored resource just before the write; false: write nothing (the specification has moved on). */
+  readonly precondition?: ((stored: T) => boolean) | undefined;
+}
+
+/** Where resources are kept. One per engine and configuration; hands out a client per kind. */
+export interface Storage extends AsyncDisposable {
+  /** For people: `files in ./data/config`, `Consul at 127.0.0.1:8500, root key gloo`. */
+  readonly description: string;
+  client<T extends Resource>(kind: Kind<T>): ResourceClient<T>;
+  /** Ends all watches and frees what is held. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A client of which only the kind's names matter. */
+export type AnyClient = ResourceClient<any> & { readonly kind: AnyKind };
