@@ -1,0 +1,27 @@
+export type { BackoffOptions, Clock } from "./backoff.ts";
+export { systemClock } from "./backoff.ts";
+export type {
+  AnyClient,
+  CallOptions,
+  DeleteOptions,
+  ListOptions,
+  ListResult,
+  Problem,
+  ResourceClient,
+  Storage,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+  WriteStatusOptions,
+} from "./client.ts";
+export type {
+  DriverEvent,
+  DriverList,
+  DriverOptions,
+  StatusPrecondition,
+  StorageDriver,
+  StoredEntry,
+} from "./driver.ts";
+export { createMemoryStorage } from "./memory/index.ts";
+export type { RuntimeOptions } from "./runtime-storage.ts";
+export { createStorage } from "./runtime-storage.ts";
