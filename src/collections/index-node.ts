@@ -1,0 +1,126 @@
+import type { Collection, Index } from "./collection.ts";
+import type { Edge } from "./edge.ts";
+import type { Engine } from "./engine.ts";
+import { SortedView } from "./sorted-view.ts";
+
+/** What an index needs of the collection that it belongs to. */
+interface Indexed<V> extends Collection<V> {
+  readonly id: number;
+  readonly engine: Engine;
+  readonly values: ReadonlyMap<string, V>;
+}
+
+interface Members<V> {
+  readonly keys: Set<string>;
+  readonly view: SortedView<V>;
+}
+
+const NONE: readonly never[] = [];
+
+/** An index, updated by its collection in each flush. A group of one, the most frequent, is kept as the bare key. */
+export class IndexNode<V> implements Index<V> {
+  readonly name: string;
+  readonly collection: Indexed<V>;
+  readonly edges: Edge[] = [];
+  /** Collections made of the groups of this index. */
+  readonly consumers: { markKey(key: string): void }[] = [];
+  readonly #keysOf: (value: V, key: string) => Iterable<string>;
+  readonly #groups = new Map<string, string | Members<V>>();
+
+  constructor(collection: Indexed<V>, name: string, keysOf: (value: V, key: string) => Iterable<string>) {
+    this.collection = collection;
+    this.name = name;
+    this.#keysOf = keysOf;
+    for (const [key, value] of collection.values)
+      for (const group of this.#groupsOf(value, key, true)) this.#add(group, key);
+  }
+
+  get(indexKey: string): readonly V[] {
+    // The collection's own guard against untracked reads holds for its indexes, too.
+    void this.collection.size;
+    return this.groupValues(indexKey);
+  }
+
+  keys(indexKey: string): readonly string[] {
+    void this.collection.size;
+    return this.groupKeys(indexKey);
+  }
+
+  indexKeys(): readonly string[] {
+    void this.collection.size;
+    return [...this.#groups.keys()].sort();
+  }
+
+  groupValues(indexKey: string): readonly V[] {
+    const group = this.#groups.get(indexKey);
+    if (group === undefined) return NONE;
+    return typeof group === "string" ? [this.collection.values.get(group) as V] : group.view.values();
+  }
+
+  groupKeys(indexKey: string): readonly string[] {
+    const group = this.#groups.get(indexKey);
+    if (group === undefined) return NONE;
+    return typeof group === "string" ? [group] : group.view.keys();
+  }
+
+  allGroups(): Iterable<string> {
+    return this.#groups.keys();
+  }
+
+  /** Takes over what changed in the collection: values before by key. */
+  update(changed: ReadonlyMap<string, V | undefined>): void {
+    const touched = new Set<string>();
+    for (const [key, before] of changed) {
+      const after = this.collection.values.get(key);
+      const left = before === undefined ? NONE : this.#groupsOf(before, key, false);
+      const entered = after === undefined ? NONE : this.#groupsOf(after, key, true);
+      for (const group of left) {
+        touched.add(group);
+        if (!entered.includes(group)) this.#remove(group, key);
+      }
+      for (const group of entered) {
+        touched.add(group);
+        this.#add(group, key);
+      }
+    }
+    for (const consumer of this.consumers) for (const group of touched) consumer.markKey(group);
+    for (const edge of this.edges) for (const group of touched) edge.fire(group);
+  }
+
+  #groupsOf(value: V, key: string, report: boolean): readonly string[] {
+    try {
+      return [...new Set(this.#keysOf(value, key))];
+    } catch (error) {
+      if (report) {
+        const failure = error instanceof Error ? error : new Error(String(error));
+        this.collection.engine.report(`${this.collection.name}.${this.name}`, key, failure);
+      }
+      return NONE;
+    }
+  }
+
+  #add(group: string, key: string): void {
+    const known = this.#groups.get(group);
+    if (known === undefined) {
+      this.#groups.set(group, key);
+    } else if (typeof known !== "string") {
+      known.keys.add(key);
+      known.view.touch(key);
+    } else if (known !== key) {
+      const keys = new Set([known, key]);
+      this.#groups.set(group, { keys, view: new SortedView(keys, this.collection.values) });
+    }
+  }
+
+  #remove(group: string, key: string): void {
+    const known = this.#groups.get(group);
+    if (known === undefined) return;
+    if (typeof known === "string") {
+      if (known === key) this.#groups.delete(group);
+      return;
+    }
+    known.keys.delete(key);
+    known.view.touch(key);
+    if (known.keys.size === 0) this.#groups.delete(group);
+  }
+}
