@@ -1,0 +1,158 @@
+import type { RouteTable } from "../../generated/proto/epoxy/gateway/v1/route_table.ts";
+import type { DelegateAction, Route } from "../../generated/proto/epoxy/gateway/v1/virtual_service.ts";
+import type { Matcher } from "../../generated/proto/epoxy/gloo/matchers/v1/matchers.ts";
+import type { Route as ProxyRoute } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { RouteOptions } from "../../generated/proto/epoxy/gloo/v1/route_options.ts";
+import { refKey, refOf, refText } from "../resources/index.ts";
+import { defaultNamespaces } from "./default-namespaces.ts";
+import { delegateTables, sharesWeights } from "./delegate-tables.ts";
+import { emptyMatcher, type Inheritance, inheritMatcher, violation } from "./inherit-matcher.ts";
+import { mergeOptions } from "./merge-options.ts";
+import { closedRoute, currentOwner, type RouteContext, reportRoute, sourcesOf } from "./route-context.ts";
+import { sortRoutes } from "./sort-routes.ts";
+
+/** Longest chain of tables; longer ones are refused rather than let a generated mess exhaust memory. */
+const MAX_DEPTH = 50;
+
+/** The routes of a virtual service or route table, with all delegation resolved, in order. */
+export function translateRoutes(routes: readonly Route[], context: RouteContext, path: string): ProxyRoute[] {
+  return routes.flatMap((route, index) => translateRoute(route, index, context, `${path}[${index}]`));
+}
+
+function translateRoute(route: Route, index: number, context: RouteContext, path: string): ProxyRoute[] {
+  const inheritance: Inheritance = {
+    matchers: route.inheritableMatchers ?? context.parent?.inheritance.matchers ?? false,
+    path: route.inheritablePathMatchers ?? context.parent?.inheritance.path ?? false,
+  };
+  const matchers = ownMatchers(route, inheritance, context, path);
+  // All matchers reach beyond what was delegated: the table has no say there, so the route is none.
+  if (matchers.length === 0) return [];
+
+  const options = effectiveOptions(route, context, path);
+  if (options === "unresolved") return [closedRoute(context, matchers, 500, "invalid route options")];
+
+  const named = context.named || route.name !== "";
+  const name = `${context.name}_route:${route.name === "" ? `<unnamed-${index}>` : route.name}`;
+  const action = route.action;
+  if (action?.$case === "delegateAction") {
+    return delegate(action.value, route, { matchers, options, inheritance, name, named }, context, path);
+  }
+  if (action === undefined) {
+    const fault =
+      "invalid route: it has no action: add routeAction, redirectAction, directResponseAction or delegateAction";
+    reportRoute(context, "error", fault, path);
+    return [closedRoute(context, matchers, 500, "invalid route")];
+  }
+  return [
+    {
+      matchers,
+      action: defaultNamespaces(action, currentOwner(context).namespace),
+      options,
+      opaqueMetadata: sourcesOf(context),
+      name: named ? name : "",
+    },
+  ];
+}
+
+/** The route's matchers with what they inherit; those that reach beyond the delegating route are left out, with a warning. */
+function ownMatchers(route: Route, inheritance: Inheritance, context: RouteContext, path: string): readonly Matcher[] {
+  const matchers = route.matchers.length === 0 ? [emptyMatcher] : route.matchers;
+  const parent = context.parent;
+  if (parent === undefined) return matchers;
+  return matchers
+    .map((matcher) => inheritMatcher(matcher, parent.matcher, inheritance))
+    .filter((matcher) => {
+      const reason = violation(matcher, parent.matcher);
+      if (reason === undefined) return true;
+      const text = `invalid route: the matchers must be within those of the route that delegates to it: ${reason}`;
+      reportRoute(context, "warning", text, `${path}.matchers`);
+      return false;
+    });
+}
+
+/** Inline options first, then those by reference in their order, then the delegating route's. */
+function effectiveOptions(route: Route, context: RouteContext, path: string): RouteOptions | undefined | "unresolved" {
+  let options = route.options;
+  for (const ref of route.externalOptionsConfig?.value.delegateOptions ?? []) {
+    const target = {
+      name: ref.name,
+      namespace: ref.namespace === "" ? currentOwner(context).namespace : ref.namespace,
+    };
+    const found = context.lookups.routeOption(target);
+    if (found === undefined) {
+      // What is missing may have restricted access, so the route is closed rather than served without it.
+      reportRoute(context, "error", `RouteOption ${refText(target)} not found`, `${path}.optionsConfigRefs`);
+      return "unresolved";
+    }
+    options = mergeOptions(options, found.options);
+  }
+  return mergeOptions(options, context.parent?.options);
+}
+
+interface DelegatedRoute {
+  readonly matchers: readonly Matcher[];
+  readonly options: RouteOptions | undefined;
+  readonly inheritance: Inheritance;
+  readonly name: string;
+  readonly named: boolean;
+}
+
+function delegate(
+  action: DelegateAction,
+  route: Route,
+  delegated: DelegatedRoute,
+  context: RouteContext,
+  path: string,
+): ProxyRoute[] {
+  const { matchers } = delegated;
+  const close = (severity: "error" | "warning", problem: string): ProxyRoute[] => {
+    reportRoute(context, severity, problem, path);
+    return [closedRoute(context, matchers, severity === "error" ? 500 : 503, problem.split(":")[0] as string)];
+  };
+  const matcher = matchers[0] as Matcher;
+  if (route.matchers.length > 1 || (matcher.pathSpecifier?.$case ?? "prefix") !== "prefix") {
+    return close("error", "invalid route: routes with delegate actions must use a prefix matcher");
+  }
+  const found = delegateTables(action, currentOwner(context), context.lookups);
+  if ("problem" in found) return close(found.severity, found.problem);
+
+  const results = found.tables.map((table) => ({ table, routes: tableRoutes(table, matcher, delegated, context) }));
+  const cycle = results.find(({ routes }) => routes === "cycle");
+  if (cycle !== undefined) {
+    const way = [...context.owners.map(({ ref }) => refText(ref)), refText(refOf(cycle.table))].join(" -> ");
+    return close("error", `invalid route: delegation cycle: ${way}`);
+  }
+  return inOrder(results as { table: RouteTable; routes: ProxyRoute[] }[]);
+}
+
+/** Tables come by weight; where several share one, their routes are sorted together. */
+function inOrder(results: readonly { readonly table: RouteTable; readonly routes: ProxyRoute[] }[]): ProxyRoute[] {
+  if (!sharesWeights(results.map(({ table }) => table))) return results.flatMap(({ routes }) => routes);
+  const byWeight = Map.groupBy(results, ({ table }) => table.weight ?? 0);
+  return [...byWeight.values()].flatMap((group) => {
+    const routes = group.flatMap((member) => member.routes);
+    return group.length === 1 ? routes : sortRoutes(routes);
+  });
+}
+
+function tableRoutes(
+  table: RouteTable,
+  matcher: Matcher,
+  delegated: DelegatedRoute,
+  context: RouteContext,
+): ProxyRoute[] | "cycle" {
+  const ref = refOf(table);
+  const seen = context.owners.some(({ kind, ref: owner }) => kind === "RouteTable" && refKey(owner) === refKey(ref));
+  if (seen || context.owners.length > MAX_DEPTH) return "cycle";
+  return translateRoutes(
+    table.routes,
+    {
+      ...context,
+      owners: [...context.owners, { kind: "RouteTable", ref }],
+      parent: { matcher, inheritance: delegated.inheritance, options: delegated.options },
+      name: `${delegated.name}_rt:${ref.namespace}_${ref.name}`,
+      named: delegated.named,
+    },
+    "routes",
+  );
+}
