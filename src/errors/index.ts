@@ -1,3 +1,4 @@
+export { combineErrors, problemsOf } from "./combine.ts";
 export type { EpoxyErrorOptions, ErrorCode, SourceLocation } from "./epoxy-error.ts";
 export {
   EpoxyError,
@@ -8,3 +9,4 @@ export {
   isNotFound,
   isUnavailable,
 } from "./epoxy-error.ts";
+export { formatLocation, locatedError } from "./location.ts";

@@ -1,5 +1,29 @@
+export { decodeBinary, encodeCanonical } from "./binary.ts";
+export { deepFreeze } from "./freeze.ts";
+export { specEquals, specHash } from "./hash.ts";
+export type { JsonValue, TypeRegistry } from "./json-context.ts";
+export { type FromJsonOptions, fromJson } from "./json-read.ts";
+export { fieldToJson, type ToJsonOptions, toJson } from "./json-write.ts";
 export type { AnyKind, Column, Kind, Resource } from "./kind.ts";
+export { createMessage, getField, setField } from "./message.ts";
 export type { EnumType, Field, FieldValueType, MessageType, ScalarType } from "./message-type.ts";
+export { checkRef } from "./names.ts";
+export { nearestName } from "./nearest-name.ts";
+export {
+  type BrokenDocument,
+  type ParsedDocument,
+  type ParseOptions,
+  type ParseResult,
+  parseResources,
+} from "./parse.ts";
 export type { Ref } from "./ref.ts";
 export { parseRefKey, refKey, refOf, refText } from "./ref.ts";
+export { apiVersionOf, createRegistry, type Registry } from "./registry.ts";
+export { type RenderOptions, renderResource, renderYaml, resourceToJson } from "./render.ts";
 export type { Selector, SelectorExpression } from "./selector.ts";
+export { formatSelector, matchesSelector, parseSelector } from "./selector.ts";
+export { defaultStatusNamespace, type Shape } from "./shape.ts";
+export { statusOf } from "./status.ts";
+export type { TextLimits } from "./text-tree.ts";
+export { type FieldVisitor, redact, walkSetFields } from "./walk.ts";
+export { isWellKnown, wellKnownType } from "./well-known.ts";

@@ -4,8 +4,21 @@
  */
 
 export type ScalarType =
-  | "double" | "float" | "int32" | "int64" | "uint32" | "uint64" | "sint32" | "sint64"
-  | "fixed32" | "fixed64" | "sfixed32" | "sfixed64" | "bool" | "string" | "bytes";
+  | "double"
+  | "float"
+  | "int32"
+  | "int64"
+  | "uint32"
+  | "uint64"
+  | "sint32"
+  | "sint64"
+  | "fixed32"
+  | "fixed64"
+  | "sfixed32"
+  | "sfixed64"
+  | "bool"
+  | "string"
+  | "bytes";
 
 export interface EnumType {
   /** Full protobuf name. */
