@@ -1,0 +1,83 @@
+import { hash } from "node:crypto";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+
+/** A piece of an encoded protobuf message. Messages concatenate, so the bytes of all parts in order are the message. */
+export interface XdsPart {
+  readonly bytes: Uint8Array;
+  /** What the part came from, opaque to this layer: it names the user's resource when a proxy refuses the part. */
+  readonly origin?: string | undefined;
+  /** Hash of the bytes, in hex. Computed once, so that changing one part of a thousand doesn't hash the others again. */
+  readonly digest: string;
+}
+
+/** Names one resource of one type. */
+export interface XdsResourceName {
+  readonly typeUrl: string;
+  readonly name: string;
+}
+
+/** An immutable, encoded resource. Its bytes are shared by all streams that send it. */
+export interface XdsResource extends XdsResourceName {
+  /**
+   * Hash of name and content, 128 bits in hex: the same on every replica and after every restart, so that a reconnecting client is sent
+   * only what differs. A resource cut into other parts has another version.
+   */
+  readonly version: string;
+  readonly parts: readonly XdsPart[];
+  /**
+   * Sent again, to streams subscribed to them, after a change of this resource was sent: Envoy warms a changed cluster until it gets its
+   * assignment anew, although that hasn't changed (envoyproxy/envoy#13009).
+   */
+  readonly resendWith: readonly XdsResourceName[];
+}
+
+export interface XdsResourceOptions {
+  readonly origin?: string | undefined;
+  readonly resendWith?: readonly XdsResourceName[] | undefined;
+}
+
+/** Part of a message made of whole encoded fields, such as all fields but the virtual hosts of a route configuration. */
+export function xdsPart(bytes: Uint8Array, origin?: string): XdsPart {
+  return { bytes, origin, digest: digest(bytes) };
+}
+
+/**
+ * Part that is one element of a repeated message field (or a singular one): tag, length and `message`'s bytes.
+ * `fieldPart(2, virtualHostBytes)` is a virtual host of a RouteConfiguration.
+ */
+export function fieldPart(fieldNumber: number, message: Uint8Array, origin?: string): XdsPart {
+  return xdsPart(new BinaryWriter().tag(fieldNumber, WireType.LengthDelimited).bytes(message).finish(), origin);
+}
+
+/** A resource from its encoded message. `bytes` must not be changed afterwards. */
+export function resourceFromBytes(
+  typeUrl: string,
+  name: string,
+  bytes: Uint8Array,
+  options: XdsResourceOptions = {},
+): XdsResource {
+  return resourceFromParts(typeUrl, name, [xdsPart(bytes, options.origin)], options);
+}
+
+/** A resource from parts that are cached elsewhere; costs a hash over their digests, not over their bytes. */
+export function resourceFromParts(
+  typeUrl: string,
+  name: string,
+  parts: readonly XdsPart[],
+  options: Pick<XdsResourceOptions, "resendWith"> = {},
+): XdsResource {
+  // NUL separates: no resource name has one, and digests have a fixed length.
+  const version = digest(`${name}\0${parts.map((part) => part.digest).join("")}`);
+  return { typeUrl, name, version, parts, resendWith: options.resendWith ?? [] };
+}
+
+/** Length in bytes of the encoded message. */
+export function resourceSize(resource: XdsResource): number {
+  let size = 0;
+  for (const part of resource.parts) size += part.bytes.length;
+  return size;
+}
+
+function digest(content: Uint8Array | string): string {
+  return hash("sha256", content, "hex").slice(0, 32);
+}

@@ -1,0 +1,19 @@
+export type { XdsPart, XdsResource, XdsResourceName, XdsResourceOptions } from "./cache/resource.ts";
+export { fieldPart, resourceFromBytes, resourceFromParts, resourceSize, xdsPart } from "./cache/resource.ts";
+export type { XdsCache, XdsChange, XdsTypeDump } from "./cache/xds-cache.ts";
+export { createXdsCache } from "./cache/xds-cache.ts";
+export type { Batching } from "./server/batcher.ts";
+export type {
+  NackEvent,
+  ResponseEvent,
+  StreamInfo,
+  StreamState,
+  TypeMetrics,
+  XdsEvents,
+  XdsMetrics,
+} from "./server/events.ts";
+export type { TypeStreamState } from "./server/type-stream.ts";
+export type { XdsLogger, XdsServer, XdsServerOptions } from "./server/xds-server.ts";
+export { createXdsServer } from "./server/xds-server.ts";
+export { typeUrls } from "./type-urls.ts";
+export type { ErrorDetail, XdsNode } from "./wire.ts";

@@ -1,0 +1,254 @@
+import type { XdsResource } from "../cache/resource.ts";
+import type { LogEntry } from "../cache/type-log.ts";
+import { type DeltaRequest, decodeDeltaRequest, type ErrorDetail } from "../wire.ts";
+import { createRefusals } from "./refusals.ts";
+import { contentKey, type ResponseContent, type XdsResponse } from "./responses.ts";
+import type { Gates, Outgoing, Protocol, Settled, TypeStream, TypeStreamOptions } from "./type-stream.ts";
+
+/** Incremental: requests change the subscription, responses carry what changed, each resource with its own version. */
+export const delta: Protocol<DeltaRequest> = {
+  mode: "delta",
+  decode: decodeDeltaRequest,
+  createTypeStream: createDeltaTypeStream,
+};
+
+/** So many responses may be unanswered before even subscriptions have to wait: a client that never answers costs no more. */
+const MAX_OUTSTANDING = 16;
+
+/**
+ * Changes wait until the last response was answered, and then go as one. Answers to subscriptions don't wait: Envoy delays its ACK of new
+ * clusters until these are warm, and warming may depend on the answer.
+ */
+export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<DeltaRequest> {
+  const { traits, subscription, responses } = options;
+  const { log } = subscription;
+  const refusals = createRefusals();
+  const outstanding = new Map<string, { response: XdsResponse; adds: boolean }>();
+  /** Names owed as an answer, whatever their version: the resource, or that there is none. */
+  const owed = new Set<string>();
+  /** Removed from the cache; the client is told when removals need no longer be held. */
+  const held = new Set<string>();
+  let started = false;
+  /** A wildcard subscription that is still to be answered, with everything, even if that is nothing. */
+  let everythingDue = false;
+  /** What a reconnecting client says that it has; resolved once the type is complete. */
+  let claimed: ReadonlyMap<string, string> | undefined;
+  let resuming = false;
+  let lastSerial = 0;
+  let sentVersion: string | undefined;
+  let ackedVersion: string | undefined;
+  let nacked: { version: string; error: ErrorDetail } | undefined;
+
+  function settle(request: DeltaRequest): Settled | undefined {
+    const response = outstanding.get(request.responseNonce)?.response;
+    if (response === undefined) return undefined;
+    outstanding.delete(request.responseNonce);
+    const { errorDetail } = request;
+    if (errorDetail === undefined) {
+      ackedVersion = response.version;
+      nacked = undefined;
+      for (const name of refusals.accepted()) if (subscription.covers(name)) owed.add(name);
+    } else {
+      nacked = { version: response.version, error: errorDetail };
+      refusals.refused(response.resources.map(({ name }) => name));
+    }
+    return { response, errorDetail };
+  }
+
+  function start(request: DeltaRequest): void {
+    started = true;
+    if (request.initialResourceVersions.size > 0) {
+      claimed = request.initialResourceVersions;
+      resuming = true;
+    }
+    if (request.subscribe.length === 0 && traits.legacyWildcard) subscribe("*");
+  }
+
+  function subscribe(name: string): void {
+    if (name === "*") {
+      everythingDue = true;
+      subscription.setWildcard(true);
+      return;
+    }
+    subscription.add(name);
+    owed.add(name);
+  }
+
+  function unsubscribe(name: string): void {
+    if (name === "*") {
+      everythingDue = false;
+      subscription.setWildcard(false);
+      for (const it of [...owed, ...held]) if (!subscription.covers(it)) forget(it);
+      return;
+    }
+    subscription.delete(name);
+    // The client can't know whether `*` includes the name, so it must be told again.
+    if (subscription.wildcard) owed.add(name);
+    else forget(name);
+  }
+
+  function forget(name: string): void {
+    owed.delete(name);
+    held.delete(name);
+    refusals.superseded([name]);
+  }
+
+  /** Compares what the client claims to have with what there is; only differences are owed. */
+  function resolveClaim(has: ReadonlyMap<string, string>): void {
+    for (const name of has.keys()) {
+      if (!subscription.covers(name)) continue;
+      if (log.get(name) !== undefined) {
+        owed.add(name);
+      } else {
+        owed.delete(name);
+        held.add(name);
+      }
+    }
+    if (subscription.wildcard) {
+      for (const { name } of log.resources()) owed.add(name);
+      everythingDue = false;
+    }
+    for (const name of owed) {
+      const version = log.get(name)?.version;
+      if (version === undefined || version !== has.get(name)) continue;
+      owed.delete(name);
+      subscription.sent(name, version);
+    }
+    read();
+  }
+
+  function read(): void {
+    subscription.cursor = log.head;
+    subscription.changedNames.clear();
+  }
+
+  function moved(): boolean {
+    return subscription.changedNames.size > 0 || (subscription.wildcard && subscription.cursor !== log.head);
+  }
+
+  function next({ holdChanges, holdRemovals }: Gates): Outgoing | undefined {
+    if (!started || !log.complete || outstanding.size >= MAX_OUTSTANDING) return undefined;
+    if (claimed !== undefined) {
+      resolveClaim(claimed);
+      claimed = undefined;
+    }
+    const all = everythingDue;
+    const changes = all || (!holdChanges && outstanding.size === 0);
+    const release = changes && !holdRemovals && held.size > 0;
+    if (!all && owed.size === 0 && !release && !(changes && moved())) return undefined;
+    everythingDue = false;
+    const since = subscription.cursor;
+    // A first answer needs no look at the log; where the client has something already, removals may be among the changes.
+    const entries = changes && subscription.wildcard && !(all && since === 0) ? log.since(since) : [];
+    const onlyEverything = owed.size === 0 && held.size === 0 && subscription.names.size === 0;
+    const changedNames = changes
+      ? [...subscription.changedNames.keys()].filter((it) => log.get(it)?.version !== subscription.names.get(it))
+      : [];
+    if (changes) read();
+    if (changes && onlyEverything) return nextOfEverything(entries, since, all, holdRemovals);
+    const added = new Set(entries.filter(({ created }) => created > since).map(({ name }) => name));
+    const changed = new Set([...changedNames, ...entries.map(({ name }) => name)]);
+    if (all) for (const { name } of log.resources()) changed.add(name);
+    return nextOfNames(changed, added, { all, release, holdRemovals });
+  }
+
+  /** For the clients that want everything and nothing else: they differ in their cursor only, so they share the response. */
+  function nextOfEverything(
+    entries: readonly LogEntry[],
+    since: number,
+    all: boolean,
+    holdRemovals: boolean,
+  ): Outgoing | undefined {
+    const removals = entries.filter(({ resource }) => resource === undefined);
+    if (holdRemovals) for (const { name } of removals) held.add(name);
+    if (!all && entries.length === (holdRemovals ? removals.length : 0)) return undefined;
+    const adds = all || entries.some(({ resource, created }) => resource !== undefined && created > since);
+    return send(adds, `* ${since} ${all} ${holdRemovals}`, () => ({
+      version: log.version(),
+      resources: all ? [...log.resources()] : entries.flatMap(({ resource }) => resource ?? []),
+      removed: holdRemovals ? [] : removals.map(({ name }) => name),
+    }));
+  }
+
+  function nextOfNames(
+    changed: ReadonlySet<string>,
+    added: ReadonlySet<string>,
+    turn: { all: boolean; release: boolean; holdRemovals: boolean },
+  ): Outgoing | undefined {
+    const resources: XdsResource[] = [];
+    const removed: string[] = [];
+    let adds = turn.all;
+    for (const name of new Set([...owed, ...changed])) {
+      const resource = log.get(name);
+      if (resource !== undefined) {
+        resources.push(resource);
+        held.delete(name);
+        adds ||= added.has(name) || (subscription.names.has(name) && subscription.names.get(name) === undefined);
+      } else if (owed.has(name) || !turn.holdRemovals) {
+        removed.push(name);
+        held.delete(name);
+      } else {
+        held.add(name);
+        continue;
+      }
+      subscription.sent(name, resource?.version);
+    }
+    owed.clear();
+    if (turn.release) {
+      removed.push(...held);
+      held.clear();
+    }
+    if (resources.length === 0 && removed.length === 0 && !turn.all) return undefined;
+    const version = log.version();
+    return send(adds, contentKey(resources, removed), () => ({ version, resources, removed }));
+  }
+
+  function send(adds: boolean, key: string | undefined, content: () => ResponseContent): Outgoing {
+    const response = responses.make(log, key, lastSerial, content);
+    lastSerial = response.serial;
+    sentVersion = response.version;
+    nacked = undefined;
+    outstanding.set(response.nonce, { response, adds });
+    refusals.superseded(response.resources.map(({ name }) => name));
+    return { response, changed: () => response.resources };
+  }
+
+  return {
+    traits,
+    receive(request) {
+      const settled = settle(request);
+      if (!started) start(request);
+      for (const name of request.unsubscribe) unsubscribe(name);
+      for (const name of request.subscribe) subscribe(name);
+      return settled;
+    },
+    next,
+    resend(name) {
+      if (subscription.covers(name)) owed.add(name);
+    },
+    get pending() {
+      return started && log.complete && moved();
+    },
+    get outstanding() {
+      return outstanding.size;
+    },
+    get refused() {
+      return nacked !== undefined;
+    },
+    additions: () => [...outstanding.values()].flatMap(({ response, adds }) => (adds ? response.serial : [])),
+    get resuming() {
+      return resuming;
+    },
+    describe: () => ({
+      typeUrl: traits.typeUrl,
+      wildcard: subscription.wildcard,
+      names: [...subscription.names.keys()],
+      sent: sentVersion,
+      acked: ackedVersion,
+      nacked,
+      outstanding: outstanding.size,
+      held: [...held],
+    }),
+    close: () => subscription.close(),
+  };
+}

@@ -1,0 +1,115 @@
+import type { XdsResource } from "../cache/resource.ts";
+import type { ErrorDetail, XdsNode } from "../wire.ts";
+import type { TypeStreamState } from "./type-stream.ts";
+
+/** A client's stream, from open to close. */
+export interface StreamInfo {
+  /** Unique in this process. */
+  readonly id: number;
+  readonly mode: "sotw" | "delta";
+  readonly peer: string;
+  /** Undefined until the first request. */
+  readonly node: XdsNode | undefined;
+  /** Snapshot key; undefined until the first request. */
+  readonly key: string | undefined;
+  /** Milliseconds since the epoch. */
+  readonly openedAt: number;
+}
+
+/** A stream and all it is subscribed to, for debugging. Names and versions only. */
+export interface StreamState extends StreamInfo {
+  readonly types: readonly TypeStreamState[];
+  /** The client reads slower than it is written to; it gets the latest state once it has caught up. */
+  readonly blocked: boolean;
+}
+
+export interface ResponseEvent {
+  readonly stream: StreamInfo;
+  readonly node: XdsNode;
+  readonly key: string;
+  readonly typeUrl: string;
+  /** Of the response: in delta, the version of all of the type. */
+  readonly version: string;
+  readonly resources: readonly XdsResource[];
+  readonly removed: readonly string[];
+}
+
+export interface NackEvent extends ResponseEvent {
+  readonly errorDetail: ErrorDetail;
+}
+
+/** What happens on the streams. Handlers are called from within and must return soon; one that throws ends its stream. */
+export interface XdsEvents {
+  onStreamOpen?(stream: StreamInfo): void;
+  onStreamClose?(stream: StreamInfo): void;
+  onRequest?(stream: StreamInfo, typeUrl: string): void;
+  onSend?(event: ResponseEvent, bytes: number): void;
+  onAck?(event: ResponseEvent): void;
+  onNack?(event: NackEvent): void;
+}
+
+/** Counted since the start, but for `streams`, the number now open. */
+export interface XdsMetrics {
+  readonly streams: number;
+  readonly streamsOpened: number;
+  readonly byType: ReadonlyMap<string, Readonly<TypeMetrics>>;
+}
+
+export interface TypeMetrics {
+  requests: number;
+  responses: number;
+  resources: number;
+  bytes: number;
+  acks: number;
+  nacks: number;
+}
+
+/** Counts events, and passes them on. */
+export function createCounters(listener: XdsEvents): {
+  readonly events: Required<XdsEvents>;
+  readonly metrics: XdsMetrics;
+} {
+  const byType = new Map<string, TypeMetrics>();
+  const metrics = { streams: 0, streamsOpened: 0, byType };
+  const of = (typeUrl: string): TypeMetrics => {
+    let counts = byType.get(typeUrl);
+    if (counts === undefined) {
+      counts = { requests: 0, responses: 0, resources: 0, bytes: 0, acks: 0, nacks: 0 };
+      byType.set(typeUrl, counts);
+    }
+    return counts;
+  };
+  return {
+    metrics,
+    events: {
+      onStreamOpen(stream) {
+        metrics.streams++;
+        metrics.streamsOpened++;
+        listener.onStreamOpen?.(stream);
+      },
+      onStreamClose(stream) {
+        metrics.streams--;
+        listener.onStreamClose?.(stream);
+      },
+      onRequest(stream, typeUrl) {
+        of(typeUrl).requests++;
+        listener.onRequest?.(stream, typeUrl);
+      },
+      onSend(event, bytes) {
+        const counts = of(event.typeUrl);
+        counts.responses++;
+        counts.resources += event.resources.length;
+        counts.bytes += bytes;
+        listener.onSend?.(event, bytes);
+      },
+      onAck(event) {
+        of(event.typeUrl).acks++;
+        listener.onAck?.(event);
+      },
+      onNack(event) {
+        of(event.typeUrl).nacks++;
+        listener.onNack?.(event);
+      },
+    },
+  };
+}

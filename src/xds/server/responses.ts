@@ -1,0 +1,82 @@
+import { randomBytes } from "node:crypto";
+import type { XdsResource } from "../cache/resource.ts";
+import type { TypeLog } from "../cache/type-log.ts";
+import { encodeDeltaResponse, encodeSotwResponse } from "../wire.ts";
+
+/** An encoded response. One is sent to all streams that are to be told the same. */
+export interface XdsResponse {
+  readonly typeUrl: string;
+  readonly version: string;
+  /** Unique among the responses of one process, and so within each stream. */
+  readonly nonce: string;
+  /** Counts up with each response made. */
+  readonly serial: number;
+  readonly resources: readonly XdsResource[];
+  readonly removed: readonly string[];
+  readonly body: Buffer;
+}
+
+export interface ResponseContent {
+  readonly version: string;
+  readonly resources: readonly XdsResource[];
+  /** Delta only. */
+  readonly removed: readonly string[];
+}
+
+/** Makes responses, and makes each only once for all streams that need it. */
+export interface Responses {
+  /**
+   * `key` says which content `content` would give as of the log's head; undefined where sharing isn't worth its price. A response whose serial
+   * isn't above `after`, the last one that this stream got of this type, isn't used: its nonce would be old.
+   */
+  make(log: TypeLog, key: string | undefined, after: number, content: () => ResponseContent): XdsResponse;
+}
+
+/** So many different responses are kept per type until its next change. */
+const KEPT = 16;
+
+export function createResponses(mode: "sotw" | "delta", controlPlane: string): Responses {
+  const encode = mode === "sotw" ? encodeSotwResponse : encodeDeltaResponse;
+  // A client may bring a nonce from before a restart: the prefix keeps it from meaning anything.
+  const boot = randomBytes(4).toString("hex");
+  const kept = new WeakMap<TypeLog, { head: number; readonly byKey: Map<string, XdsResponse> }>();
+  let serials = 0;
+
+  function shelf(log: TypeLog): Map<string, XdsResponse> {
+    let found = kept.get(log);
+    if (found === undefined) {
+      found = { head: log.head, byKey: new Map() };
+      kept.set(log, found);
+    } else if (found.head !== log.head) {
+      found.head = log.head;
+      found.byKey.clear();
+    }
+    return found.byKey;
+  }
+
+  return {
+    make(log, key, after, content) {
+      const byKey = shelf(log);
+      const shared = key === undefined ? undefined : byKey.get(key);
+      if (shared !== undefined && shared.serial > after) return shared;
+      const serial = ++serials;
+      const nonce = `${boot}-${serial.toString(36)}`;
+      const { typeUrl } = log;
+      const { version, resources, removed } = shared ?? content();
+      const body = encode({ typeUrl, version, nonce, resources, removed, controlPlane });
+      const response = { typeUrl, version, nonce, serial, resources, removed, body };
+      if (key !== undefined) {
+        const [oldest] = byKey.keys();
+        if (byKey.size >= KEPT && oldest !== undefined) byKey.delete(oldest);
+        byKey.set(key, response);
+      }
+      return response;
+    },
+  };
+}
+
+/** A key for a short list of resources: their versions tell name and content. Undefined for a long one. */
+export function contentKey(resources: readonly XdsResource[], removed: readonly string[]): string | undefined {
+  if (resources.length + removed.length > 64) return undefined;
+  return JSON.stringify([resources.map(({ version }) => version), removed]);
+}

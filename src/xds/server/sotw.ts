@@ -1,0 +1,231 @@
+import type { XdsResource } from "../cache/resource.ts";
+import { setVersion } from "../cache/type-log.ts";
+import { decodeSotwRequest, type ErrorDetail, type SotwRequest } from "../wire.ts";
+import { createRefusals } from "./refusals.ts";
+import { contentKey, type ResponseContent, type XdsResponse } from "./responses.ts";
+import type { Gates, Outgoing, Protocol, Settled, TypeStream, TypeStreamOptions } from "./type-stream.ts";
+
+/** State of the world: each request lists all that is wanted, a response answers with a version for the type. */
+export const sotw: Protocol<SotwRequest> = {
+  mode: "sotw",
+  decode: decodeSotwRequest,
+  createTypeStream: createSotwTypeStream,
+};
+
+/**
+ * One outstanding response per type: then the request that answers it carries the client's newest list, and a request with an older nonce can
+ * be dropped without losing a subscription (envoyproxy/envoy#10363).
+ */
+export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<SotwRequest> {
+  const { traits, subscription, responses } = options;
+  const { log } = subscription;
+  const refusals = createRefusals();
+  /** Named resources owed as an answer, whatever their version. */
+  const owed = new Set<string>();
+  /** Removed from the cache; the client keeps them until removals need no longer be held. */
+  const retained = new Map<string, XdsResource>();
+  let started = false;
+  let listDigest = "";
+  let everNamed = false;
+  /** An answer is owed even if it is empty or says nothing new. */
+  let answerDue = false;
+  /** What a reconnecting client says that it has; read once. */
+  let claimedVersion = "";
+  let latest: XdsResponse | undefined;
+  let outstanding: XdsResponse | undefined;
+  let adding = false;
+  let sentVersion: string | undefined;
+  let ackedVersion: string | undefined;
+  let nacked: { version: string; error: ErrorDetail } | undefined;
+
+  function settle(request: SotwRequest): Settled | undefined {
+    const response = outstanding;
+    if (response === undefined) return undefined;
+    outstanding = undefined;
+    adding = false;
+    const { errorDetail } = request;
+    if (errorDetail === undefined) {
+      ackedVersion = response.version;
+      nacked = undefined;
+      for (const name of refusals.accepted()) if (subscription.covers(name)) owed.add(name);
+    } else {
+      nacked = { version: response.version, error: errorDetail };
+      // A full state is sent whole each time, so nothing that was refused along with it gets lost.
+      if (!traits.fullState) refusals.refused(response.resources.map(({ name }) => name));
+    }
+    return { response, errorDetail };
+  }
+
+  function subscribe(request: SotwRequest): void {
+    const { digest } = request.resourceNames;
+    if (started && digest === listDigest) return;
+    listDigest = digest;
+    const names = new Set(request.resourceNames.decode());
+    // Naming anything, `*` included, ends the legacy meaning of an empty list for the rest of the stream.
+    if (names.size > 0) everNamed = true;
+    const wildcard = names.delete("*") || (!everNamed && traits.legacyWildcard);
+    if (wildcard && !subscription.wildcard) answerDue = true;
+    subscription.setWildcard(wildcard);
+    for (const name of [...subscription.names.keys()]) if (!names.has(name)) drop(name);
+    for (const name of names) {
+      if (!subscription.add(name)) continue;
+      owed.add(name);
+      if (traits.fullState) answerDue = true;
+    }
+    for (const name of retained.keys()) if (!subscription.covers(name)) retained.delete(name);
+  }
+
+  function drop(name: string): void {
+    subscription.delete(name);
+    owed.delete(name);
+    refusals.superseded([name]);
+  }
+
+  function* subscribed(): Generator<XdsResource> {
+    if (subscription.wildcard) return yield* log.resources();
+    for (const name of subscription.names.keys()) {
+      const resource = log.get(name);
+      if (resource !== undefined) yield resource;
+    }
+  }
+
+  function moved(): boolean {
+    return subscription.changedNames.size > 0 || (subscription.wildcard && subscription.cursor !== log.head);
+  }
+
+  function read(): void {
+    subscription.cursor = log.head;
+    subscription.changedNames.clear();
+  }
+
+  /** Listeners and clusters: everything, every time; what isn't in it is deleted. */
+  function nextFullState({ holdChanges, holdRemovals }: Gates): Outgoing | undefined {
+    const first = sentVersion === undefined;
+    if (!answerDue && (holdChanges || !(moved() || (retained.size > 0 && !holdRemovals)))) return undefined;
+    const changed: XdsResource[] = [];
+    let adds = first;
+    const note = (name: string, resource: XdsResource | undefined, before: XdsResource | undefined, had: boolean) => {
+      if (resource === undefined) {
+        if (before !== undefined && had) retained.set(name, before);
+        return;
+      }
+      if (!had && !retained.has(name)) adds = true;
+      retained.delete(name);
+      changed.push(resource);
+    };
+    if (first) changed.push(...subscribed());
+    else if (subscription.wildcard) {
+      for (const it of log.since(subscription.cursor)) {
+        note(it.name, it.resource, it.removed, it.created <= subscription.cursor);
+      }
+    } else {
+      for (const [name, before] of subscription.changedNames) note(name, log.get(name), before, before !== undefined);
+    }
+    if (!holdRemovals) retained.clear();
+    read();
+    const forced = answerDue;
+    answerDue = false;
+    owed.clear();
+    const whole = subscription.wildcard && retained.size === 0;
+    const version = whole ? log.version() : setVersion([...subscribed(), ...retained.values()]);
+    if (first && whole && subscription.names.size === 0 && claimedVersion === version) {
+      // The hash says that the client has precisely this, so a reconnect costs nothing.
+      sentVersion = ackedVersion = version;
+      return undefined;
+    }
+    if (!forced && version === sentVersion) return undefined;
+    return send(changed, adds, `* ${version}`, () => ({
+      version,
+      resources: [...subscribed(), ...retained.values()],
+      removed: [],
+    }));
+  }
+
+  /** All other types: only what is new, since absence means nothing; a deletion follows from the resource that refers to it. */
+  function nextPartial({ holdChanges }: Gates): Outgoing | undefined {
+    const names = new Set<string>();
+    const held = holdChanges && !answerDue;
+    for (const name of owed) names.add(name);
+    if (!held) {
+      for (const name of subscription.changedNames.keys()) {
+        if (log.get(name)?.version !== subscription.names.get(name)) names.add(name);
+      }
+      if (subscription.wildcard) for (const { name } of log.since(subscription.cursor)) names.add(name);
+      read();
+    }
+    const resources: XdsResource[] = [];
+    let adds = false;
+    for (const name of names) {
+      const resource = log.get(name);
+      owed.delete(name);
+      if (resource !== undefined) {
+        resources.push(resource);
+        adds ||= subscription.names.get(name) === undefined;
+      }
+      subscription.sent(name, resource?.version);
+    }
+    const empty = resources.length === 0;
+    if (empty && !answerDue) return undefined;
+    answerDue = false;
+    return send(resources, adds, contentKey(resources, []), () => ({ version: log.version(), resources, removed: [] }));
+  }
+
+  function send(
+    changed: readonly XdsResource[],
+    adds: boolean,
+    key: string | undefined,
+    content: () => ResponseContent,
+  ): Outgoing {
+    const response = responses.make(log, key, latest?.serial ?? 0, content);
+    latest = outstanding = response;
+    adding = adds;
+    sentVersion = response.version;
+    nacked = undefined;
+    if (!traits.fullState) refusals.superseded(response.resources.map(({ name }) => name));
+    return { response, changed: () => changed };
+  }
+
+  return {
+    traits,
+    receive(request) {
+      // The first request counts as such whatever its nonce: Envoy may send one from an earlier stream (envoyproxy/envoy#15767).
+      if (latest !== undefined && request.responseNonce !== latest.nonce) return undefined;
+      const settled = settle(request);
+      if (!started) claimedVersion = request.versionInfo;
+      subscribe(request);
+      started = true;
+      return settled;
+    },
+    next(gates) {
+      if (!started || outstanding !== undefined || !log.complete) return undefined;
+      return traits.fullState ? nextFullState(gates) : nextPartial(gates);
+    },
+    resend(name) {
+      if (!subscription.covers(name)) return;
+      if (traits.fullState) answerDue = true;
+      else owed.add(name);
+    },
+    get pending() {
+      return started && log.complete && moved();
+    },
+    get outstanding() {
+      return outstanding === undefined ? 0 : 1;
+    },
+    get refused() {
+      return nacked !== undefined;
+    },
+    additions: () => (outstanding !== undefined && adding ? [outstanding.serial] : []),
+    resuming: false,
+    describe: () => ({
+      typeUrl: traits.typeUrl,
+      wildcard: subscription.wildcard,
+      names: [...subscription.names.keys()],
+      sent: sentVersion,
+      acked: ackedVersion,
+      nacked,
+      outstanding: outstanding === undefined ? 0 : 1,
+      held: [...retained.keys()],
+    }),
+    close: () => subscription.close(),
+  };
+}

@@ -1,0 +1,221 @@
+import type { XdsCache } from "../cache/xds-cache.ts";
+import { typeTraits } from "../type-urls.ts";
+import type { CommonRequest, XdsNode } from "../wire.ts";
+import type { ResponseEvent, StreamInfo, StreamState, XdsEvents } from "./events.ts";
+import type { Responses, XdsResponse } from "./responses.ts";
+import type { Outgoing, Protocol, TypeStream } from "./type-stream.ts";
+
+/** The request breaks the protocol; the stream ends with InvalidArgument and this text. */
+export class InvalidRequest extends Error {
+  override readonly name = "InvalidRequest";
+}
+
+export interface StreamOptions<Request extends CommonRequest> {
+  readonly id: number;
+  readonly peer: string;
+  readonly protocol: Protocol<Request>;
+  readonly cache: XdsCache;
+  readonly responses: Responses;
+  readonly events: Required<XdsEvents>;
+  /** The type of a stream of a service for one type; undefined on an aggregated stream. */
+  readonly onlyType: string | undefined;
+  keyOf(node: XdsNode): string;
+  /** Milliseconds that other types wait for an answer to a response they rely on. */
+  readonly ackTimeoutMs: number;
+  /** Sends; false says that the client is slow and that `drained` will follow. */
+  write(body: Buffer): boolean;
+  /** The cache has news; the owner calls `flush` when it is time. */
+  wake(): void;
+}
+
+/** One client's stream: its types, the order among them, and what may be sent now. */
+export interface XdsStream {
+  readonly info: StreamInfo;
+  /** Takes a request and answers it. Throws InvalidRequest. */
+  receive(bytes: Uint8Array): void;
+  /** Sends what there is to send. */
+  flush(): void;
+  /** The client has read what was written. */
+  drained(): void;
+  describe(): StreamState;
+  close(): void;
+}
+
+/** A client that resumes asks for all its types at once; this long nothing it may still use is removed, in milliseconds. */
+const RESUME_GRACE_MS = 250;
+
+/** Removals may wait this many times as long for an answer as changes do: late removals harm nobody, early ones cost requests. */
+const REMOVAL_PATIENCE = 6;
+
+export function createStream<Request extends CommonRequest>(options: StreamOptions<Request>): XdsStream {
+  const { protocol, cache, responses, events } = options;
+  const info: { -readonly [K in keyof StreamInfo]: StreamInfo[K] } = {
+    id: options.id,
+    mode: protocol.mode,
+    peer: options.peer,
+    node: undefined,
+    key: undefined,
+    openedAt: Date.now(),
+  };
+  const openedAt = performance.now();
+  /** In the order in which they are sent. */
+  let types: TypeStream<Request>[] = [];
+  /** Names to be resent of types that the client hasn't asked for yet. */
+  const resendLater = new Map<string, Set<string>>();
+  /** The additions that changes wait for, by the serials of their responses. */
+  let awaited: { readonly additions: readonly number[]; readonly until: number } | undefined;
+  /** While what uses others has changes on the way: until when removals wait for that. */
+  let busyUntil: number | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let blocked = false;
+  let closed = false;
+
+  const uses = () => types.filter(({ traits }) => traits.order === "uses");
+  const needed = () => types.filter(({ traits }) => traits.order === "needed");
+
+  function find(typeUrl: string): TypeStream<Request> | undefined {
+    return types.find((it) => it.traits.typeUrl === typeUrl);
+  }
+
+  function typeOf(request: Request): string {
+    const { onlyType } = options;
+    if (onlyType !== undefined && request.typeUrl !== "" && request.typeUrl !== onlyType) {
+      throw new InvalidRequest(`type_url is ${request.typeUrl}, but this service serves ${onlyType} only`);
+    }
+    const typeUrl = onlyType ?? request.typeUrl;
+    if (typeUrl === "") throw new InvalidRequest("type_url is missing; on an aggregated stream each request needs one");
+    return typeUrl;
+  }
+
+  function open(typeUrl: string, key: string): TypeStream<Request> {
+    const subscription = cache.subscribe(key, typeUrl, options.wake);
+    const opened = protocol.createTypeStream({ traits: typeTraits(typeUrl), subscription, responses });
+    types = [...types, opened].sort((a, b) => a.traits.rank - b.traits.rank);
+    return opened;
+  }
+
+  function eventOf(response: XdsResponse): ResponseEvent {
+    const { typeUrl, version, resources, removed } = response;
+    if (info.node === undefined || info.key === undefined)
+      throw new Error("a response was sent before the first request");
+    return { stream: info, node: info.node, key: info.key, typeUrl, version, resources, removed };
+  }
+
+  function send({ response, changed }: Outgoing, from: TypeStream<Request>): void {
+    events.onSend(eventOf(response), response.body.length);
+    if (!options.write(response.body)) blocked = true;
+    if (types.length === 1 && !from.resuming) return;
+    for (const { resendWith } of changed()) {
+      for (const { typeUrl, name } of resendWith) {
+        const child = find(typeUrl);
+        if (child !== undefined) child.resend(name);
+        else if (from.resuming) {
+          const names = resendLater.get(typeUrl) ?? new Set();
+          resendLater.set(typeUrl, names.add(name));
+        }
+      }
+    }
+  }
+
+  /**
+   * Changes of what uses others wait until the additions that were under way when they came are answered: Envoy acknowledges a cluster once
+   * it is warm. They don't wait for later additions, or a busy system would hold them for ever.
+   */
+  function holdChanges(): boolean {
+    if (!uses().some((it) => it.pending)) {
+      awaited = undefined;
+      return false;
+    }
+    const additions = needed().flatMap((it) => it.additions());
+    awaited ??= { additions, until: performance.now() + options.ackTimeoutMs };
+    return awaited.until > performance.now() && awaited.additions.some((it) => additions.includes(it));
+  }
+
+  /** Removals of what others use wait until these have taken their changes. */
+  function holdRemovals(): boolean {
+    const now = performance.now();
+    if (!uses().some((it) => it.pending || it.outstanding > 0)) busyUntil = undefined;
+    else busyUntil ??= now + REMOVAL_PATIENCE * options.ackTimeoutMs;
+    const resuming = options.onlyType === undefined && needed().some((it) => it.resuming);
+    return (
+      (busyUntil ?? 0) > now ||
+      (resuming && openedAt + RESUME_GRACE_MS > now) ||
+      // What was refused never replaced what the client uses: there is no end to this wait but a response that is accepted.
+      uses().some((it) => it.refused)
+    );
+  }
+
+  /** One turn over the types, in order. Returns whether anything was sent. */
+  function turn(): boolean {
+    let sent = false;
+    for (const type of types) {
+      if (blocked) break;
+      const { order } = type.traits;
+      const outgoing = type.next({
+        holdChanges: order === "uses" && holdChanges(),
+        holdRemovals: order === "needed" && holdRemovals(),
+      });
+      if (outgoing === undefined) continue;
+      send(outgoing, type);
+      sent = true;
+    }
+    return sent;
+  }
+
+  function flush(): void {
+    if (closed) return;
+    // Again, since a later type's turn can lift what held an earlier one.
+    while (!blocked && turn());
+    clearTimeout(timer);
+    timer = undefined;
+    const now = performance.now();
+    const ends = [awaited?.until ?? 0, busyUntil ?? 0, openedAt + RESUME_GRACE_MS];
+    const next = Math.min(...ends.filter((end) => end > now));
+    if (Number.isFinite(next)) timer = setTimeout(flush, Math.ceil(next - now) + 1).unref();
+  }
+
+  return {
+    info,
+    receive(bytes) {
+      if (closed) return;
+      let request: Request;
+      try {
+        request = protocol.decode(bytes);
+      } catch (error) {
+        throw new InvalidRequest(
+          `the request is no discovery request: ${error instanceof Error ? error.message : error}`,
+        );
+      }
+      if (info.node === undefined) {
+        if (request.node === undefined)
+          throw new InvalidRequest("node is missing from the first request of the stream");
+        info.node = request.node;
+      }
+      const key = (info.key ??= options.keyOf(info.node));
+      const typeUrl = typeOf(request);
+      events.onRequest(info, typeUrl);
+      const type = find(typeUrl) ?? open(typeUrl, key);
+      const settled = type.receive(request);
+      for (const name of resendLater.get(typeUrl) ?? []) type.resend(name);
+      resendLater.delete(typeUrl);
+      if (settled !== undefined) {
+        const event = eventOf(settled.response);
+        if (settled.errorDetail === undefined) events.onAck(event);
+        else events.onNack({ ...event, errorDetail: settled.errorDetail });
+      }
+      flush();
+    },
+    flush,
+    drained() {
+      blocked = false;
+      flush();
+    },
+    describe: () => ({ ...info, types: types.map((it) => it.describe()), blocked }),
+    close() {
+      if (closed) return;
+      closed = true;
+      clearTimeout(timer);
+      for (const type of types) type.close();
+    },
+  };
+}

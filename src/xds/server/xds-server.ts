@@ -1,0 +1,200 @@
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  status,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { EpoxyError } from "../../errors/index.ts";
+import type { XdsCache } from "../cache/xds-cache.ts";
+import type { CommonRequest, XdsNode } from "../wire.ts";
+import { type Batching, createBatcher } from "./batcher.ts";
+import { delta } from "./delta.ts";
+import { createCounters, type NackEvent, type StreamState, type XdsEvents, type XdsMetrics } from "./events.ts";
+import { createResponses, type Responses } from "./responses.ts";
+import { discoveryServices } from "./services.ts";
+import { sotw } from "./sotw.ts";
+import { createStream, InvalidRequest, type XdsStream } from "./stream.ts";
+import type { Protocol } from "./type-stream.ts";
+
+/** Takes structured messages; a pino logger is one. */
+export interface XdsLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface XdsServerOptions {
+  readonly cache: XdsCache;
+  /** Which snapshot a proxy gets; undefined if its node doesn't say. Asked once per stream. */
+  snapshotKey(node: XdsNode): string | undefined;
+  /** The snapshot of proxies without a key. The cache should hold something there that tells their operator what is wrong. */
+  readonly fallbackKey: string;
+  /** Defaults to 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Sent as `control_plane.identifier`, so that people can tell who configured a proxy. Defaults to `epoxy`. */
+  readonly identifier?: string | undefined;
+  /** Defaults to one batch per turn of the event loop. */
+  readonly batching?: Batching | undefined;
+  /** How long routes wait for the ACK of the clusters they need, in ms; removals wait up to six times as long. Defaults to 5000. */
+  readonly ackTimeoutMs?: number | undefined;
+  /** An idle connection is pinged this often, in ms, and given up after two thirds of that without an answer. Defaults to 30 000. */
+  readonly keepaliveMs?: number | undefined;
+  /** Connections end after this time, ±10 %, so that proxies spread over replicas anew, in ms. Defaults to never. */
+  readonly maxConnectionAgeMs?: number | undefined;
+  readonly events?: XdsEvents | undefined;
+  readonly logger?: XdsLogger | undefined;
+}
+
+/** An xDS server: ADS and one service per type, each in state-of-the-world and delta form. */
+export interface XdsServer extends AsyncDisposable {
+  /** Resolves once it accepts connections. Rejects with `unavailable` if the address can't be had. */
+  listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Ends all streams; proxies keep their configuration and reconnect elsewhere. Idempotent. */
+  close(): Promise<void>;
+  streams(): StreamState[];
+  readonly metrics: XdsMetrics;
+}
+
+/** A reconnecting delta client lists all it has: with 10,000 resources more than the 4 MiB that gRPC accepts by default. */
+const RECEIVE_LIMIT = 32 * 1024 * 1024;
+
+export function createXdsServer(options: XdsServerOptions): XdsServer {
+  const { cache, fallbackKey, logger } = options;
+  const host = options.host ?? "127.0.0.1";
+  const identifier = options.identifier ?? "epoxy";
+  const keepaliveMs = options.keepaliveMs ?? 30_000;
+  const { events, metrics } = createCounters(options.events ?? {});
+  const open = new Map<XdsStream, ServerDuplexStream<Buffer, Buffer>>();
+  const batcher = createBatcher<XdsStream>(options.batching ?? { quietMs: 0, maxWaitMs: 0 }, (stream) => {
+    const call = open.get(stream);
+    if (call !== undefined) guard(call, () => stream.flush());
+  });
+  const responses = { sotw: createResponses("sotw", identifier), delta: createResponses("delta", identifier) };
+  let streamIds = 0;
+  let closing: Promise<void> | undefined;
+
+  const server = new Server({
+    "grpc.max_receive_message_length": RECEIVE_LIMIT,
+    "grpc.max_send_message_length": -1,
+    "grpc.keepalive_time_ms": keepaliveMs,
+    "grpc.keepalive_timeout_ms": Math.ceil((keepaliveMs * 2) / 3),
+    ...(options.maxConnectionAgeMs !== undefined && { "grpc.max_connection_age_ms": options.maxConnectionAgeMs }),
+    "grpc.max_connection_age_grace_ms": 10_000,
+  });
+  for (const { definition, methods } of discoveryServices) {
+    const handlers: UntypedServiceImplementation = {};
+    for (const { name, mode, typeUrl } of methods) {
+      handlers[name] = (call: ServerDuplexStream<Buffer, Buffer>) =>
+        mode === "sotw" ? serve(call, sotw, responses.sotw, typeUrl) : serve(call, delta, responses.delta, typeUrl);
+    }
+    server.addService(definition, handlers);
+  }
+
+  /** Runs what a client caused; if it fails, that client's stream ends, and no other. */
+  function guard(call: ServerDuplexStream<Buffer, Buffer>, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      const invalid = error instanceof InvalidRequest;
+      logger?.warn({ peer: call.getPeer(), err: error }, invalid ? "invalid xDS request" : "an xDS stream failed");
+      call.emit("error", {
+        code: invalid ? status.INVALID_ARGUMENT : status.INTERNAL,
+        details: invalid ? error.message : "internal error",
+      });
+    }
+  }
+
+  function serve<Request extends CommonRequest>(
+    call: ServerDuplexStream<Buffer, Buffer>,
+    protocol: Protocol<Request>,
+    shared: Responses,
+    onlyType: string | undefined,
+  ): void {
+    const stream = createStream({
+      id: ++streamIds,
+      peer: call.getPeer(),
+      protocol,
+      cache,
+      responses: shared,
+      events: { ...events, onNack: refused },
+      onlyType,
+      keyOf: (node) => options.snapshotKey(node) ?? fallbackKey,
+      ackTimeoutMs: options.ackTimeoutMs ?? 5000,
+      write: (body) => call.write(body),
+      wake: () => batcher.add(stream),
+    });
+    const end = () => {
+      if (!open.delete(stream)) return;
+      batcher.delete(stream);
+      stream.close();
+      logger?.debug(stream.info, "xDS stream closed");
+      events.onStreamClose(stream.info);
+    };
+    open.set(stream, call);
+    events.onStreamOpen(stream.info);
+    call.on("data", (bytes: Buffer) => guard(call, () => stream.receive(bytes)));
+    call.on("drain", () => guard(call, () => stream.drained()));
+    call.on("end", () => {
+      end();
+      call.end();
+    });
+    for (const event of ["cancelled", "error", "close"]) call.on(event, end);
+  }
+
+  function refused(event: NackEvent): void {
+    const { node, key, typeUrl, version, errorDetail } = event;
+    logger?.warn(
+      { node: node.id, key, typeUrl, version, error: errorDetail.message },
+      "a proxy refused its configuration",
+    );
+    events.onNack(event);
+  }
+
+  async function shutDown(): Promise<void> {
+    batcher.close();
+    for (const [stream, call] of open) {
+      stream.close();
+      call.emit("error", { code: status.UNAVAILABLE, details: "the control plane is shutting down" });
+    }
+    await new Promise<void>((resolve) => {
+      // Connections that don't close by themselves, an idle one or a dead peer's, are cut.
+      const force = setTimeout(() => server.forceShutdown(), 500);
+      server.tryShutdown(() => {
+        clearTimeout(force);
+        resolve();
+      });
+    });
+  }
+
+  function close(): Promise<void> {
+    closing ??= shutDown();
+    return closing;
+  }
+
+  return {
+    listen: () =>
+      new Promise((resolve, reject) => {
+        const address = `${host.includes(":") ? `[${host}]` : host}:${options.port}`;
+        server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+          if (error === null) {
+            logger?.info({ host, port }, "xDS server listens");
+            return resolve({ host, port });
+          }
+          reject(
+            new EpoxyError(
+              "unavailable",
+              `The xDS server cannot listen on ${address}: ${error.message}. Stop what uses this port, or set another one.`,
+              { cause: error },
+            ),
+          );
+        });
+      }),
+    close,
+    [Symbol.asyncDispose]: close,
+    streams: () => [...open.keys()].map((stream) => stream.describe()),
+    metrics,
+  };
+}
