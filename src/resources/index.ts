@@ -27,3 +27,4 @@ export { statusOf } from "./status.ts";
 export type { TextLimits } from "./text-tree.ts";
 export { type FieldVisitor, redact, walkSetFields } from "./walk.ts";
 export { isWellKnown, wellKnownType } from "./well-known.ts";
+export type { ResourceKey, TranslationProblem } from "./translation-problem.ts";

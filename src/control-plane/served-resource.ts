@@ -1,0 +1,59 @@
+import type { Collection } from "../collections/index.ts";
+import type { XdsCache, XdsResource, XdsResourceName } from "../xds/index.ts";
+
+/** A resource and the snapshot key of the proxies that get it. */
+export interface ServedResource {
+  readonly snapshotKey: string;
+  readonly resource: XdsResource;
+}
+
+/**
+ * Keeps the cache equal to a collection. Nothing is written before the collection is complete: a proxy would take what is missing for
+ * deleted. The first time, what the cache holds from before (an earlier graph, a saved state) is compared, so that only differences are
+ * sent. Returns the way to end it; the cache then stays as it is.
+ */
+export function feedCache(served: Collection<ServedResource>, cache: XdsCache, onFed: () => void): () => void {
+  let fed = false;
+
+  function feedAll(): void {
+    const byKey = Map.groupBy(served.list(), ({ snapshotKey }) => snapshotKey);
+    for (const key of new Set([...cache.keys(), ...byKey.keys()])) {
+      if (key === FALLBACK_KEY) continue;
+      const upsert = (byKey.get(key) ?? []).map(({ resource }) => resource);
+      const wanted = new Set(upsert.map(nameKey));
+      const remove = cache.dump(key).flatMap(({ typeUrl, resources }) =>
+        Object.keys(resources)
+          .map((name): XdsResourceName => ({ typeUrl, name }))
+          .filter((name) => !wanted.has(nameKey(name))),
+      );
+      cache.apply(key, { upsert, remove, complete: true });
+    }
+  }
+
+  return served.subscribe(
+    (changes, { synced }) => {
+      if (!synced) return;
+      if (!fed) {
+        fed = true;
+        feedAll();
+        onFed();
+        return;
+      }
+      const edits = new Map<string, { upsert: XdsResource[]; remove: XdsResourceName[] }>();
+      for (const { before, after } of changes) {
+        const one = (after ?? before) as ServedResource;
+        const edit = edits.get(one.snapshotKey) ?? { upsert: [], remove: [] };
+        edits.set(one.snapshotKey, edit);
+        if (after === undefined) edit.remove.push({ typeUrl: one.resource.typeUrl, name: one.resource.name });
+        else edit.upsert.push(after.resource);
+      }
+      for (const [key, edit] of edits) cache.apply(key, { ...edit, complete: true });
+    },
+    { initial: true },
+  );
+}
+
+/** Snapshot key of proxies that don't say which Proxy they are. */
+export const FALLBACK_KEY = "misconfigured-node";
+
+const nameKey = ({ typeUrl, name }: XdsResourceName): string => `${typeUrl} ${name}`;

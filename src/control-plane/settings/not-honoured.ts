@@ -1,0 +1,67 @@
+import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.ts";
+import { type MessageType, walkSetFields } from "../../resources/index.ts";
+
+/** Every field of Settings that something in this process goes by; a path stands for all below it. */
+const honoured: ReadonlySet<string> = new Set([
+  "metadata",
+  "namespacedStatuses",
+  "discoveryNamespace",
+  "watchNamespaces",
+  "directoryConfigSource",
+  "consulKvSource",
+  "directorySecretSource",
+  "directoryArtifactSource",
+  "consulKvArtifactSource",
+  "refreshRate",
+  // Gloo's developer mode only opened a debug port; ours is always there.
+  "devMode",
+  "discovery.udsOptions.enabled",
+  "gloo.xdsBindAddr",
+  "gloo.circuitBreakers",
+  "gloo.invalidConfigPolicy",
+  "gloo.regexMaxProgramSize",
+  "gateway.readGatewaysFromAllNamespaces",
+  "gateway.persistProxySpec",
+  "gateway.translateEmptyGateways",
+  "consul.address",
+  "consul.httpAddress",
+  "consul.datacenter",
+  "consul.token",
+  "consul.username",
+  "consul.password",
+  "consul.caFile",
+  "consul.caPath",
+  "consul.certFile",
+  "consul.keyFile",
+  "consul.insecureSkipVerify",
+  "consul.waitTime",
+  "consul.serviceDiscovery",
+  "consul.dnsAddress",
+  "consul.dnsPollingInterval",
+  "consulDiscovery.serviceTagsAllowlist",
+  // Blocking queries per service are the only way here.
+  "consulDiscovery.edsBlockingQueries",
+]);
+
+/** Ancestors of honoured paths: they are walked into. */
+const ancestors: ReadonlySet<string> = new Set(
+  [...honoured].flatMap((path) => {
+    const segments = path.split(".");
+    return segments.slice(1).map((_, index) => segments.slice(0, index + 1).join("."));
+  }),
+);
+
+/** Paths of all fields that are set and that nothing goes by, so that no setting is silently without effect. */
+export function notHonoured(type: MessageType<Settings>, settings: Settings): readonly string[] {
+  const paths: string[] = [];
+  walkSetFields(type, settings, (path, _field, value) => {
+    const plain = path.replace(/\[[^\]]*\]/g, "");
+    if (honoured.has(plain)) return "skip";
+    if (plain === "secretOptions" || plain === "secretOptions.sources") return undefined;
+    if (/^secretOptions\.sources\.directory$/.test(plain)) return "skip";
+    if (ancestors.has(plain) && Object.keys(value as object).length > 0) return undefined;
+    paths.push(path);
+    return "skip";
+  });
+  return paths;
+}
