@@ -1,5 +1,5 @@
-export type { BackoffOptions, Clock } from "./backoff.ts";
-export { systemClock } from "./backoff.ts";
+export type { Backoff, BackoffOptions, Clock } from "./backoff.ts";
+export { createBackoff, systemClock } from "./backoff.ts";
 export type {
   AnyClient,
   CallOptions,
