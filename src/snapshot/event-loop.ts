@@ -37,7 +37,7 @@ export interface Scope {
 }
 
 /** How to watch and when to sync. */
-export interface SnapshotOptions<S extends SnapshotShape> extends BatchOptions, Scope {
+export interface EventLoopOptions<S extends SnapshotShape> extends BatchOptions, Scope {
   /** Scopes of single members, in place of the common one. */
   readonly scopes?: { readonly [Member in keyof S]?: Scope | undefined } | undefined;
   /**
@@ -48,9 +48,6 @@ export interface SnapshotOptions<S extends SnapshotShape> extends BatchOptions, 
   readonly onError?: ((error: EventLoopError) => void) | undefined;
   readonly clock?: Clock | undefined;
 }
-
-/** A syncer, how to watch for it, and when to call it. */
-export interface EventLoopOptions<S extends SnapshotShape> extends SnapshotOptions<S>, Syncer<S> {}
 
 /** Where the resources come from: one storage for all kinds, or a storage or client for each. */
 export type SnapshotSources<S extends SnapshotShape> =
@@ -100,19 +97,20 @@ export interface EventLoop<S extends SnapshotShape = SnapshotShape> extends Asyn
 export function createEventLoop<S extends SnapshotShape>(
   shape: S,
   sources: SnapshotSources<S>,
-  options: EventLoopOptions<S>,
+  syncer: Syncer<S>,
+  options: EventLoopOptions<S> = {},
 ): EventLoop<S> {
-  return new LoopRunner(shape, sources, options);
+  return new LoopRunner(shape, sources, syncer, options);
 }
 
 /** The snapshots of an event loop as an Observable; each subscription is a loop of its own. It never ends by itself. */
 export function snapshot$<S extends SnapshotShape>(
   shape: S,
   sources: SnapshotSources<S>,
-  options: SnapshotOptions<S> = {},
+  options: EventLoopOptions<S> = {},
 ): Observable<SyncEvent<S>> {
   return new Observable((subscriber: Subscriber<SyncEvent<S>>) => {
-    const loop = createEventLoop(shape, sources, { ...options, sync: (event) => subscriber.next(event) });
+    const loop = createEventLoop(shape, sources, { sync: (event) => subscriber.next(event) }, options);
     void loop.run();
     return () => void loop.close();
   });

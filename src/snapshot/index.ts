@@ -4,7 +4,6 @@ export type {
   EventLoopHealth,
   EventLoopOptions,
   Scope,
-  SnapshotOptions,
   SnapshotSources,
   SyncEvent,
   Syncer,

@@ -10,6 +10,7 @@ import type {
   EventLoopOptions,
   Scope,
   SnapshotSources,
+  Syncer,
 } from "./event-loop.ts";
 import { fromWatch, type WatchedSource } from "./from-watch.ts";
 import { PendingChanges } from "./pending-changes.ts";
@@ -25,6 +26,7 @@ interface Member {
 
 /** The event loop: watches feed a graph, the graph's flushes feed the schedule, and one async function does the rest. */
 export class LoopRunner<S extends SnapshotShape> implements EventLoop<S> {
+  readonly #syncer: Syncer<S>;
   readonly #options: EventLoopOptions<S>;
   readonly #clock: Clock;
   readonly #schedule: SyncSchedule;
@@ -43,7 +45,8 @@ export class LoopRunner<S extends SnapshotShape> implements EventLoop<S> {
   readonly errors$: Observable<EventLoopError> = this.#errors.asObservable();
   readonly ready: Promise<void> = this.#ready.promise;
 
-  constructor(shape: S, sources: SnapshotSources<S>, options: EventLoopOptions<S>) {
+  constructor(shape: S, sources: SnapshotSources<S>, syncer: Syncer<S>, options: EventLoopOptions<S>) {
+    this.#syncer = syncer;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#schedule = new SyncSchedule(this.#clock, options);
@@ -194,7 +197,7 @@ export class LoopRunner<S extends SnapshotShape> implements EventLoop<S> {
     this.#settled = false;
     let failure: Error | undefined;
     try {
-      await this.#options.sync({ snapshot, changes: changes as SnapshotChanges<S>, signal: running.signal });
+      await this.#syncer.sync({ snapshot, changes: changes as SnapshotChanges<S>, signal: running.signal });
     } catch (error) {
       failure = error instanceof Error ? error : new Error(String(error), { cause: error });
     }
