@@ -1,4 +1,6 @@
 export { decodeBinary, encodeCanonical } from "./binary.ts";
+export { editSpec, removeDocument } from "./edit-spec.ts";
+export { type EditOptions, editStatus } from "./edit-status.ts";
 export { deepFreeze } from "./freeze.ts";
 export { specEquals, specHash } from "./hash.ts";
 export type { JsonValue, TypeRegistry } from "./json-context.ts";

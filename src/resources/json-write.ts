@@ -67,7 +67,7 @@ function writeScalar(scalar: ScalarType, value: unknown): JsonValue {
 
 /** The shortest number that is the same as a 32-bit float: 0.1 rather than 0.10000000149011612. */
 function shortestFloat(value: number): number {
-  if (Math.fround(value) !== value) return value;
+  if (Math.fround(value) !== value || Number(value.toPrecision(9)) === value) return value;
   for (let digits = 6; digits < 9; digits++) {
     const candidate = Number(value.toPrecision(digits));
     if (Math.fround(candidate) === value) return candidate;

@@ -1,0 +1,139 @@
+import { isDeepStrictEqual } from "node:util";
+import { isMap, isScalar, type YAMLMap } from "yaml";
+import type { Status } from "../../generated/proto/epoxy/core/v1/status.ts";
+import { EpoxyError } from "../errors/index.ts";
+import type { JsonValue } from "./json-context.ts";
+import { isObject } from "./json-read.ts";
+import type { Kind, Resource } from "./kind.ts";
+import { parseResources } from "./parse.ts";
+import { type Ref, refText } from "./ref.ts";
+import { statusToJson } from "./render.ts";
+import { defaultStatusNamespace } from "./shape.ts";
+import { statusOf } from "./status.ts";
+import { readText } from "./text-tree.ts";
+import { applySplice, mapAt, pairOf, type Place, requirePlace, setKey } from "./yaml-source.ts";
+
+/** How a text is edited. */
+export interface EditOptions {
+  /** The namespace that a status without one belongs to; default `gloo-system`. */
+  readonly statusNamespace?: string | undefined;
+  /** The namespace of documents that name none. */
+  readonly defaultNamespace?: string | undefined;
+}
+
+/**
+ * Sets one reporter's status of a resource in a text, in the shape that the text has: `status`, `namespacedStatuses` or
+ * `status.statuses`. Every character outside of that status stays as it is, comments and other documents included. A text
+ * that says so already is returned as it is.
+ *
+ * @param reporter the namespace that the reporter writes to: the key among the statuses
+ * @throws `not_found` if the resource is not in the text, `invalid` if the text is no YAML or can't be edited safely
+ */
+export function editStatus<T extends Resource>(
+  text: string,
+  kind: Kind<T>,
+  ref: Ref,
+  reporter: string,
+  status: Status,
+  options: EditOptions = {},
+): string {
+  const statusNamespace = options.statusNamespace ?? defaultStatusNamespace;
+  const json = statusToJson(kind, status);
+  if (isDeepStrictEqual(storedStatus(text, kind, ref, reporter, options), json)) return text;
+  const place = requirePlace(text, kind, ref, options.defaultNamespace);
+  const target = chooseTarget(place, reporter, statusNamespace, json);
+  const edited = applySplice(text, spliceAt(text, place.root, target.path, target.value));
+  const isRight =
+    isDeepStrictEqual(storedStatus(edited, kind, ref, reporter, options), json) &&
+    isDeepStrictEqual(withoutStatus(edited, place), withoutStatus(text, place));
+  if (isRight) return edited;
+  throw new EpoxyError(
+    "invalid",
+    `the status of ${kind.kind} ${refText(ref)} can't be set without touching the rest of the text: remove the status by hand`,
+    { resource: `${kind.kind} ${refText(ref)}` },
+  );
+}
+
+interface Target {
+  readonly path: readonly string[];
+  readonly value: JsonValue;
+}
+
+function chooseTarget(place: Place, reporter: string, statusNamespace: string, status: JsonValue): Target {
+  const { root, shape } = place;
+  const isDefault = reporter === statusNamespace;
+  const node = pairOf(root, "status")?.value;
+  if (isMap(node) && isMap(pairOf(node, "statuses")?.value))
+    return { path: ["status", "statuses", reporter], value: status };
+  const isEmpty =
+    node === undefined ||
+    node === null ||
+    (isMap(node) && node.items.length === 0) ||
+    (isScalar(node) && node.value === null);
+  if (shape === "kubernetes") {
+    if (isDefault) return { path: ["status"], value: status };
+    const statuses: Record<string, JsonValue> = { [reporter]: status };
+    if (!isEmpty) statuses[statusNamespace] = (node as YAMLMap).toJS(place.document) as JsonValue;
+    return { path: ["status"], value: { statuses } };
+  }
+  const namespaced = ["namespacedStatuses", "namespaced_statuses"].find((key) => pairOf(root, key) !== undefined);
+  const path = [namespaced ?? "namespacedStatuses", "statuses", reporter];
+  if (!isDefault) return { path, value: status };
+  const hasOwn =
+    pairOf(mapAt(root, path.slice(0, 2)) ?? root, reporter) !== undefined &&
+    mapAt(root, path.slice(0, 2)) !== undefined;
+  return hasOwn || (namespaced !== undefined && isEmpty)
+    ? { path, value: status }
+    : { path: ["status"], value: status };
+}
+
+/** The change that sets a value at a path, with the maps on the way where they are missing. */
+function spliceAt(text: string, root: YAMLMap, path: readonly string[], value: JsonValue): ReturnType<typeof setKey> {
+  for (let depth = path.length - 1; depth > 0; depth--) {
+    const map = mapAt(root, path.slice(0, depth));
+    // An empty block map doesn't exist; an empty flow map is replaced to get the style of its surroundings.
+    if (map === undefined || map.items.length === 0) continue;
+    return setKey(text, map, path[depth] ?? "", nest(path.slice(depth + 1), value));
+  }
+  return setKey(text, root, path[0] ?? "", nest(path.slice(1), value));
+}
+
+function nest(path: readonly string[], value: JsonValue): JsonValue {
+  return path.reduceRight<JsonValue>((inner, key) => ({ [key]: inner }), value);
+}
+
+function storedStatus(
+  text: string,
+  kind: Kind<any>,
+  ref: Ref,
+  reporter: string,
+  options: EditOptions,
+): JsonValue | undefined {
+  const { documents } = parseResources(kind, text, "text", options);
+  const found = documents.find(
+    ({ resource }) => resource.metadata?.name === ref.name && resource.metadata.namespace === ref.namespace,
+  );
+  const status = found === undefined ? undefined : statusOf(found.resource, reporter);
+  return status === undefined ? undefined : statusToJson(kind, status);
+}
+
+/** Everything that the text says, but for the statuses of the resource at a place. */
+function withoutStatus(text: string, place: Place): unknown {
+  const { documents, problems } = readText(text, "text");
+  if (problems.length > 0) return problems;
+  return documents.map(({ index, json }) => {
+    if (index !== place.index) return json;
+    if (place.list === undefined) return stripStatus(json);
+    const items = (json as { items: readonly unknown[] }).items;
+    return {
+      ...(json as object),
+      items: items.map((item, position) => (position === place.list?.index ? stripStatus(item) : item)),
+    };
+  });
+}
+
+function stripStatus(json: unknown): unknown {
+  if (!isObject(json)) return json;
+  const { status: _, namespacedStatuses: __, namespaced_statuses: ___, ...rest } = json;
+  return rest;
+}
