@@ -8,23 +8,43 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../google/protobuf/wrappers.ts";
 
+/** is a range of addresses, such as `10.0.0.0` with 8 bits. */
 export interface CidrRange {
+  /** First address of the range, IPv4 or IPv6. */
   readonly addressPrefix: string;
+  /** Bits that all addresses of the range share: 0 to 32, or 128. Default 0, which is all addresses. */
   readonly prefixLen: number | undefined;
 }
 
+/** is an address and port. */
 export interface SocketAddress {
+  /** TCP or UDP. */
   readonly protocol: SocketAddress_Protocol;
+  /** IP address, or a host name where Envoy allows one. */
   readonly address: string;
-  readonly portSpecifier: { readonly $case: "portValue"; readonly value: number } | {
-    readonly $case: "namedPort";
-    readonly value: string;
-  } | undefined;
+  /** The port. */
+  readonly portSpecifier:
+    | //
+    /** Its number. */
+    { readonly $case: "portValue"; readonly value: number }
+    | //
+    /** Its name, for resolvers that know names. */
+    { readonly $case: "namedPort"; readonly value: string }
+    | undefined;
+  /** Resolver that finds the address. Empty: by DNS. */
   readonly resolverName: string;
+  /** Whether IPv4 is served on an IPv6 address, too. */
   readonly ipv4Compat: boolean;
 }
 
-export const SocketAddress_Protocol = { TCP: 0, UDP: 1, UNRECOGNIZED: -1 } as const;
+/** is a transport protocol. */
+export const SocketAddress_Protocol = {
+  /** TCP - TCP. */
+  TCP: 0,
+  /** UDP - UDP. */
+  UDP: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type SocketAddress_Protocol = typeof SocketAddress_Protocol[keyof typeof SocketAddress_Protocol];
 
@@ -34,32 +54,55 @@ export namespace SocketAddress_Protocol {
   export type UNRECOGNIZED = typeof SocketAddress_Protocol.UNRECOGNIZED;
 }
 
+/** is a Unix domain socket. */
 export interface Pipe {
+  /** Its path. `@` at the start stands for Linux's abstract namespace. */
   readonly path: string;
+  /** Mode of the file, as a number. */
   readonly mode: number;
 }
 
+/** is a place to connect to or to listen on. */
 export interface Address {
-  readonly address: { readonly $case: "socketAddress"; readonly value: SocketAddress } | {
-    readonly $case: "pipe";
-    readonly value: Pipe;
-  } | undefined;
+  /** One of them is required. */
+  readonly address:
+    | //
+    /** An address and port. */
+    { readonly $case: "socketAddress"; readonly value: SocketAddress }
+    | //
+    /** A Unix domain socket. */
+    { readonly $case: "pipe"; readonly value: Pipe }
+    | undefined;
 }
 
+/** is an option to set on a socket, in the operating system's numbers. */
 export interface SocketOption {
+  /** For people. */
   readonly description: string;
+  /** Level, as in setsockopt. */
   readonly level: bigint;
+  /** Name, as in setsockopt. */
   readonly name: bigint;
-  readonly value: { readonly $case: "intValue"; readonly value: bigint } | {
-    readonly $case: "bufValue";
-    readonly value: Buffer;
-  } | undefined;
+  /** Value. One of them is required. */
+  readonly value:
+    | //
+    /** An integer. */
+    { readonly $case: "intValue"; readonly value: bigint }
+    | //
+    /** Bytes. */
+    { readonly $case: "bufValue"; readonly value: Buffer }
+    | undefined;
+  /** When it is set. */
   readonly state: SocketOption_SocketState;
 }
 
+/** is when an option is set. */
 export const SocketOption_SocketState = {
+  /** STATE_PREBIND - Before the socket is bound. */
   STATE_PREBIND: 0,
+  /** STATE_BOUND - After it is bound, before it listens. */
   STATE_BOUND: 1,
+  /** STATE_LISTENING - After it listens. */
   STATE_LISTENING: 2,
   UNRECOGNIZED: -1,
 } as const;

@@ -9,16 +9,32 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Int64Range } from "./percent.ts";
 import { RegexMatcher } from "./regex.ts";
 
+/** is a condition on a header, in Envoy's form. */
 export interface HeaderMatcher {
+  /** Name of the header. */
   readonly name: string;
+  /** The condition. Not set: the header is present. */
   readonly headerMatchSpecifier:
-    | { readonly $case: "exactMatch"; readonly value: string }
-    | { readonly $case: "safeRegexMatch"; readonly value: RegexMatcher }
-    | { readonly $case: "rangeMatch"; readonly value: Int64Range }
-    | { readonly $case: "presentMatch"; readonly value: boolean }
-    | { readonly $case: "prefixMatch"; readonly value: string }
-    | { readonly $case: "suffixMatch"; readonly value: string }
+    | //
+    /** Its value is this. */
+    { readonly $case: "exactMatch"; readonly value: string }
+    | //
+    /** Its value matches this expression as a whole. */
+    { readonly $case: "safeRegexMatch"; readonly value: RegexMatcher }
+    | //
+    /** Its value is an integer in this range. */
+    { readonly $case: "rangeMatch"; readonly value: Int64Range }
+    | //
+    /** It is present (or, with false, absent). */
+    { readonly $case: "presentMatch"; readonly value: boolean }
+    | //
+    /** Its value starts with this. */
+    { readonly $case: "prefixMatch"; readonly value: string }
+    | //
+    /** Its value ends with this. */
+    { readonly $case: "suffixMatch"; readonly value: string }
     | undefined;
+  /** Whether the condition holds when the rest of it does not. */
   readonly invertMatch: boolean;
 }
 

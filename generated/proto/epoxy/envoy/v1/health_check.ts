@@ -14,42 +14,106 @@ import { ResourceRef } from "../../core/v1/metadata.ts";
 import { Int64Range } from "./percent.ts";
 import { StringMatcher } from "./regex.ts";
 
+/** asks endpoints whether they are healthy, in Envoy's form. */
 export interface HealthCheck {
-  readonly timeout: Duration | undefined;
-  readonly interval: Duration | undefined;
-  readonly initialJitter: Duration | undefined;
-  readonly intervalJitter: Duration | undefined;
-  readonly intervalJitterPercent: number;
-  readonly unhealthyThreshold: number | undefined;
-  readonly healthyThreshold: number | undefined;
-  readonly altPort: number | undefined;
-  readonly reuseConnection: boolean | undefined;
-  readonly healthChecker:
-    | { readonly $case: "httpHealthCheck"; readonly value: HealthCheck_HttpHealthCheck }
-    | { readonly $case: "tcpHealthCheck"; readonly value: HealthCheck_TcpHealthCheck }
-    | { readonly $case: "grpcHealthCheck"; readonly value: HealthCheck_GrpcHealthCheck }
-    | { readonly $case: "customHealthCheck"; readonly value: HealthCheck_CustomHealthCheck }
+  /** Longest time to wait for an answer. Required. */
+  readonly timeout:
+    | Duration
     | undefined;
-  readonly noTrafficInterval: Duration | undefined;
-  readonly noTrafficHealthyInterval: Duration | undefined;
-  readonly unhealthyInterval: Duration | undefined;
-  readonly unhealthyEdgeInterval: Duration | undefined;
-  readonly healthyEdgeInterval: Duration | undefined;
+  /** Time between checks. Required. */
+  readonly interval:
+    | Duration
+    | undefined;
+  /** Greatest extra wait before the first check, at random. */
+  readonly initialJitter:
+    | Duration
+    | undefined;
+  /** Greatest extra wait between checks, at random. */
+  readonly intervalJitter:
+    | Duration
+    | undefined;
+  /** Greatest extra wait between checks, at random, in percent of the interval. Added to `intervalJitter`. */
+  readonly intervalJitterPercent: number;
+  /** Failed checks after which an endpoint is unhealthy. An answer 503 is enough at once. Required. */
+  readonly unhealthyThreshold:
+    | number
+    | undefined;
+  /** Good checks after which an endpoint is healthy again; the first one at the start is enough. Required. */
+  readonly healthyThreshold:
+    | number
+    | undefined;
+  /** Port to check, where it is not the endpoint's own. */
+  readonly altPort:
+    | number
+    | undefined;
+  /** Whether a connection serves several checks. Default true. */
+  readonly reuseConnection:
+    | boolean
+    | undefined;
+  /** How endpoints are asked. One of them is required. */
+  readonly healthChecker:
+    | //
+    /** By an HTTP request. */
+    { readonly $case: "httpHealthCheck"; readonly value: HealthCheck_HttpHealthCheck }
+    | //
+    /** By connecting, and bytes. */
+    { readonly $case: "tcpHealthCheck"; readonly value: HealthCheck_TcpHealthCheck }
+    | //
+    /** By gRPC's health service. */
+    { readonly $case: "grpcHealthCheck"; readonly value: HealthCheck_GrpcHealthCheck }
+    | //
+    /** By an extension of Envoy. */
+    { readonly $case: "customHealthCheck"; readonly value: HealthCheck_CustomHealthCheck }
+    | undefined;
+  /** Interval while the upstream has had no request yet. Default 60s. */
+  readonly noTrafficInterval:
+    | Duration
+    | undefined;
+  /** Interval for healthy endpoints while the upstream has had no request yet. Default: `noTrafficInterval`. */
+  readonly noTrafficHealthyInterval:
+    | Duration
+    | undefined;
+  /** Interval for unhealthy endpoints. Default: `interval`. */
+  readonly unhealthyInterval:
+    | Duration
+    | undefined;
+  /** Interval after the first failure, until the endpoint counts as unhealthy. Default: `unhealthyInterval`. */
+  readonly unhealthyEdgeInterval:
+    | Duration
+    | undefined;
+  /** Interval after the first success, until the endpoint counts as healthy. Default: `interval`. */
+  readonly healthyEdgeInterval:
+    | Duration
+    | undefined;
+  /** File on the proxy's host to log changes to. */
   readonly eventLogPath: string;
+  /** Whether each failure is logged, rather than the first. */
   readonly alwaysLogHealthCheckFailures: boolean;
+  /** TLS of checks. */
   readonly tlsOptions: HealthCheck_TlsOptions | undefined;
 }
 
+/** is an HTTP method. */
 export const HealthCheck_RequestMethod = {
+  /** METHOD_UNSPECIFIED - The default, GET. */
   METHOD_UNSPECIFIED: 0,
+  /** GET - GET. */
   GET: 1,
+  /** HEAD - HEAD. */
   HEAD: 2,
+  /** POST - POST. */
   POST: 3,
+  /** PUT - PUT. */
   PUT: 4,
+  /** DELETE - DELETE. */
   DELETE: 5,
+  /** CONNECT - CONNECT, which checks can't use. */
   CONNECT: 6,
+  /** OPTIONS - OPTIONS. */
   OPTIONS: 7,
+  /** TRACE - TRACE. */
   TRACE: 8,
+  /** PATCH - PATCH. */
   PATCH: 9,
   UNRECOGNIZED: -1,
 } as const;
@@ -70,7 +134,16 @@ export namespace HealthCheck_RequestMethod {
   export type UNRECOGNIZED = typeof HealthCheck_RequestMethod.UNRECOGNIZED;
 }
 
-export const HealthCheck_CodecClientType = { HTTP1: 0, HTTP2: 1, HTTP3: 2, UNRECOGNIZED: -1 } as const;
+/** is a version of HTTP. */
+export const HealthCheck_CodecClientType = {
+  /** HTTP1 - HTTP/1.1. */
+  HTTP1: 0,
+  /** HTTP2 - HTTP/2. */
+  HTTP2: 1,
+  /** HTTP3 - HTTP/3. */
+  HTTP3: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type HealthCheck_CodecClientType = typeof HealthCheck_CodecClientType[keyof typeof HealthCheck_CodecClientType];
 
@@ -81,67 +154,123 @@ export namespace HealthCheck_CodecClientType {
   export type UNRECOGNIZED = typeof HealthCheck_CodecClientType.UNRECOGNIZED;
 }
 
+/** is bytes to send or to look for. */
 export interface HealthCheck_Payload {
-  readonly payload: { readonly $case: "text"; readonly value: string } | {
-    readonly $case: "binary";
-    readonly value: Buffer;
-  } | undefined;
+  /** One of them is required. */
+  readonly payload:
+    | //
+    /** In hexadecimal, such as `48656c6c6f`. */
+    { readonly $case: "text"; readonly value: string }
+    | //
+    /** In base64. */
+    { readonly $case: "binary"; readonly value: Buffer }
+    | undefined;
 }
 
+/** asks by an HTTP request. */
 export interface HealthCheck_HttpHealthCheck {
+  /** Value of the Host header. Default: the endpoint's host name, or else the cluster's name. */
   readonly host: string;
+  /** Path, such as `/healthz`. Required. */
   readonly path: string;
-  readonly send: HealthCheck_Payload | undefined;
-  readonly receive: HealthCheck_Payload | undefined;
+  /** Body to send. Kept, but Envoy does not use it. */
+  readonly send:
+    | HealthCheck_Payload
+    | undefined;
+  /** Text that the body must hold. Kept, but Envoy does not use it. */
+  readonly receive:
+    | HealthCheck_Payload
+    | undefined;
+  /**
+   * Name that the header `x-envoy-upstream-healthchecked-cluster` must start with. Write `serviceNameMatcher`
+   * instead.
+   */
   readonly serviceName: string;
+  /** Headers to add. */
   readonly requestHeadersToAdd: readonly HealthCheck_HeaderValueOption[];
+  /** Headers to remove. */
   readonly requestHeadersToRemove: readonly string[];
+  /** Whether HTTP/2 is used. Write `codecClientType` instead. */
   readonly useHttp2: boolean;
+  /** Statuses of healthy endpoints. Default 200. */
   readonly expectedStatuses: readonly Int64Range[];
+  /** Statuses that count as failures up to `unhealthyThreshold`, rather than at once. */
   readonly retriableStatuses: readonly Int64Range[];
+  /** Method. Default GET. */
   readonly method: HealthCheck_RequestMethod;
-  readonly responseAssertions: { readonly [key: string]: any } | undefined;
-  readonly serviceNameMatcher: StringMatcher | undefined;
+  /** Conditions on the response. Kept, but not interpreted. Enterprise in Gloo. */
+  readonly responseAssertions:
+    | { readonly [key: string]: any }
+    | undefined;
+  /** Condition on the header `x-envoy-upstream-healthchecked-cluster`. */
+  readonly serviceNameMatcher:
+    | StringMatcher
+    | undefined;
+  /** Version of HTTP. Default HTTP/1.1. */
   readonly codecClientType: HealthCheck_CodecClientType;
 }
 
+/** asks by connecting. */
 export interface HealthCheck_TcpHealthCheck {
-  readonly send: HealthCheck_Payload | undefined;
+  /** Bytes to send. Not set: connecting is enough. */
+  readonly send:
+    | HealthCheck_Payload
+    | undefined;
+  /** Bytes that must come, in this order, with any others between them. */
   readonly receive: readonly HealthCheck_Payload[];
 }
 
-export interface HealthCheck_RedisHealthCheck {
-  readonly key: string;
-}
-
+/** asks by gRPC's health service. */
 export interface HealthCheck_GrpcHealthCheck {
+  /** Service to ask about. Empty: the server as a whole. */
   readonly serviceName: string;
+  /** Value of the `:authority` header. Default: the cluster's name. */
   readonly authority: string;
+  /** Metadata to add. */
   readonly initialMetadata: readonly HealthCheck_HeaderValueOption[];
 }
 
+/** asks by an extension of Envoy. */
 export interface HealthCheck_CustomHealthCheck {
+  /** Name of the extension, such as `envoy.health_checkers.redis`. */
   readonly name: string;
-  readonly configType: { readonly $case: "config"; readonly value: { readonly [key: string]: any } | undefined } | {
-    readonly $case: "typedConfig";
-    readonly value: Any;
-  } | undefined;
+  /** Its configuration. */
+  readonly configType:
+    | //
+    /** Without a type. */
+    { readonly $case: "config"; readonly value: { readonly [key: string]: any } | undefined }
+    | //
+    /** With its type. */
+    { readonly $case: "typedConfig"; readonly value: Any }
+    | undefined;
 }
 
+/** is a header. */
 export interface HealthCheck_HeaderValue {
+  /** Name. */
   readonly key: string;
+  /** Value. */
   readonly value: string;
 }
 
+/** is a header to add. */
 export interface HealthCheck_HeaderValueOption {
-  readonly headerOption: { readonly $case: "header"; readonly value: HealthCheck_HeaderValue } | {
-    readonly $case: "headerSecretRef";
-    readonly value: ResourceRef;
-  } | undefined;
+  /** The header. One of them is required. */
+  readonly headerOption:
+    | //
+    /** Name and value. */
+    { readonly $case: "header"; readonly value: HealthCheck_HeaderValue }
+    | //
+    /** Secret of type `header` whose headers are added. */
+    { readonly $case: "headerSecretRef"; readonly value: ResourceRef }
+    | undefined;
+  /** Whether it is added to values that are there, rather than replacing them. Default true. */
   readonly append: boolean | undefined;
 }
 
+/** is about the TLS of checks. */
 export interface HealthCheck_TlsOptions {
+  /** Protocols to offer by ALPN. Default: none. */
   readonly alpnProtocols: readonly string[];
 }
 
@@ -908,61 +1037,6 @@ export const HealthCheck_TcpHealthCheck: MessageFns<HealthCheck_TcpHealthCheck> 
       ? HealthCheck_Payload.fromPartial(object.send)
       : undefined;
     message.receive = object.receive?.map((e) => HealthCheck_Payload.fromPartial(e)) || [];
-    return message;
-  },
-};
-
-function createBaseHealthCheck_RedisHealthCheck(): HealthCheck_RedisHealthCheck {
-  return { key: "" };
-}
-
-export const HealthCheck_RedisHealthCheck: MessageFns<HealthCheck_RedisHealthCheck> = {
-  encode(message: HealthCheck_RedisHealthCheck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): HealthCheck_RedisHealthCheck {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseHealthCheck_RedisHealthCheck() as any;
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create<I extends Exact<DeepPartial<HealthCheck_RedisHealthCheck>, I>>(base?: I): HealthCheck_RedisHealthCheck {
-    return HealthCheck_RedisHealthCheck.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<HealthCheck_RedisHealthCheck>, I>>(object: I): HealthCheck_RedisHealthCheck {
-    const message = createBaseHealthCheck_RedisHealthCheck() as any;
-    message.key = object.key ?? "";
     return message;
   },
 };

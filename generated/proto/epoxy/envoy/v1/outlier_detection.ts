@@ -9,27 +9,87 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { UInt32Value } from "../../../google/protobuf/wrappers.ts";
 
+/** leaves endpoints that fail requests out for a while, in Envoy's form. */
 export interface OutlierDetection {
-  readonly consecutive5xx: number | undefined;
-  readonly interval: Duration | undefined;
-  readonly baseEjectionTime: Duration | undefined;
-  readonly maxEjectionPercent: number | undefined;
-  readonly enforcingConsecutive5xx: number | undefined;
-  readonly enforcingSuccessRate: number | undefined;
-  readonly successRateMinimumHosts: number | undefined;
-  readonly successRateRequestVolume: number | undefined;
-  readonly successRateStdevFactor: number | undefined;
-  readonly consecutiveGatewayFailure: number | undefined;
-  readonly enforcingConsecutiveGatewayFailure: number | undefined;
+  /** Errors (5xx) in a row after which an endpoint is left out. Default 5. */
+  readonly consecutive5xx:
+    | number
+    | undefined;
+  /** Time between evaluations. Required here. Envoy's default is 10s. */
+  readonly interval:
+    | Duration
+    | undefined;
+  /** Time that an endpoint is left out, times how often it has been. Default 30s. */
+  readonly baseEjectionTime:
+    | Duration
+    | undefined;
+  /** Greatest percentage of endpoints to leave out; one always may be. Default 10. */
+  readonly maxEjectionPercent:
+    | number
+    | undefined;
+  /** Percentage of such cases in which it really is left out. Default 100. */
+  readonly enforcingConsecutive5xx:
+    | number
+    | undefined;
+  /** Percentage of cases found by success rate in which it really is left out. Default 100. */
+  readonly enforcingSuccessRate:
+    | number
+    | undefined;
+  /** Endpoints with enough requests that success rates need. Default 5. */
+  readonly successRateMinimumHosts:
+    | number
+    | undefined;
+  /** Requests in an interval that make an endpoint count. Default 100. */
+  readonly successRateRequestVolume:
+    | number
+    | undefined;
+  /** Standard deviations below the mean at which an endpoint is left out, times 1000. Default 1900. */
+  readonly successRateStdevFactor:
+    | number
+    | undefined;
+  /** Gateway errors (502, 503, 504) in a row after which an endpoint is left out. Default 5. */
+  readonly consecutiveGatewayFailure:
+    | number
+    | undefined;
+  /** Percentage of such cases in which it really is left out. Default 0. */
+  readonly enforcingConsecutiveGatewayFailure:
+    | number
+    | undefined;
+  /** Whether failures of connecting are told apart from errors that the endpoint answers. Default false. */
   readonly splitExternalLocalOriginErrors: boolean;
-  readonly consecutiveLocalOriginFailure: number | undefined;
-  readonly enforcingConsecutiveLocalOriginFailure: number | undefined;
-  readonly enforcingLocalOriginSuccessRate: number | undefined;
-  readonly failurePercentageThreshold: number | undefined;
-  readonly enforcingFailurePercentage: number | undefined;
-  readonly enforcingFailurePercentageLocalOrigin: number | undefined;
-  readonly failurePercentageMinimumHosts: number | undefined;
-  readonly failurePercentageRequestVolume: number | undefined;
+  /** Failures of connecting in a row after which an endpoint is left out. Default 5. */
+  readonly consecutiveLocalOriginFailure:
+    | number
+    | undefined;
+  /** Percentage of such cases in which it really is left out. Default 100. */
+  readonly enforcingConsecutiveLocalOriginFailure:
+    | number
+    | undefined;
+  /** Percentage of cases found by the success rate of connecting in which it really is left out. Default 100. */
+  readonly enforcingLocalOriginSuccessRate:
+    | number
+    | undefined;
+  /** Percentage of failed requests at which an endpoint is left out. Default 85. */
+  readonly failurePercentageThreshold:
+    | number
+    | undefined;
+  /** Percentage of such cases in which it really is left out. Default 0. */
+  readonly enforcingFailurePercentage:
+    | number
+    | undefined;
+  /** Percentage of such cases, for failures of connecting, in which it really is left out. Default 0. */
+  readonly enforcingFailurePercentageLocalOrigin:
+    | number
+    | undefined;
+  /** Endpoints with enough requests that failure percentages need. Default 5. */
+  readonly failurePercentageMinimumHosts:
+    | number
+    | undefined;
+  /** Requests in an interval that make an endpoint count. Default 50. */
+  readonly failurePercentageRequestVolume:
+    | number
+    | undefined;
+  /** Longest time that an endpoint is left out. Default 5m, or `baseEjectionTime` if that is more. */
   readonly maxEjectionTime: Duration | undefined;
 }
 

@@ -7,12 +7,24 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
+/** is a share. */
 export interface FractionalPercent {
+  /** Numerator. */
   readonly numerator: number;
+  /** Denominator. */
   readonly denominator: FractionalPercent_DenominatorType;
 }
 
-export const FractionalPercent_DenominatorType = { HUNDRED: 0, TEN_THOUSAND: 1, MILLION: 2, UNRECOGNIZED: -1 } as const;
+/** is the denominator of a share. */
+export const FractionalPercent_DenominatorType = {
+  /** HUNDRED - 100. */
+  HUNDRED: 0,
+  /** TEN_THOUSAND - 10000. */
+  TEN_THOUSAND: 1,
+  /** MILLION - 1000000. */
+  MILLION: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type FractionalPercent_DenominatorType =
   typeof FractionalPercent_DenominatorType[keyof typeof FractionalPercent_DenominatorType];
@@ -24,22 +36,35 @@ export namespace FractionalPercent_DenominatorType {
   export type UNRECOGNIZED = typeof FractionalPercent_DenominatorType.UNRECOGNIZED;
 }
 
+/** is a percentage. */
 export interface Percent {
+  /** 0 to 100. */
   readonly value: number;
 }
 
+/** is a share that Envoy's runtime can set. */
 export interface RuntimeFractionalPercent {
-  readonly defaultValue: FractionalPercent | undefined;
+  /** The share, where runtime does not set it. */
+  readonly defaultValue:
+    | FractionalPercent
+    | undefined;
+  /** Key of the runtime that can set it. */
   readonly runtimeKey: string;
 }
 
+/** is a number that Envoy's runtime can set. */
 export interface RuntimeUInt32 {
+  /** The number, where runtime does not set it. */
   readonly defaultValue: number;
+  /** Key of the runtime that can set it. */
   readonly runtimeKey: string;
 }
 
+/** is a range of integers. */
 export interface Int64Range {
+  /** First one in it. */
   readonly start: bigint;
+  /** First one after it. */
   readonly end: bigint;
 }
 

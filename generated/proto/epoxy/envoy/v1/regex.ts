@@ -8,27 +8,52 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../google/protobuf/wrappers.ts";
 
+/** is a regular expression that must match the whole text. */
 export interface RegexMatcher {
-  readonly engineType: { readonly $case: "googleRe2"; readonly value: RegexMatcher_GoogleRE2 } | undefined;
+  /** The engine. Not set: RE2. */
+  readonly engineType:
+    | //
+    /** RE2. */
+    { readonly $case: "googleRe2"; readonly value: RegexMatcher_GoogleRE2 }
+    | undefined;
+  /** The expression. */
   readonly regex: string;
 }
 
+/** is the engine RE2. */
 export interface RegexMatcher_GoogleRE2 {
+  /** Greatest size of the compiled expression. */
   readonly maxProgramSize: number | undefined;
 }
 
+/** replaces what an expression matches. */
 export interface RegexMatchAndSubstitute {
-  readonly pattern: RegexMatcher | undefined;
+  /** The expression. Here it may match parts; every match is replaced. */
+  readonly pattern:
+    | RegexMatcher
+    | undefined;
+  /** Text to put in. `\1` to `\9` stand for groups, `\0` for the whole match. */
   readonly substitution: string;
 }
 
+/** is a condition on a text. */
 export interface StringMatcher {
+  /** The condition. One of them is required. */
   readonly matchPattern:
-    | { readonly $case: "exact"; readonly value: string }
-    | { readonly $case: "prefix"; readonly value: string }
-    | { readonly $case: "suffix"; readonly value: string }
-    | { readonly $case: "safeRegex"; readonly value: RegexMatcher }
+    | //
+    /** It is this. */
+    { readonly $case: "exact"; readonly value: string }
+    | //
+    /** It starts with this, which is not empty. */
+    { readonly $case: "prefix"; readonly value: string }
+    | //
+    /** It ends with this, which is not empty. */
+    { readonly $case: "suffix"; readonly value: string }
+    | //
+    /** It matches this expression as a whole. */
+    { readonly $case: "safeRegex"; readonly value: RegexMatcher }
     | undefined;
+  /** Whether letters need not match in case. Not for expressions. */
   readonly ignoreCase: boolean;
 }
 

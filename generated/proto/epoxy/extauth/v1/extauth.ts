@@ -13,57 +13,138 @@ import { BoolValue, StringValue, UInt32Value } from "../../../google/protobuf/wr
 import { Metadata, ResourceRef } from "../../core/v1/metadata.ts";
 import { NamespacedStatuses } from "../../core/v1/status.ts";
 
+/**
+ * says how external authorization decides: who the user is, and whether they may. Routes, virtual hosts and weighted
+ * destinations refer to it by `extauth.configRef`. It needs an external authorization server that reads it.
+ */
 export interface AuthConfig {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
+  /** Name, namespace, labels and annotations. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** Steps, in order. All of them must allow the request, unless `booleanExpr` says otherwise. */
   readonly configs: readonly AuthConfig_Config[];
-  readonly booleanExpr: string | undefined;
+  /** Which steps must allow the request, by their names: `(basic || oidc) && opa`. */
+  readonly booleanExpr:
+    | string
+    | undefined;
+  /**
+   * Whether a step that answers with a redirect (to log in) counts as refused, so that the next alternative is tried.
+   * Default false.
+   */
   readonly failOnRedirect: boolean;
 }
 
+/** is a step. */
 export interface AuthConfig_Config {
-  readonly name: string | undefined;
+  /** Name, for `booleanExpr`. Default: made from its kind and place. */
+  readonly name:
+    | string
+    | undefined;
+  /** What the step does. One of them is required. */
   readonly authConfig:
-    | { readonly $case: "basicAuth"; readonly value: BasicAuth }
-    | { readonly $case: "oauth"; readonly value: OAuth }
-    | { readonly $case: "oauth2"; readonly value: OAuth2 }
-    | { readonly $case: "apiKeyAuth"; readonly value: ApiKeyAuth }
-    | { readonly $case: "pluginAuth"; readonly value: AuthPlugin }
-    | { readonly $case: "opaAuth"; readonly value: OpaAuth }
-    | { readonly $case: "ldap"; readonly value: Ldap }
-    | { readonly $case: "jwt"; readonly value: Empty }
-    | { readonly $case: "passThroughAuth"; readonly value: PassThroughAuth }
-    | { readonly $case: "hmacAuth"; readonly value: HmacAuth }
-    | { readonly $case: "opaServerAuth"; readonly value: OpaServerAuth }
-    | { readonly $case: "portalAuth"; readonly value: PortalAuth }
+    | //
+    /** HTTP basic authentication. */
+    { readonly $case: "basicAuth"; readonly value: BasicAuth }
+    | //
+    /** OpenID Connect in the older form. Write `oauth2` instead. */
+    { readonly $case: "oauth"; readonly value: OAuth }
+    | //
+    /** OAuth 2.0 and OpenID Connect. */
+    { readonly $case: "oauth2"; readonly value: OAuth2 }
+    | //
+    /** API keys. */
+    { readonly $case: "apiKeyAuth"; readonly value: ApiKeyAuth }
+    | //
+    /** A Go plugin of the authorization server. */
+    { readonly $case: "pluginAuth"; readonly value: AuthPlugin }
+    | //
+    /** Open Policy Agent rules that stand in artifacts. */
+    { readonly $case: "opaAuth"; readonly value: OpaAuth }
+    | //
+    /** LDAP. */
+    { readonly $case: "ldap"; readonly value: Ldap }
+    | //
+    /** JSON web tokens. The check itself is done by the JWT filter; this makes its result known to the steps. */
+    { readonly $case: "jwt"; readonly value: Empty }
+    | //
+    /** Another authorization server. */
+    { readonly $case: "passThroughAuth"; readonly value: PassThroughAuth }
+    | //
+    /** Signed requests. */
+    { readonly $case: "hmacAuth"; readonly value: HmacAuth }
+    | //
+    /** An Open Policy Agent server. */
+    { readonly $case: "opaServerAuth"; readonly value: OpaServerAuth }
+    | //
+    /** The developer portal. */
+    { readonly $case: "portalAuth"; readonly value: PortalAuth }
     | undefined;
 }
 
+/** says what is asked for requests to a virtual host, route or weighted destination. */
 export interface ExtAuthExtension {
+  /** One of them is required. */
   readonly spec:
-    | { readonly $case: "disable"; readonly value: boolean }
-    | { readonly $case: "configRef"; readonly value: ResourceRef }
-    | { readonly $case: "customAuth"; readonly value: CustomAuth }
+    | //
+    /** Nothing, whatever stands further out; must be true. */
+    { readonly $case: "disable"; readonly value: boolean }
+    | //
+    /** What an AuthConfig says. */
+    { readonly $case: "configRef"; readonly value: ResourceRef }
+    | //
+    /** What a custom authorization server decides. */
+    { readonly $case: "customAuth"; readonly value: CustomAuth }
     | undefined;
 }
 
+/** says which external authorization server proxies ask. */
 export interface Settings {
-  readonly extauthzServerRef: ResourceRef | undefined;
-  readonly serviceType: { readonly $case: "httpService"; readonly value: HttpService } | {
-    readonly $case: "grpcService";
-    readonly value: GrpcService;
-  } | undefined;
+  /** Its upstream. */
+  readonly extauthzServerRef:
+    | ResourceRef
+    | undefined;
+  /** How it is called. Default: by gRPC. */
+  readonly serviceType:
+    | //
+    /** By HTTP. */
+    { readonly $case: "httpService"; readonly value: HttpService }
+    | //
+    /** By gRPC. */
+    { readonly $case: "grpcService"; readonly value: GrpcService }
+    | undefined;
+  /** Header in which it tells the user's ID, for rate limits. A client's own value is removed. */
   readonly userIdHeader: string;
-  readonly requestTimeout: Duration | undefined;
+  /** Longest time to wait for its answer. Default 200ms. */
+  readonly requestTimeout:
+    | Duration
+    | undefined;
+  /** Whether requests pass if it does not answer. Default false. */
   readonly failureModeAllow: boolean;
-  readonly requestBody: BufferSettings | undefined;
+  /** How much of the request's body it gets. Not set: nothing. */
+  readonly requestBody:
+    | BufferSettings
+    | undefined;
+  /** Whether the route is chosen anew after it changed headers. Default false. */
   readonly clearRouteCache: boolean;
+  /** Status of the answer if it does not answer. Default 403. */
   readonly statusOnError: number;
+  /** Version of Envoy's API to call it with. */
   readonly transportApiVersion: Settings_ApiVersion;
+  /** Part of the names of its statistics, where there are several servers. */
   readonly statPrefix: string;
 }
 
-export const Settings_ApiVersion = { V3: 0, UNRECOGNIZED: -1 } as const;
+/** is a version of Envoy's API. */
+export const Settings_ApiVersion = {
+  /** V3 - Version 3. */
+  V3: 0,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type Settings_ApiVersion = typeof Settings_ApiVersion[keyof typeof Settings_ApiVersion];
 
@@ -72,19 +153,31 @@ export namespace Settings_ApiVersion {
   export type UNRECOGNIZED = typeof Settings_ApiVersion.UNRECOGNIZED;
 }
 
+/** is about gRPC calls. */
 export interface GrpcService {
+  /** Value of the `:authority` header. Default: the cluster's name. */
   readonly authority: string;
 }
 
+/** is about HTTP calls. */
 export interface HttpService {
+  /** Text to put before the path of the request. */
   readonly pathPrefix: string;
-  readonly request: HttpService_Request | undefined;
+  /** What the server gets of the request. */
+  readonly request:
+    | HttpService_Request
+    | undefined;
+  /** What becomes of its answer. */
   readonly response: HttpService_Response | undefined;
 }
 
+/** says what the server gets of the request. */
 export interface HttpService_Request {
+  /** Headers besides `Host`, `Method`, `Path`, `Content-Length` and `Authorization`. */
   readonly allowedHeaders: readonly string[];
+  /** Headers to add. */
   readonly headersToAdd: { [key: string]: string };
+  /** RE2 expressions for further headers. */
   readonly allowedHeadersRegex: readonly string[];
 }
 
@@ -93,20 +186,31 @@ export interface HttpService_Request_HeadersToAddEntry {
   readonly value: string;
 }
 
+/** says what becomes of the server's answer. */
 export interface HttpService_Response {
+  /** Headers that the upstream gets, in place of the client's. */
   readonly allowedUpstreamHeaders: readonly string[];
+  /** Headers that the client gets, if the request is refused. */
   readonly allowedClientHeaders: readonly string[];
+  /** Headers that the upstream gets, besides the client's. */
   readonly allowedUpstreamHeadersToAppend: readonly string[];
 }
 
+/** says how much of the request's body the server gets. */
 export interface BufferSettings {
+  /** Greatest number of bytes; longer bodies are answered 413, unless a part is enough. Default 4096. */
   readonly maxRequestBytes: number;
+  /** Whether a part is enough. */
   readonly allowPartialMessage: boolean;
+  /** Whether it is sent as bytes rather than as text, for gRPC. */
   readonly packAsBytes: boolean;
 }
 
+/** is the decision of a custom authorization server. */
 export interface CustomAuth {
+  /** Values to send to it with each request. */
   readonly contextExtensions: { [key: string]: string };
+  /** Name of the server in the Settings (`namedExtauth`). Empty: the one of `extauth`. */
   readonly name: string;
 }
 
@@ -115,26 +219,49 @@ export interface CustomAuth_ContextExtensionsEntry {
   readonly value: string;
 }
 
+/** is a Go plugin of the authorization server. */
 export interface AuthPlugin {
+  /** Name of the plugin. */
   readonly name: string;
+  /** File that holds it. Default: its name with `.so`. */
   readonly pluginFileName: string;
+  /** Symbol that makes it. Default: its name. */
   readonly exportedSymbolName: string;
+  /** Its configuration. */
   readonly config: { readonly [key: string]: any } | undefined;
 }
 
+/** is HTTP basic authentication. */
 export interface BasicAuth {
+  /** Realm to name to clients. */
   readonly realm: string;
-  readonly apr: BasicAuth_Apr | undefined;
-  readonly encryption: BasicAuth_EncryptionType | undefined;
-  readonly userSource: { readonly $case: "userList"; readonly value: BasicAuth_UserList } | undefined;
+  /** Users with passwords hashed by APR1 (as `htpasswd` does). */
+  readonly apr:
+    | BasicAuth_Apr
+    | undefined;
+  /** How passwords in `userList` are hashed. */
+  readonly encryption:
+    | BasicAuth_EncryptionType
+    | undefined;
+  /** Users. */
+  readonly userSource:
+    | //
+    /** Users that stand here. */
+    { readonly $case: "userList"; readonly value: BasicAuth_UserList }
+    | undefined;
 }
 
+/** is users with passwords hashed by APR1. */
 export interface BasicAuth_Apr {
+  /** Users by name. */
   readonly users: { [key: string]: BasicAuth_Apr_SaltedHashedPassword };
 }
 
+/** is a hashed password. */
 export interface BasicAuth_Apr_SaltedHashedPassword {
+  /** Salt. */
   readonly salt: string;
+  /** Hash. */
   readonly hashedPassword: string;
 }
 
@@ -143,22 +270,34 @@ export interface BasicAuth_Apr_UsersEntry {
   readonly value: BasicAuth_Apr_SaltedHashedPassword | undefined;
 }
 
+/** is how passwords are hashed. */
 export interface BasicAuth_EncryptionType {
-  readonly algorithm: { readonly $case: "apr"; readonly value: BasicAuth_Apr } | {
-    readonly $case: "sha1";
-    readonly value: BasicAuth_EncryptionType_Sha1;
-  } | undefined;
+  /** One of them is required. */
+  readonly algorithm:
+    | //
+    /** By APR1. */
+    { readonly $case: "apr"; readonly value: BasicAuth_Apr }
+    | //
+    /** By SHA-1. */
+    { readonly $case: "sha1"; readonly value: BasicAuth_EncryptionType_Sha1 }
+    | undefined;
 }
 
+/** hashes by SHA-1. */
 export interface BasicAuth_EncryptionType_Sha1 {
 }
 
+/** is a user. */
 export interface BasicAuth_User {
+  /** Salt of the password. */
   readonly salt: string;
+  /** Hash of the password. */
   readonly hashedPassword: string;
 }
 
+/** is users. */
 export interface BasicAuth_UserList {
+  /** Users by name. */
   readonly users: { [key: string]: BasicAuth_User };
 }
 
@@ -167,33 +306,73 @@ export interface BasicAuth_UserList_UsersEntry {
   readonly value: BasicAuth_User | undefined;
 }
 
+/** checks signatures of requests. */
 export interface HmacAuth {
-  readonly secretStorage: { readonly $case: "secretRefs"; readonly value: SecretRefList } | undefined;
+  /** Where keys are. One of them is required. */
+  readonly secretStorage:
+    | //
+    /** In secrets. */
+    { readonly $case: "secretRefs"; readonly value: SecretRefList }
+    | undefined;
+  /** How requests are signed. One of them is required. */
   readonly implementationType:
-    | { readonly $case: "parametersInHeaders"; readonly value: HmacParametersInHeaders }
+    | //
+    /** With everything in headers. */
+    { readonly $case: "parametersInHeaders"; readonly value: HmacParametersInHeaders }
     | undefined;
 }
 
+/** is secrets. */
 export interface SecretRefList {
+  /** Secrets of type `credentials`, with the user's name and key. */
   readonly secretRefs: readonly ResourceRef[];
 }
 
+/** is OpenID Connect in the older form. */
 export interface OAuth {
-  /** @deprecated */
+  /**
+   * ID of the client.
+   *
+   * @deprecated
+   */
   readonly clientId: string;
-  /** @deprecated */
+  /**
+   * Secret of type `oauth`.
+   *
+   * @deprecated
+   */
   readonly clientSecretRef:
     | ResourceRef
     | undefined;
-  /** @deprecated */
+  /**
+   * URL of the provider.
+   *
+   * @deprecated
+   */
   readonly issuerUrl: string;
-  /** @deprecated */
+  /**
+   * Query parameters to add where users log in.
+   *
+   * @deprecated
+   */
   readonly authEndpointQueryParams: { [key: string]: string };
-  /** @deprecated */
+  /**
+   * URL of the application, as browsers see it.
+   *
+   * @deprecated
+   */
   readonly appUrl: string;
-  /** @deprecated */
+  /**
+   * Path to come back to.
+   *
+   * @deprecated
+   */
   readonly callbackPath: string;
-  /** @deprecated */
+  /**
+   * Scopes to ask for besides `openid`.
+   *
+   * @deprecated
+   */
   readonly scopes: readonly string[];
 }
 
@@ -202,23 +381,44 @@ export interface OAuth_AuthEndpointQueryParamsEntry {
   readonly value: string;
 }
 
+/** is OAuth 2.0 and OpenID Connect. */
 export interface OAuth2 {
+  /** The kind. One of them is required. */
   readonly oauthType:
-    | { readonly $case: "oidcAuthorizationCode"; readonly value: OidcAuthorizationCode }
-    | { readonly $case: "accessTokenValidation"; readonly value: AccessTokenValidation }
-    | { readonly $case: "oauth2"; readonly value: PlainOAuth2 }
+    | //
+    /** Users log in at an OpenID Connect provider. */
+    { readonly $case: "oidcAuthorizationCode"; readonly value: OidcAuthorizationCode }
+    | //
+    /** Requests bring an access token. */
+    { readonly $case: "accessTokenValidation"; readonly value: AccessTokenValidation }
+    | //
+    /** Users log in at an OAuth 2.0 provider. */
+    { readonly $case: "oauth2"; readonly value: PlainOAuth2 }
     | undefined;
 }
 
+/** says how Redis is reached. */
 export interface RedisOptions {
+  /** Host and port. */
   readonly host: string;
+  /** Number of the database. Default 0. */
   readonly db: number;
+  /** Greatest number of connections. Default: ten for each processor. */
   readonly poolSize: number;
+  /** Folder with `ca.crt`, `tls.crt` and `tls.key`. */
   readonly tlsCertMountPath: string;
+  /** Whether TLS is used. */
   readonly socketType: RedisOptions_SocketType;
 }
 
-export const RedisOptions_SocketType = { TCP: 0, TLS: 1, UNRECOGNIZED: -1 } as const;
+/** says whether TLS is used. */
+export const RedisOptions_SocketType = {
+  /** TCP - It is not. */
+  TCP: 0,
+  /** TLS - It is. */
+  TLS: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type RedisOptions_SocketType = typeof RedisOptions_SocketType[keyof typeof RedisOptions_SocketType];
 
@@ -228,45 +428,94 @@ export namespace RedisOptions_SocketType {
   export type UNRECOGNIZED = typeof RedisOptions_SocketType.UNRECOGNIZED;
 }
 
+/** says how sessions of users are kept. */
 export interface UserSession {
+  /** Whether requests are refused if the session can't be read, rather than sent to log in anew. */
   readonly failOnFetchFailure: boolean;
-  readonly cookieOptions: UserSession_CookieOptions | undefined;
-  readonly session: { readonly $case: "cookie"; readonly value: UserSession_InternalSession } | {
-    readonly $case: "redis";
-    readonly value: UserSession_RedisSession;
-  } | undefined;
+  /** Options of the session's cookie. */
+  readonly cookieOptions:
+    | UserSession_CookieOptions
+    | undefined;
+  /** Where sessions are. Default: in the cookie. */
+  readonly session:
+    | //
+    /** In the cookie itself. */
+    { readonly $case: "cookie"; readonly value: UserSession_InternalSession }
+    | //
+    /** In Redis. */
+    { readonly $case: "redis"; readonly value: UserSession_RedisSession }
+    | undefined;
+  /** Encryption of the cookie. */
   readonly cipherConfig: UserSession_CipherConfig | undefined;
 }
 
+/** keeps sessions in the cookie. */
 export interface UserSession_InternalSession {
-  readonly allowRefreshing: boolean | undefined;
+  /** Whether tokens are renewed when they end. */
+  readonly allowRefreshing:
+    | boolean
+    | undefined;
+  /** Start of the cookies' names. */
   readonly keyPrefix: string;
+  /** Domain that cookies are checked to be for. */
   readonly targetDomain: string;
 }
 
+/** keeps sessions in Redis. */
 export interface UserSession_RedisSession {
-  readonly options: RedisOptions | undefined;
+  /** How Redis is reached. */
+  readonly options:
+    | RedisOptions
+    | undefined;
+  /** Start of the keys. */
   readonly keyPrefix: string;
+  /** Name of the cookie. Default `__session`. */
   readonly cookieName: string;
-  readonly allowRefreshing: boolean | undefined;
-  readonly preExpiryBuffer: Duration | undefined;
+  /** Whether tokens are renewed when they end. Default true. */
+  readonly allowRefreshing:
+    | boolean
+    | undefined;
+  /** Time before a token's end at which it is renewed. Default 2s. */
+  readonly preExpiryBuffer:
+    | Duration
+    | undefined;
+  /** Domain that cookies are checked to be for. */
   readonly targetDomain: string;
+  /** Header that may hold the session's ID in place of the cookie. */
   readonly headerName: string;
 }
 
+/** holds options of the session's cookie. */
 export interface UserSession_CookieOptions {
-  readonly maxAge: number | undefined;
+  /** Its life in seconds. Default 30 days; 0: until the browser closes. */
+  readonly maxAge:
+    | number
+    | undefined;
+  /** Whether it is sent without TLS, too. Default false. */
   readonly notSecure: boolean;
-  readonly httpOnly: boolean | undefined;
-  readonly path: string | undefined;
+  /** Whether scripts can't read it. Default true. */
+  readonly httpOnly:
+    | boolean
+    | undefined;
+  /** Its path. Default `/`. */
+  readonly path:
+    | string
+    | undefined;
+  /** Whether other sites' requests carry it. */
   readonly sameSite: UserSession_CookieOptions_SameSite;
+  /** Its domain. Default: the request's host. */
   readonly domain: string;
 }
 
+/** says whether other sites' requests carry a cookie. */
 export const UserSession_CookieOptions_SameSite = {
+  /** DefaultMode - Not said; browsers mostly take it as Lax. */
   DefaultMode: 0,
+  /** LaxMode - Only when a user follows a link. */
   LaxMode: 1,
+  /** StrictMode - Never. */
   StrictMode: 2,
+  /** NoneMode - Always; needs TLS. */
   NoneMode: 3,
   UNRECOGNIZED: -1,
 } as const;
@@ -282,47 +531,88 @@ export namespace UserSession_CookieOptions_SameSite {
   export type UNRECOGNIZED = typeof UserSession_CookieOptions_SameSite.UNRECOGNIZED;
 }
 
+/** is the encryption of the cookie. */
 export interface UserSession_CipherConfig {
-  readonly key: { readonly $case: "keyRef"; readonly value: ResourceRef } | undefined;
-}
-
-export interface HeaderConfiguration {
-  readonly idTokenHeader: string;
-  readonly accessTokenHeader: string;
-  readonly useBearerSchemaForAuthorization: boolean | undefined;
-}
-
-export interface DiscoveryOverride {
-  readonly authEndpoint: string;
-  readonly tokenEndpoint: string;
-  readonly jwksUri: string;
-  readonly scopes: readonly string[];
-  readonly responseTypes: readonly string[];
-  readonly subjects: readonly string[];
-  readonly idTokenAlgs: readonly string[];
-  readonly authMethods: readonly string[];
-  readonly claims: readonly string[];
-  readonly revocationEndpoint: string;
-  readonly endSessionEndpoint: string;
-}
-
-export interface JwksOnDemandCacheRefreshPolicy {
-  readonly policy:
-    | { readonly $case: "never"; readonly value: Empty }
-    | { readonly $case: "always"; readonly value: Empty }
-    | { readonly $case: "maxIdpReqPerPollingInterval"; readonly value: number }
+  /** The key. One of them is required. */
+  readonly key:
+    | //
+    /** Secret of type `encryption`. */
+    { readonly $case: "keyRef"; readonly value: ResourceRef }
     | undefined;
 }
 
+/** says which tokens the upstream gets. */
+export interface HeaderConfiguration {
+  /** Header for the ID token. Empty: it does not get it. */
+  readonly idTokenHeader: string;
+  /** Header for the access token. Empty: it does not get it. */
+  readonly accessTokenHeader: string;
+  /** Whether the token follows `Bearer`, in the header `Authorization`. Default false. */
+  readonly useBearerSchemaForAuthorization: boolean | undefined;
+}
+
+/** replaces parts of what the provider tells of itself. */
+export interface DiscoveryOverride {
+  /** URL to log in at. */
+  readonly authEndpoint: string;
+  /** URL to get tokens at. */
+  readonly tokenEndpoint: string;
+  /** URL of the keys. */
+  readonly jwksUri: string;
+  /** Scopes that there are. */
+  readonly scopes: readonly string[];
+  /** Kinds of responses that there are. */
+  readonly responseTypes: readonly string[];
+  /** Kinds of subjects that there are. */
+  readonly subjects: readonly string[];
+  /** Algorithms that tokens may be signed with. */
+  readonly idTokenAlgs: readonly string[];
+  /** Ways for clients to authenticate. */
+  readonly authMethods: readonly string[];
+  /** Claims that there are. */
+  readonly claims: readonly string[];
+  /** URL to revoke tokens at. */
+  readonly revocationEndpoint: string;
+  /** URL to log out at. */
+  readonly endSessionEndpoint: string;
+}
+
+/** says when keys are fetched because a token names one that is not known. */
+export interface JwksOnDemandCacheRefreshPolicy {
+  /** Default: never. */
+  readonly policy:
+    | //
+    /** Never: only at each poll. */
+    { readonly $case: "never"; readonly value: Empty }
+    | //
+    /** Each time. */
+    { readonly $case: "always"; readonly value: Empty }
+    | //
+    /** At most so many times between polls. */
+    { readonly $case: "maxIdpReqPerPollingInterval"; readonly value: number }
+    | undefined;
+}
+
+/** passes what the provider says of itself on, in the dynamic metadata. */
 export interface AutoMapFromMetadata {
+  /** Namespace to put it in. */
   readonly namespace: string;
 }
 
+/** says how users are logged out at the provider. */
 export interface EndSessionProperties {
+  /** Method of the request. */
   readonly methodType: EndSessionProperties_MethodType;
 }
 
-export const EndSessionProperties_MethodType = { GetMethod: 0, PostMethod: 1, UNRECOGNIZED: -1 } as const;
+/** is a method. */
+export const EndSessionProperties_MethodType = {
+  /** GetMethod - GET. */
+  GetMethod: 0,
+  /** PostMethod - POST. */
+  PostMethod: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type EndSessionProperties_MethodType =
   typeof EndSessionProperties_MethodType[keyof typeof EndSessionProperties_MethodType];
@@ -333,85 +623,181 @@ export namespace EndSessionProperties_MethodType {
   export type UNRECOGNIZED = typeof EndSessionProperties_MethodType.UNRECOGNIZED;
 }
 
+/** passes a claim to the upstream. */
 export interface ClaimToHeader {
+  /** Name of the claim. */
   readonly claim: string;
+  /** Name of the header. */
   readonly header: string;
+  /** Whether it is added to values that are there, rather than replacing them. Default false. */
   readonly append: boolean;
 }
 
+/** is Microsoft's provider, whose tokens may leave groups out. */
 export interface Azure {
+  /** ID of the client that asks for groups. */
   readonly clientId: string;
+  /** ID of the tenant. */
   readonly tenantId: string;
-  readonly clientSecret: ResourceRef | undefined;
+  /** Secret of type `oauth` of that client. */
+  readonly clientSecret:
+    | ResourceRef
+    | undefined;
+  /** Redis to keep groups in. */
   readonly claimsCachingOptions: RedisOptions | undefined;
 }
 
+/** lets users log in at an OpenID Connect provider. */
 export interface OidcAuthorizationCode {
+  /** ID of the client, from the provider. */
   readonly clientId: string;
-  /** @deprecated */
-  readonly clientSecretRef: ResourceRef | undefined;
+  /**
+   * Secret of type `oauth`. Write `clientAuthentication` instead.
+   *
+   * @deprecated
+   */
+  readonly clientSecretRef:
+    | ResourceRef
+    | undefined;
+  /** URL of the provider; what it tells of itself is at `.well-known/openid-configuration` below. */
   readonly issuerUrl: string;
+  /** Query parameters to add where users log in. */
   readonly authEndpointQueryParams: { [key: string]: string };
+  /** Query parameters to add where tokens are got. */
   readonly tokenEndpointQueryParams: { [key: string]: string };
+  /** URL of the application, as browsers see it. */
   readonly appUrl: string;
+  /** Path to come back to; it must be routed, and not be used otherwise. */
   readonly callbackPath: string;
+  /** Path that ends the session. */
   readonly logoutPath: string;
+  /** URL to go to after that. Default: `appUrl`. */
   readonly afterLogoutUrl: string;
+  /** Scopes to ask for besides `openid`. */
   readonly scopes: readonly string[];
-  readonly session: UserSession | undefined;
-  readonly headers: HeaderConfiguration | undefined;
-  readonly discoveryOverride: DiscoveryOverride | undefined;
-  readonly discoveryPollInterval: Duration | undefined;
+  /** How sessions are kept. */
+  readonly session:
+    | UserSession
+    | undefined;
+  /** Tokens that the upstream gets. */
+  readonly headers:
+    | HeaderConfiguration
+    | undefined;
+  /** Values in place of what the provider tells of itself. */
+  readonly discoveryOverride:
+    | DiscoveryOverride
+    | undefined;
+  /** Time between readings of that. Default 30m. */
+  readonly discoveryPollInterval:
+    | Duration
+    | undefined;
+  /** When keys are fetched between those. */
   readonly jwksCacheRefreshPolicy:
     | JwksOnDemandCacheRefreshPolicy
     | undefined;
-  /** @deprecated */
+  /**
+   * Header for the session's ID. Write `session.redis.headerName` instead.
+   *
+   * @deprecated
+   */
   readonly sessionIdHeaderName: string;
+  /** Whether `callbackPath` is an expression. */
   readonly parseCallbackPathAsRegex: boolean;
-  readonly autoMapFromMetadata: AutoMapFromMetadata | undefined;
-  readonly endSessionProperties: EndSessionProperties | undefined;
+  /** Pass what the provider says of itself on, in the dynamic metadata. */
+  readonly autoMapFromMetadata:
+    | AutoMapFromMetadata
+    | undefined;
+  /** How users are logged out at the provider. */
+  readonly endSessionProperties:
+    | EndSessionProperties
+    | undefined;
+  /** Claims to keep in the dynamic metadata, by key there. */
   readonly dynamicMetadataFromClaims: { [key: string]: string };
-  /** @deprecated */
-  readonly disableClientSecret: boolean | undefined;
-  readonly accessToken: OidcAuthorizationCode_AccessToken | undefined;
-  readonly identityToken: OidcAuthorizationCode_IdentityToken | undefined;
-  readonly clientAuthentication: OidcAuthorizationCode_ClientAuthentication | undefined;
-  readonly provider: { readonly $case: "default"; readonly value: OidcAuthorizationCode_Default } | {
-    readonly $case: "azure";
-    readonly value: Azure;
-  } | undefined;
+  /**
+   * Whether there is no client secret. Write `clientAuthentication` instead.
+   *
+   * @deprecated
+   */
+  readonly disableClientSecret:
+    | boolean
+    | undefined;
+  /** What is done with the access token. */
+  readonly accessToken:
+    | OidcAuthorizationCode_AccessToken
+    | undefined;
+  /** What is done with the ID token. */
+  readonly identityToken:
+    | OidcAuthorizationCode_IdentityToken
+    | undefined;
+  /** How the client authenticates. */
+  readonly clientAuthentication:
+    | OidcAuthorizationCode_ClientAuthentication
+    | undefined;
+  /** What kind of provider it is. */
+  readonly provider:
+    | //
+    /** One that keeps to the standard. */
+    { readonly $case: "default"; readonly value: OidcAuthorizationCode_Default }
+    | //
+    /** Microsoft's. */
+    { readonly $case: "azure"; readonly value: Azure }
+    | undefined;
+  /** Lets the provider end sessions. */
   readonly frontChannelLogout: OidcAuthorizationCode_FrontChannelLogout | undefined;
 }
 
+/** is about the access token. */
 export interface OidcAuthorizationCode_AccessToken {
+  /** Claims that the upstream gets. */
   readonly claimsToHeaders: readonly ClaimToHeader[];
 }
 
+/** is about the ID token. */
 export interface OidcAuthorizationCode_IdentityToken {
+  /** Claims that the upstream gets. */
   readonly claimsToHeaders: readonly ClaimToHeader[];
 }
 
+/** says how the client authenticates at the provider. */
 export interface OidcAuthorizationCode_ClientAuthentication {
+  /** One of them is required. */
   readonly clientAuthenticationConfig:
-    | { readonly $case: "clientSecret"; readonly value: OidcAuthorizationCode_ClientAuthentication_ClientSecret }
-    | { readonly $case: "privateKeyJwt"; readonly value: OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt }
+    | //
+    /** With a secret. */
+    { readonly $case: "clientSecret"; readonly value: OidcAuthorizationCode_ClientAuthentication_ClientSecret }
+    | //
+    /** With a token that it signs. */
+    { readonly $case: "privateKeyJwt"; readonly value: OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt }
     | undefined;
 }
 
+/** authenticates with a secret. */
 export interface OidcAuthorizationCode_ClientAuthentication_ClientSecret {
-  readonly clientSecretRef: ResourceRef | undefined;
+  /** Secret of type `oauth`. */
+  readonly clientSecretRef:
+    | ResourceRef
+    | undefined;
+  /** Whether there is none. Default false. */
   readonly disableClientSecret: boolean | undefined;
 }
 
+/** authenticates with a signed token. */
 export interface OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt {
-  readonly signingKeyRef: ResourceRef | undefined;
+  /** Secret that holds the key. */
+  readonly signingKeyRef:
+    | ResourceRef
+    | undefined;
+  /** Life of such tokens. Default 5s. */
   readonly validFor: Duration | undefined;
 }
 
+/** lets the provider end sessions. */
 export interface OidcAuthorizationCode_FrontChannelLogout {
+  /** Path that it calls. */
   readonly path: string;
 }
 
+/** is a provider that keeps to the standard. */
 export interface OidcAuthorizationCode_Default {
 }
 
@@ -430,20 +816,39 @@ export interface OidcAuthorizationCode_DynamicMetadataFromClaimsEntry {
   readonly value: string;
 }
 
+/** lets users log in at an OAuth 2.0 provider. */
 export interface PlainOAuth2 {
+  /** ID of the client, from the provider. */
   readonly clientId: string;
-  readonly clientSecretRef: ResourceRef | undefined;
+  /** Secret of type `oauth`. */
+  readonly clientSecretRef:
+    | ResourceRef
+    | undefined;
+  /** Query parameters to add where users log in. */
   readonly authEndpointQueryParams: { [key: string]: string };
+  /** URL of the application, as browsers see it. */
   readonly appUrl: string;
+  /** Path to come back to; it must be routed, and not be used otherwise. */
   readonly callbackPath: string;
+  /** Scopes to ask for. */
   readonly scopes: readonly string[];
-  readonly session: UserSession | undefined;
+  /** How sessions are kept. */
+  readonly session:
+    | UserSession
+    | undefined;
+  /** Path that ends the session. */
   readonly logoutPath: string;
+  /** Query parameters to add where tokens are got. */
   readonly tokenEndpointQueryParams: { [key: string]: string };
+  /** URL to go to after that. Default: `appUrl`. */
   readonly afterLogoutUrl: string;
+  /** URL to log in at. */
   readonly authEndpoint: string;
+  /** URL to get tokens at. */
   readonly tokenEndpoint: string;
+  /** URL to revoke tokens at. */
   readonly revocationEndpoint: string;
+  /** Whether there is no client secret. Default false. */
   readonly disableClientSecret: boolean | undefined;
 }
 
@@ -457,55 +862,101 @@ export interface PlainOAuth2_TokenEndpointQueryParamsEntry {
   readonly value: string;
 }
 
+/** checks access tokens that are JSON web tokens. */
 export interface JwtValidation {
-  readonly jwksSourceSpecifier: { readonly $case: "remoteJwks"; readonly value: JwtValidation_RemoteJwks } | {
-    readonly $case: "localJwks";
-    readonly value: JwtValidation_LocalJwks;
-  } | undefined;
+  /** Keys to check with. One of them is required. */
+  readonly jwksSourceSpecifier:
+    | //
+    /** On a server. */
+    { readonly $case: "remoteJwks"; readonly value: JwtValidation_RemoteJwks }
+    | //
+    /** Here. */
+    { readonly $case: "localJwks"; readonly value: JwtValidation_LocalJwks }
+    | undefined;
+  /** Issuer that a token must name. Empty: not checked. */
   readonly issuer: string;
+  /** Audiences of which a token must be for at least one. Empty: not checked. */
   readonly audiences: readonly string[];
 }
 
+/** fetches keys from a server. */
 export interface JwtValidation_RemoteJwks {
+  /** URL of the key set. */
   readonly url: string;
+  /** Time between readings. Default 5m. */
   readonly refreshInterval: Duration | undefined;
 }
 
+/** is a key set that stands here. */
 export interface JwtValidation_LocalJwks {
+  /** The key set, in JSON. */
   readonly inlineString: string;
 }
 
+/** asks the provider about access tokens. */
 export interface IntrospectionValidation {
+  /** URL to ask at. */
   readonly introspectionUrl: string;
+  /** ID of the client that asks. */
   readonly clientId: string;
-  readonly clientSecretRef: ResourceRef | undefined;
+  /** Secret of type `oauth` of that client. */
+  readonly clientSecretRef:
+    | ResourceRef
+    | undefined;
+  /** Attribute of the answer that is the user's ID. */
   readonly userIdAttributeName: string;
+  /** Whether there is no client secret. Default false. */
   readonly disableClientSecret: boolean | undefined;
 }
 
+/** checks access tokens that requests bring. */
 export interface AccessTokenValidation {
+  /** How. One of them is required. */
   readonly validationType:
-    | { readonly $case: "introspectionUrl"; readonly value: string }
-    | { readonly $case: "jwt"; readonly value: JwtValidation }
-    | { readonly $case: "introspection"; readonly value: IntrospectionValidation }
+    | //
+    /** By asking at a URL. Write `introspection` instead. */
+    { readonly $case: "introspectionUrl"; readonly value: string }
+    | //
+    /** As JSON web tokens. */
+    { readonly $case: "jwt"; readonly value: JwtValidation }
+    | //
+    /** By asking the provider. */
+    { readonly $case: "introspection"; readonly value: IntrospectionValidation }
     | undefined;
+  /** URL of what the provider knows of the user. Empty: not asked. */
   readonly userinfoUrl: string;
-  readonly cacheTimeout: Duration | undefined;
-  readonly scopeValidation:
-    | { readonly $case: "requiredScopes"; readonly value: AccessTokenValidation_ScopeList }
+  /** Time that answers are kept. Default 10m; `0s`: not at all. */
+  readonly cacheTimeout:
+    | Duration
     | undefined;
+  /** Scopes to check. Not set: none. */
+  readonly scopeValidation:
+    | //
+    /** Scopes that a token must have, all of them. */
+    { readonly $case: "requiredScopes"; readonly value: AccessTokenValidation_ScopeList }
+    | undefined;
+  /** Claims to keep in the dynamic metadata, by key there. */
   readonly dynamicMetadataFromClaims: { [key: string]: string };
+  /** Claims that the upstream gets. */
   readonly claimsToHeaders: readonly ClaimToHeader[];
-  readonly provider: { readonly $case: "default"; readonly value: AccessTokenValidation_Default } | {
-    readonly $case: "azure";
-    readonly value: Azure;
-  } | undefined;
+  /** What kind of provider it is. */
+  readonly provider:
+    | //
+    /** One that keeps to the standard. */
+    { readonly $case: "default"; readonly value: AccessTokenValidation_Default }
+    | //
+    /** Microsoft's. */
+    { readonly $case: "azure"; readonly value: Azure }
+    | undefined;
 }
 
+/** is scopes. */
 export interface AccessTokenValidation_ScopeList {
+  /** The scopes. */
   readonly scope: readonly string[];
 }
 
+/** is a provider that keeps to the standard. */
 export interface AccessTokenValidation_Default {
 }
 
@@ -514,36 +965,72 @@ export interface AccessTokenValidation_DynamicMetadataFromClaimsEntry {
   readonly value: string;
 }
 
+/** is the secret of an OAuth client. */
 export interface OauthSecret {
+  /** The secret. */
   readonly clientSecret: string;
 }
 
+/** checks API keys. */
 export interface ApiKeyAuth {
-  /** @deprecated */
+  /**
+   * Labels of secrets with keys. Write `k8sSecretApikeyStorage` instead.
+   *
+   * @deprecated
+   */
   readonly labelSelector: { [key: string]: string };
-  /** @deprecated */
+  /**
+   * Secrets with keys. Write `k8sSecretApikeyStorage` instead.
+   *
+   * @deprecated
+   */
   readonly apiKeySecretRefs: readonly ResourceRef[];
+  /** Header with the key. Default `api-key`. */
   readonly headerName: string;
-  /** @deprecated */
+  /**
+   * Values of the secret that the upstream gets, by header. Write `headersFromMetadataEntry` instead.
+   *
+   * @deprecated
+   */
   readonly headersFromMetadata: { [key: string]: ApiKeyAuth_SecretKey };
+  /** Values of the key's metadata that the upstream gets, by header. */
   readonly headersFromMetadataEntry: { [key: string]: ApiKeyAuth_MetadataEntry };
-  readonly storageBackend: { readonly $case: "k8sSecretApikeyStorage"; readonly value: K8sSecretApiKeyStorage } | {
-    readonly $case: "aerospikeApikeyStorage";
-    readonly value: AerospikeApiKeyStorage;
-  } | undefined;
+  /** Where keys are. */
+  readonly storageBackend:
+    | //
+    /** In secrets of type `apiKey`. */
+    { readonly $case: "k8sSecretApikeyStorage"; readonly value: K8sSecretApiKeyStorage }
+    | //
+    /** In Aerospike. */
+    { readonly $case: "aerospikeApikeyStorage"; readonly value: AerospikeApiKeyStorage }
+    | undefined;
+  /** Whether keys are fine that lack required metadata. Default false. */
   readonly skipMetadataValidation: boolean;
-  readonly hmac: ApiKeyHmac | undefined;
-  readonly digest: ApiKeyDigest | undefined;
+  /** Keys are stored as signatures. */
+  readonly hmac:
+    | ApiKeyHmac
+    | undefined;
+  /** Keys are stored as digests. */
+  readonly digest:
+    | ApiKeyDigest
+    | undefined;
+  /** What else of the request a key must fit. */
   readonly match: ApiKeyMatch | undefined;
 }
 
+/** is a value of a secret. */
 export interface ApiKeyAuth_SecretKey {
+  /** Its name. */
   readonly name: string;
+  /** Whether keys without it are refused. */
   readonly required: boolean;
 }
 
+/** is a value of a key's metadata. */
 export interface ApiKeyAuth_MetadataEntry {
+  /** Its name. */
   readonly name: string;
+  /** Whether keys without it are refused. */
   readonly required: boolean;
 }
 
@@ -562,12 +1049,22 @@ export interface ApiKeyAuth_HeadersFromMetadataEntryEntry {
   readonly value: ApiKeyAuth_MetadataEntry | undefined;
 }
 
+/** is about keys that are stored as signatures. */
 export interface ApiKeyHmac {
+  /** Algorithm of the signature. */
   readonly algorithm: ApiKeyHmac_Algorithm;
+  /** Secret to sign with. */
   readonly sharedSecretRef: ResourceRef | undefined;
 }
 
-export const ApiKeyHmac_Algorithm = { ALGORITHM_UNSPECIFIED: 0, HMAC_SHA256: 1, UNRECOGNIZED: -1 } as const;
+/** is an algorithm of signatures. */
+export const ApiKeyHmac_Algorithm = {
+  /** ALGORITHM_UNSPECIFIED - Not set; invalid. */
+  ALGORITHM_UNSPECIFIED: 0,
+  /** HMAC_SHA256 - HMAC with SHA-256. */
+  HMAC_SHA256: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type ApiKeyHmac_Algorithm = typeof ApiKeyHmac_Algorithm[keyof typeof ApiKeyHmac_Algorithm];
 
@@ -577,11 +1074,20 @@ export namespace ApiKeyHmac_Algorithm {
   export type UNRECOGNIZED = typeof ApiKeyHmac_Algorithm.UNRECOGNIZED;
 }
 
+/** is about keys that are stored as digests. */
 export interface ApiKeyDigest {
+  /** Algorithm of the digest. */
   readonly algorithm: ApiKeyDigest_Algorithm;
 }
 
-export const ApiKeyDigest_Algorithm = { ALGORITHM_UNSPECIFIED: 0, SHA256: 1, UNRECOGNIZED: -1 } as const;
+/** is an algorithm of digests. */
+export const ApiKeyDigest_Algorithm = {
+  /** ALGORITHM_UNSPECIFIED - Not set; invalid. */
+  ALGORITHM_UNSPECIFIED: 0,
+  /** SHA256 - SHA-256. */
+  SHA256: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type ApiKeyDigest_Algorithm = typeof ApiKeyDigest_Algorithm[keyof typeof ApiKeyDigest_Algorithm];
 
@@ -591,16 +1097,23 @@ export namespace ApiKeyDigest_Algorithm {
   export type UNRECOGNIZED = typeof ApiKeyDigest_Algorithm.UNRECOGNIZED;
 }
 
+/** says what else of the request a key must fit. */
 export interface ApiKeyMatch {
+  /** Headers. */
   readonly headers: readonly HeaderMatch[];
 }
 
+/** is a header that a key must fit. */
 export interface HeaderMatch {
+  /** Name of the header. */
   readonly name: string;
 }
 
+/** takes keys from secrets of type `apiKey`. */
 export interface K8sSecretApiKeyStorage {
+  /** Labels that a secret must have, all of them. */
   readonly labelSelector: { [key: string]: string };
+  /** Secrets, by name. */
   readonly apiKeySecretRefs: readonly ResourceRef[];
 }
 
@@ -609,50 +1122,101 @@ export interface K8sSecretApiKeyStorage_LabelSelectorEntry {
   readonly value: string;
 }
 
+/** takes keys from Aerospike. */
 export interface AerospikeApiKeyStorage {
+  /** Host. */
   readonly hostname: string;
+  /** Namespace. Default `solo-namespace`. */
   readonly namespace: string;
+  /** Set. Default `solo-set`. */
   readonly set: string;
+  /** Port. Default 3000. */
   readonly port: number;
+  /** Records to read at once. Default 5000. */
   readonly batchSize: number;
-  readonly commitLevel: { readonly $case: "commitAll"; readonly value: number } | {
-    readonly $case: "commitMaster";
-    readonly value: number;
-  } | undefined;
-  readonly readModeSc: AerospikeApiKeyStorage_ReadModeSc | undefined;
-  readonly readModeAp: AerospikeApiKeyStorage_ReadModeAp | undefined;
+  /** When a write is done. */
+  readonly commitLevel:
+    | //
+    /** When all replicas have it. */
+    { readonly $case: "commitAll"; readonly value: number }
+    | //
+    /** When the master has it. */
+    { readonly $case: "commitMaster"; readonly value: number }
+    | undefined;
+  /** How a strongly consistent namespace is read. */
+  readonly readModeSc:
+    | AerospikeApiKeyStorage_ReadModeSc
+    | undefined;
+  /** How an available namespace is read. */
+  readonly readModeAp:
+    | AerospikeApiKeyStorage_ReadModeAp
+    | undefined;
+  /** Name that the server's certificate must be for. */
   readonly nodeTlsName: string;
+  /** File with the client's certificate. */
   readonly certPath: string;
+  /** File with the key of the client's certificate. */
   readonly keyPath: string;
+  /** Whether the server's certificate is not checked. Default false. */
   readonly allowInsecure: boolean;
+  /** File with the authorities to trust. */
   readonly rootCaPath: string;
+  /** Version of TLS, such as `1.3`. */
   readonly tlsVersion: string;
+  /** Curves for the key exchange. */
   readonly tlsCurveGroups: readonly AerospikeApiKeyStorage_TlsCurveID[];
+  /** Labels that a key must have, all of them. */
   readonly labelSelector: { [key: string]: string };
 }
 
+/** is how a strongly consistent namespace is read. */
 export interface AerospikeApiKeyStorage_ReadModeSc {
+  /** One of them. */
   readonly readModeSc:
-    | { readonly $case: "readModeScSession"; readonly value: number }
-    | { readonly $case: "readModeScLinearize"; readonly value: number }
-    | { readonly $case: "readModeScReplica"; readonly value: number }
-    | { readonly $case: "readModeScAllowUnavailable"; readonly value: number }
+    | //
+    /** Consistent in a session. */
+    { readonly $case: "readModeScSession"; readonly value: number }
+    | //
+    /** Consistent for all. */
+    { readonly $case: "readModeScLinearize"; readonly value: number }
+    | //
+    /** From any replica. */
+    { readonly $case: "readModeScReplica"; readonly value: number }
+    | //
+    /** From any replica, also while partitions are not available. */
+    { readonly $case: "readModeScAllowUnavailable"; readonly value: number }
     | undefined;
 }
 
+/** is how an available namespace is read. */
 export interface AerospikeApiKeyStorage_ReadModeAp {
-  readonly readModeAp: { readonly $case: "readModeApOne"; readonly value: number } | {
-    readonly $case: "readModeApAll";
-    readonly value: number;
-  } | undefined;
+  /** One of them. */
+  readonly readModeAp:
+    | //
+    /** From one replica. */
+    { readonly $case: "readModeApOne"; readonly value: number }
+    | //
+    /** From all replicas. */
+    { readonly $case: "readModeApAll"; readonly value: number }
+    | undefined;
 }
 
+/** is a curve for the key exchange. */
 export interface AerospikeApiKeyStorage_TlsCurveID {
+  /** One of them. */
   readonly curveId:
-    | { readonly $case: "curveP256"; readonly value: number }
-    | { readonly $case: "curveP384"; readonly value: number }
-    | { readonly $case: "curveP521"; readonly value: number }
-    | { readonly $case: "x25519"; readonly value: number }
+    | //
+    /** P-256. */
+    { readonly $case: "curveP256"; readonly value: number }
+    | //
+    /** P-384. */
+    { readonly $case: "curveP384"; readonly value: number }
+    | //
+    /** P-521. */
+    { readonly $case: "curveP521"; readonly value: number }
+    | //
+    /** X25519. */
+    { readonly $case: "x25519"; readonly value: number }
     | undefined;
 }
 
@@ -661,10 +1225,15 @@ export interface AerospikeApiKeyStorage_LabelSelectorEntry {
   readonly value: string;
 }
 
+/** is an API key, as secrets hold it. */
 export interface ApiKey {
+  /** The key. */
   readonly apiKey: string;
+  /** Labels to select it by. */
   readonly labels: readonly string[];
+  /** Values for upstreams. */
   readonly metadata: { [key: string]: string };
+  /** ID of the key. */
   readonly uuid: string;
 }
 
@@ -673,9 +1242,13 @@ export interface ApiKey_MetadataEntry {
   readonly value: string;
 }
 
+/** is an API key, as secrets held it once. */
 export interface ApiKeySecret {
+  /** The key. */
   readonly apiKey: string;
+  /** Labels to select it by. */
   readonly labels: readonly string[];
+  /** Values for upstreams. */
   readonly metadata: { [key: string]: string };
 }
 
@@ -684,86 +1257,176 @@ export interface ApiKeySecret_MetadataEntry {
   readonly value: string;
 }
 
+/** decides by Open Policy Agent rules. */
 export interface OpaAuth {
+  /** Artifacts with the rules, in Rego. */
   readonly modules: readonly ResourceRef[];
+  /** Query whose result, true or false, decides: `data.test.allow == true`. */
   readonly query: string;
+  /** Options. */
   readonly options: OpaAuthOptions | undefined;
 }
 
+/** holds options of Open Policy Agent rules. */
 export interface OpaAuthOptions {
+  /** Whether the request is given to the rules in a faster way, with the same content. */
   readonly fastInputConversion: boolean;
+  /** Whether a refusal tells its reason, in the dynamic metadata. */
   readonly returnDecisionReason: boolean;
 }
 
+/** asks an Open Policy Agent server. */
 export interface OpaServerAuth {
+  /** Package of the rule. */
   readonly package: string;
+  /** Name of the rule. Empty: the package as a whole. */
   readonly ruleName: string;
+  /** Address of the server. */
   readonly serverAddr: string;
+  /** Options. */
   readonly options: OpaAuthOptions | undefined;
 }
 
+/** asks an LDAP server. */
 export interface Ldap {
+  /** Its URL: `ldap://` or `ldaps://`. */
   readonly address: string;
+  /** Name of the user's entry; `%s` stands for the user's name. */
   readonly userDnTemplate: string;
+  /** Attribute of users with their groups. Default `memberOf`. */
   readonly membershipAttributeName: string;
+  /** Groups of which a user must be in at least one. Empty: not checked. */
   readonly allowedGroups: readonly string[];
-  readonly pool: Ldap_ConnectionPool | undefined;
+  /** Connections to the server. */
+  readonly pool:
+    | Ldap_ConnectionPool
+    | undefined;
+  /** Filter to find the user's entry by. Default `(uid=*)`. */
   readonly searchFilter: string;
+  /** Whether groups are not checked. */
   readonly disableGroupChecking: boolean;
+  /** Account to look groups up with. */
   readonly groupLookupSettings: LdapServiceAccount | undefined;
 }
 
+/** is connections to the server. */
 export interface Ldap_ConnectionPool {
-  readonly maxSize: number | undefined;
+  /** Greatest number. Default 5. */
+  readonly maxSize:
+    | number
+    | undefined;
+  /** Number at the start. Default 2. */
   readonly initialSize: number | undefined;
 }
 
+/** is an account to look groups up with. */
 export interface LdapServiceAccount {
-  readonly credentialsSecretRef: ResourceRef | undefined;
+  /** Secret of type `credentials`. */
+  readonly credentialsSecretRef:
+    | ResourceRef
+    | undefined;
+  /** Whether the account is used for that, rather than the user's own. */
   readonly checkGroupsWithServiceAccount: boolean;
 }
 
+/** asks another authorization server. */
 export interface PassThroughAuth {
-  readonly protocol: { readonly $case: "grpc"; readonly value: PassThroughGrpc } | {
-    readonly $case: "http";
-    readonly value: PassThroughHttp;
-  } | undefined;
-  readonly config: { readonly [key: string]: any } | undefined;
+  /** How it is called. One of them is required. */
+  readonly protocol:
+    | //
+    /** By gRPC, in the terms of Envoy's external authorization. */
+    { readonly $case: "grpc"; readonly value: PassThroughGrpc }
+    | //
+    /** By HTTP. */
+    { readonly $case: "http"; readonly value: PassThroughHttp }
+    | undefined;
+  /** Values to send to it. */
+  readonly config:
+    | { readonly [key: string]: any }
+    | undefined;
+  /** Whether requests pass if it does not answer. Default false. */
   readonly failureModeAllow: boolean;
 }
 
+/** is a wait between retries that doubles each time. */
 export interface BackoffStrategy {
-  readonly baseInterval: Duration | undefined;
+  /** First wait. */
+  readonly baseInterval:
+    | Duration
+    | undefined;
+  /** Longest wait. Default ten times the first. */
   readonly maxInterval: Duration | undefined;
 }
 
+/** says how often failed calls are made again. */
 export interface RetryPolicy {
-  readonly numRetries: number | undefined;
-  readonly strategy: { readonly $case: "retryBackOff"; readonly value: BackoffStrategy } | undefined;
+  /** Greatest number of retries. Default 1. */
+  readonly numRetries:
+    | number
+    | undefined;
+  /** Wait between retries. */
+  readonly strategy:
+    | //
+    /** One that doubles each time. */
+    { readonly $case: "retryBackOff"; readonly value: BackoffStrategy }
+    | undefined;
 }
 
+/** calls another authorization server by gRPC. */
 export interface PassThroughGrpc {
+  /** Host and port. */
   readonly address: string;
-  readonly connectionTimeout: Duration | undefined;
-  readonly tlsConfig: PassThroughGrpcTLSConfig | undefined;
+  /** Longest time to connect. Default 200ms. */
+  readonly connectionTimeout:
+    | Duration
+    | undefined;
+  /** TLS to it. */
+  readonly tlsConfig:
+    | PassThroughGrpcTLSConfig
+    | undefined;
+  /** How often failed calls are made again. */
   readonly retryPolicy: RetryPolicy | undefined;
 }
 
+/** calls another authorization server by HTTP. Status 200 allows the request. */
 export interface PassThroughHttp {
+  /** URL to call. */
   readonly url: string;
-  readonly request: PassThroughHttp_Request | undefined;
-  readonly response: PassThroughHttp_Response | undefined;
-  readonly connectionTimeout: Duration | undefined;
-  readonly tlsConfig: PassThroughHttpTLSConfig | undefined;
-  readonly responseHeaderTimeout: Duration | undefined;
+  /** What it gets of the request. */
+  readonly request:
+    | PassThroughHttp_Request
+    | undefined;
+  /** What becomes of its answer. */
+  readonly response:
+    | PassThroughHttp_Response
+    | undefined;
+  /** Longest time to connect. Default 200ms. */
+  readonly connectionTimeout:
+    | Duration
+    | undefined;
+  /** TLS to it. */
+  readonly tlsConfig:
+    | PassThroughHttpTLSConfig
+    | undefined;
+  /** Longest time to wait for the headers of its answer. */
+  readonly responseHeaderTimeout:
+    | Duration
+    | undefined;
+  /** Connections to it. */
   readonly connectionPool: PassThroughHttp_ConnectionPool | undefined;
 }
 
+/** says what the server gets of the request. */
 export interface PassThroughHttp_Request {
+  /** Headers. */
   readonly allowedHeaders: readonly string[];
+  /** Headers to add. */
   readonly headersToAdd: { [key: string]: string };
+  /** Whether it gets what other steps have found, in the body. */
   readonly passThroughState: boolean;
+  /** Whether it gets the dynamic metadata, in the body. */
   readonly passThroughFilterMetadata: boolean;
+  /** Whether it gets the request's body. */
   readonly passThroughBody: boolean;
 }
 
@@ -772,38 +1435,65 @@ export interface PassThroughHttp_Request_HeadersToAddEntry {
   readonly value: string;
 }
 
+/** says what becomes of the server's answer. */
 export interface PassThroughHttp_Response {
+  /** Headers that the upstream gets, besides the client's. */
   readonly allowedUpstreamHeaders: readonly string[];
+  /** Headers that the client gets, if the request is refused. */
   readonly allowedClientHeadersOnDenied: readonly string[];
+  /** Whether its body is taken as findings for the other steps. */
   readonly readStateFromResponse: boolean;
+  /** Headers that the upstream gets, in place of the client's. */
   readonly allowedUpstreamHeadersToOverwrite: readonly string[];
+  /** Headers that the client gets, if the request is allowed. */
   readonly allowedClientHeadersOnSuccess: readonly string[];
 }
 
+/** is connections to the server. */
 export interface PassThroughHttp_ConnectionPool {
+  /** Greatest number. 0: no limit. */
   readonly maxConns: number;
+  /** Time without calls after which a connection is closed. */
   readonly idleTimeout: Duration | undefined;
 }
 
+/** is the TLS of gRPC calls. */
 export interface PassThroughGrpcTLSConfig {
-  readonly secretRef: ResourceRef | undefined;
+  /** Secret of type `tls`, with the authority to trust and the client's certificate. */
+  readonly secretRef:
+    | ResourceRef
+    | undefined;
+  /** Versions of TLS. */
   readonly sslParams: SslParameters | undefined;
 }
 
+/** is the TLS of HTTP calls. */
 export interface PassThroughHttpTLSConfig {
-  readonly secretRef: ResourceRef | undefined;
+  /** Secret of type `tls`, with the authority to trust and the client's certificate. */
+  readonly secretRef:
+    | ResourceRef
+    | undefined;
+  /** Versions of TLS. */
   readonly sslParams: SslParameters | undefined;
 }
 
+/** limits what is negotiated. */
 export interface SslParameters {
+  /** Lowest version of TLS. */
   readonly minimumProtocolVersion: SslParameters_ProtocolVersion;
+  /** Highest version of TLS. */
   readonly maximumProtocolVersion: SslParameters_ProtocolVersion;
 }
 
+/** is a version of TLS. */
 export const SslParameters_ProtocolVersion = {
+  /** TLS_AUTO - The default. */
   TLS_AUTO: 0,
+  /** TLSv1_1 - TLS 1.1, which is not secure. */
   TLSv1_1: 1,
+  /** TLSv1_2 - TLS 1.2. */
   TLSv1_2: 2,
+  /** TLSv1_3 - TLS 1.3. */
   TLSv1_3: 3,
   UNRECOGNIZED: -1,
 } as const;
@@ -819,14 +1509,25 @@ export namespace SslParameters_ProtocolVersion {
   export type UNRECOGNIZED = typeof SslParameters_ProtocolVersion.UNRECOGNIZED;
 }
 
+/** checks API keys of the developer portal. */
 export interface PortalAuth {
+  /** URL of the portal's server. */
   readonly url: string;
+  /** Header with the key. */
   readonly apiKeyHeader: string;
-  readonly redisOptions: RedisOptions | undefined;
-  readonly cacheDuration: Duration | undefined;
+  /** Redis to keep answers in. */
+  readonly redisOptions:
+    | RedisOptions
+    | undefined;
+  /** Time that answers are kept. */
+  readonly cacheDuration:
+    | Duration
+    | undefined;
+  /** Longest time to wait for the portal's answer. */
   readonly requestTimeout: Duration | undefined;
 }
 
+/** expects the signature in the headers `Authorization` and `Date`. */
 export interface HmacParametersInHeaders {
 }
 

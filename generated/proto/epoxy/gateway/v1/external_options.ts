@@ -14,46 +14,109 @@ import { ListenerOptions } from "../../gloo/v1/listener_options.ts";
 import { RouteOptions } from "../../gloo/v1/route_options.ts";
 import { VirtualHostOptions } from "../../gloo/v1/virtual_host_options.ts";
 
+/** holds options that several virtual hosts share, by `optionsConfigRefs`. */
 export interface VirtualHostOption {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
-  readonly options: VirtualHostOptions | undefined;
+  /** Name, namespace, labels and annotations. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** The options. */
+  readonly options:
+    | VirtualHostOptions
+    | undefined;
+  /**
+   * Kubernetes Gateway API resources that the options attach to. Kept, but not interpreted: Epoxy attaches options by
+   * `optionsConfigRefs`.
+   */
   readonly targetRefs: readonly PolicyTargetReferenceWithSectionName[];
 }
 
+/** holds options that several routes share, by `optionsConfigRefs`. */
 export interface RouteOption {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
-  readonly options: RouteOptions | undefined;
+  /** Name, namespace, labels and annotations. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** The options. */
+  readonly options:
+    | RouteOptions
+    | undefined;
+  /**
+   * Kubernetes Gateway API resources that the options attach to. Kept, but not interpreted: Epoxy attaches options by
+   * `optionsConfigRefs`.
+   */
   readonly targetRefs: readonly PolicyTargetReference[];
 }
 
+/** holds listener options for the Kubernetes Gateway API. */
 export interface ListenerOption {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
-  readonly options: ListenerOptions | undefined;
+  /** Name, namespace, labels and annotations. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** The options. */
+  readonly options:
+    | ListenerOptions
+    | undefined;
+  /** Kubernetes Gateway API resources that the options attach to. */
   readonly targetRefs: readonly PolicyTargetReferenceWithSectionName[];
 }
 
+/** holds HTTP listener options for the Kubernetes Gateway API. */
 export interface HttpListenerOption {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
-  readonly options: HttpListenerOptions | undefined;
+  /** Name, namespace, labels and annotations. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** The options. */
+  readonly options:
+    | HttpListenerOptions
+    | undefined;
+  /** Kubernetes Gateway API resources that the options attach to. */
   readonly targetRefs: readonly PolicyTargetReferenceWithSectionName[];
 }
 
+/** points to a resource that a policy attaches to. */
 export interface PolicyTargetReference {
+  /** API group of the target, such as `gateway.networking.k8s.io`. */
   readonly group: string;
+  /** Kind of the target, such as `HTTPRoute`. */
   readonly kind: string;
+  /** Name of the target. */
   readonly name: string;
+  /** Namespace of the target. Default: that of the policy. */
   readonly namespace: string | undefined;
 }
 
+/** points to a resource, or to one named section of it, that a policy attaches to. */
 export interface PolicyTargetReferenceWithSectionName {
+  /** API group of the target, such as `gateway.networking.k8s.io`. */
   readonly group: string;
+  /** Kind of the target, such as `Gateway`. */
   readonly kind: string;
+  /** Name of the target. */
   readonly name: string;
-  readonly namespace: string | undefined;
+  /** Namespace of the target. Default: that of the policy. */
+  readonly namespace:
+    | string
+    | undefined;
+  /** Section of the target, such as a listener's name. Default: the whole target. */
   readonly sectionName: string | undefined;
 }
 

@@ -19,73 +19,170 @@ import { TcpHost } from "../../gloo/v1/proxy.ts";
 import { RouteConfigurationOptions } from "../../gloo/v1/route_configuration_options.ts";
 import { TcpListenerOptions } from "../../gloo/v1/tcp_listener_options.ts";
 
+/**
+ * opens an address and port on proxies and says what is served there: virtual services over HTTP, raw TCP, or a mix
+ * that depends on the connection. Gateways are read from the control plane's own namespace unless
+ * `gateway.readGatewaysFromAllNamespaces` is on in the Settings.
+ */
 export interface Gateway {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
+  /**
+   * Name, namespace, labels and annotations. The annotation `gateway.solo.io/isolate_vhost: "true"` does for this
+   * gateway what `gateway.isolateVirtualHostsBySslConfig` in the Settings does for all.
+   */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /**
+   * Whether the gateway serves TLS. An HTTP gateway with `ssl: true` serves only virtual services that have an
+   * `sslConfig`, one without it only those that have none. Default false.
+   */
   readonly ssl: boolean;
+  /** IP address to listen on, such as `0.0.0.0`, or `::` for all IPv6 and IPv4 addresses of the host. */
   readonly bindAddress: string;
+  /** Port to listen on, 1 to 65535. Two gateways of a proxy can't have the same address and port. */
   readonly bindPort: number;
+  /** Options of the listener, whatever it serves. */
   readonly options:
     | ListenerOptions
     | undefined;
-  /** @deprecated */
-  readonly useProxyProto: boolean | undefined;
-  readonly gatewayType:
-    | { readonly $case: "httpGateway"; readonly value: HttpGateway }
-    | { readonly $case: "tcpGateway"; readonly value: TcpGateway }
-    | { readonly $case: "hybridGateway"; readonly value: HybridGateway }
+  /**
+   * Expect the PROXY protocol header before each connection's data. Replaced by `options.proxyProtocol`.
+   *
+   * @deprecated
+   */
+  readonly useProxyProto:
+    | boolean
     | undefined;
+  /** What the gateway serves. One of them is required. */
+  readonly gatewayType:
+    | //
+    /** HTTP: virtual services, selected by domain and path. */
+    { readonly $case: "httpGateway"; readonly value: HttpGateway }
+    | //
+    /** TCP: connections are passed on as they are, or after TLS is taken off. */
+    { readonly $case: "tcpGateway"; readonly value: TcpGateway }
+    | //
+    /** Several gateways behind one port; the connection's server name and source address choose among them. */
+    { readonly $case: "hybridGateway"; readonly value: HybridGateway }
+    | undefined;
+  /**
+   * Names of the proxies that open this gateway. Default `gateway-proxy`. An Envoy is of the proxy that its
+   * `node.metadata.role` names: `<namespace>~<proxy>`.
+   */
   readonly proxyNames: readonly string[];
+  /** Limits and rules that hold for all route configurations of the gateway. */
   readonly routeOptions: RouteConfigurationOptions | undefined;
 }
 
+/** serves connections without reading them as HTTP. */
 export interface TcpGateway {
+  /** Where connections go. With several hosts each needs an `sslConfig` with SNI domains that tell them apart. */
   readonly tcpHosts: readonly TcpHost[];
+  /** Options of the TCP listener. */
   readonly options: TcpListenerOptions | undefined;
 }
 
+/** serves different gateways on one port. `matchedGateways` win over delegated ones. */
 export interface HybridGateway {
+  /** Gateways that stand here, each with the connections that it takes. */
   readonly matchedGateways: readonly MatchedGateway[];
-  readonly delegatedHttpGateways: DelegatedHttpGateway | undefined;
+  /** MatchableHttpGateway resources to include. */
+  readonly delegatedHttpGateways:
+    | DelegatedHttpGateway
+    | undefined;
+  /** MatchableTcpGateway resources to include. */
   readonly delegatedTcpGateways: DelegatedTcpGateway | undefined;
 }
 
+/** includes MatchableHttpGateway resources in a hybrid gateway. */
 export interface DelegatedHttpGateway {
-  readonly selectionType: { readonly $case: "ref"; readonly value: ResourceRef } | {
-    readonly $case: "selector";
-    readonly value: Selector;
-  } | undefined;
+  /** Which resources are included. */
+  readonly selectionType:
+    | //
+    /** One resource by name. */
+    { readonly $case: "ref"; readonly value: ResourceRef }
+    | //
+    /** All resources that the selector matches. */
+    { readonly $case: "selector"; readonly value: Selector }
+    | undefined;
+  /**
+   * Whether settings given here replace those of the included gateways. By default they only fill in what those leave
+   * out.
+   */
   readonly preventChildOverrides: boolean;
-  readonly httpConnectionManagerSettings: HttpConnectionManagerSettings | undefined;
+  /** HTTP settings for the included gateways. */
+  readonly httpConnectionManagerSettings:
+    | HttpConnectionManagerSettings
+    | undefined;
+  /** TLS settings for the included gateways. */
   readonly sslConfig: SslConfig | undefined;
 }
 
+/** includes MatchableTcpGateway resources in a hybrid gateway. */
 export interface DelegatedTcpGateway {
-  readonly selectionType: { readonly $case: "ref"; readonly value: ResourceRef } | {
-    readonly $case: "selector";
-    readonly value: Selector;
-  } | undefined;
+  /** Which resources are included. */
+  readonly selectionType:
+    | //
+    /** One resource by name. */
+    { readonly $case: "ref"; readonly value: ResourceRef }
+    | //
+    /** All resources that the selector matches. */
+    { readonly $case: "selector"; readonly value: Selector }
+    | undefined;
 }
 
+/** is a gateway for those connections of a hybrid gateway that its matcher takes. */
 export interface MatchedGateway {
-  readonly matcher: Matcher | undefined;
-  readonly gatewayType: { readonly $case: "httpGateway"; readonly value: HttpGateway } | {
-    readonly $case: "tcpGateway";
-    readonly value: TcpGateway;
-  } | undefined;
+  /** Connections that belong to this gateway. Without one it takes all; two equal matchers are an error. */
+  readonly matcher:
+    | Matcher
+    | undefined;
+  /** What is served to these connections. One of them is required. */
+  readonly gatewayType:
+    | //
+    /** HTTP. */
+    { readonly $case: "httpGateway"; readonly value: HttpGateway }
+    | //
+    /** TCP. */
+    { readonly $case: "tcpGateway"; readonly value: TcpGateway }
+    | undefined;
 }
 
+/** selects connections before anything of HTTP is read. All conditions that are set must hold. */
 export interface Matcher {
-  readonly sslConfig: SslConfig | undefined;
+  /** TLS to offer. Its SNI domains are a condition: only clients that ask for one of them match. */
+  readonly sslConfig:
+    | SslConfig
+    | undefined;
+  /** Address ranges that the client's address must be in. Empty: any address. */
   readonly sourcePrefixRanges: readonly CidrRange[];
+  /**
+   * Connections whose TLS client offers none but these cipher suites (OpenSSL names) are matched, for passing old
+   * clients on to a TCP host that can still serve them.
+   */
   readonly passthroughCipherSuites: readonly string[];
 }
 
+/**
+ * serves virtual services. The first of these that is set selects them: `virtualServiceExpressions`,
+ * `virtualServiceSelector`, `virtualServices`; with none set, all virtual services are served.
+ */
 export interface HttpGateway {
+  /** Virtual services to serve, by name. One that does not exist is an error on the gateway. */
   readonly virtualServices: readonly ResourceRef[];
+  /** Labels that a virtual service must have, all of them with these values. */
   readonly virtualServiceSelector: { [key: string]: string };
-  readonly virtualServiceExpressions: VirtualServiceSelectorExpressions | undefined;
+  /** Conditions on labels, all of which must hold. */
+  readonly virtualServiceExpressions:
+    | VirtualServiceSelectorExpressions
+    | undefined;
+  /** Namespaces to take virtual services from. Empty, or with `*`: all that the control plane watches. */
   readonly virtualServiceNamespaces: readonly string[];
+  /** Options of HTTP listeners. */
   readonly options: HttpListenerOptions | undefined;
 }
 
@@ -94,25 +191,44 @@ export interface HttpGateway_VirtualServiceSelectorEntry {
   readonly value: string;
 }
 
+/** selects virtual services by conditions on their labels. */
 export interface VirtualServiceSelectorExpressions {
+  /** Conditions, all of which must hold. */
   readonly expressions: readonly VirtualServiceSelectorExpressions_Expression[];
 }
 
+/** is a condition on one label. */
 export interface VirtualServiceSelectorExpressions_Expression {
+  /** Key of the label. */
   readonly key: string;
+  /** How the label's value is compared with `values`. */
   readonly operator: VirtualServiceSelectorExpressions_Expression_Operator;
+  /**
+   * Values to compare with: one for equality and order, any number for `In` and `NotIn`, none for `Exists` and
+   * `DoesNotExist`.
+   */
   readonly values: readonly string[];
 }
 
+/** compares a label with values. */
 export const VirtualServiceSelectorExpressions_Expression_Operator = {
+  /** Equals - The label has the value. */
   Equals: 0,
+  /** DoubleEquals - The same as Equals. */
   DoubleEquals: 1,
+  /** NotEquals - The label is absent or has another value. */
   NotEquals: 2,
+  /** In - The label has one of the values. */
   In: 3,
+  /** NotIn - The label is absent or has none of the values. */
   NotIn: 4,
+  /** Exists - The label is present, with any value. */
   Exists: 5,
+  /** DoesNotExist - The label is absent. */
   DoesNotExist: 6,
+  /** GreaterThan - The label is an integer greater than the value. */
   GreaterThan: 7,
+  /** LessThan - The label is an integer less than the value. */
   LessThan: 8,
   UNRECOGNIZED: -1,
 } as const;

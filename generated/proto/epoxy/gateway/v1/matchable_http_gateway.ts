@@ -12,15 +12,29 @@ import { CidrRange } from "../../envoy/v1/address.ts";
 import { SslConfig } from "../../gloo/ssl/v1/ssl.ts";
 import { HttpGateway } from "./gateway.ts";
 
+/** is an HTTP gateway for some connections of the hybrid gateways that include it. */
 export interface MatchableHttpGateway {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
-  readonly matcher: MatchableHttpGateway_Matcher | undefined;
+  /** Name, namespace and the labels that hybrid gateways select by. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** Connections that belong to this gateway. */
+  readonly matcher:
+    | MatchableHttpGateway_Matcher
+    | undefined;
+  /** What is served to them. */
   readonly httpGateway: HttpGateway | undefined;
 }
 
+/** selects connections. All conditions that are set must hold. */
 export interface MatchableHttpGateway_Matcher {
+  /** Address ranges that the client's address must be in. Empty: any address. */
   readonly sourcePrefixRanges: readonly CidrRange[];
+  /** TLS to offer. Its SNI domains are a condition: only clients that ask for one of them match. */
   readonly sslConfig: SslConfig | undefined;
 }
 

@@ -12,16 +12,36 @@ import { CidrRange } from "../../envoy/v1/address.ts";
 import { SslConfig } from "../../gloo/ssl/v1/ssl.ts";
 import { TcpGateway } from "./gateway.ts";
 
+/** is a TCP gateway for some connections of the hybrid gateways that include it. */
 export interface MatchableTcpGateway {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
-  readonly matcher: MatchableTcpGateway_Matcher | undefined;
+  /** Name, namespace and the labels that hybrid gateways select by. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** Connections that belong to this gateway. */
+  readonly matcher:
+    | MatchableTcpGateway_Matcher
+    | undefined;
+  /** Where they go. */
   readonly tcpGateway: TcpGateway | undefined;
 }
 
+/** selects connections. All conditions that are set must hold. */
 export interface MatchableTcpGateway_Matcher {
+  /** Address ranges that the client's address must be in. Empty: any address. */
   readonly sourcePrefixRanges: readonly CidrRange[];
-  readonly sslConfig: SslConfig | undefined;
+  /** TLS to offer. Its SNI domains are a condition: only clients that ask for one of them match. */
+  readonly sslConfig:
+    | SslConfig
+    | undefined;
+  /**
+   * Connections whose TLS client offers none but these cipher suites (OpenSSL names) are matched, for passing old
+   * clients on.
+   */
   readonly passthroughCipherSuites: readonly string[];
 }
 

@@ -11,10 +11,25 @@ import { Metadata } from "../../core/v1/metadata.ts";
 import { NamespacedStatuses } from "../../core/v1/status.ts";
 import { Route } from "./virtual_service.ts";
 
+/**
+ * holds routes that virtual services, or other route tables, delegate to, so that teams can own parts of a domain. It
+ * serves nothing by itself.
+ */
 export interface RouteTable {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
+  /** Name, namespace and the labels that selectors look at. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /**
+   * Result of translation, written by the control plane. Errors are repeated on the virtual services that use the
+   * table.
+   */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** Routes in order. Their paths must start with the prefix of the route that delegates here. */
   readonly routes: readonly Route[];
+  /** Place among the tables that one selector matches: lower ones come first. Default 0. */
   readonly weight: number | undefined;
 }
 

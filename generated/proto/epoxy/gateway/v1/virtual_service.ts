@@ -15,76 +15,185 @@ import { DirectResponseAction, RedirectAction, RouteAction } from "../../gloo/v1
 import { RouteOptions } from "../../gloo/v1/route_options.ts";
 import { VirtualHostOptions } from "../../gloo/v1/virtual_host_options.ts";
 
+/**
+ * serves domains: it routes their requests, and holds the certificate where they are served over TLS. The same domain
+ * in two virtual services of one gateway is an error on both.
+ */
 export interface VirtualService {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
-  readonly virtualHost: VirtualHost | undefined;
-  readonly sslConfig: SslConfig | undefined;
+  /** Name, namespace, labels (which gateways and selectors look at) and annotations. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** Domains and routes. */
+  readonly virtualHost:
+    | VirtualHost
+    | undefined;
+  /**
+   * TLS for these domains. With it the virtual service is served by gateways with `ssl: true` only, without it by the
+   * others only.
+   */
+  readonly sslConfig:
+    | SslConfig
+    | undefined;
+  /** Name to show to people, where the resource's name does not do. */
   readonly displayName: string;
 }
 
+/** is a set of domains with their routes and options. */
 export interface VirtualHost {
+  /**
+   * Host names, as in the Host or `:authority` header, without a port: `shop.example.com`, `*.example.com` (any
+   * subdomain), `shop.*` (any suffix) or `*` (everything else). The most specific one wins. Empty: `*`. Over TLS the
+   * SNI domains are set in `sslConfig`.
+   */
   readonly domains: readonly string[];
+  /** Routes in order: the first one that matches a request serves it. A request that none matches gets 404. */
   readonly routes: readonly Route[];
-  readonly options: VirtualHostOptions | undefined;
+  /** Options for all requests to these domains. Routes may set their own over them. */
+  readonly options:
+    | VirtualHostOptions
+    | undefined;
+  /** Options that are resources of their own. */
   readonly externalOptionsConfig:
-    | { readonly $case: "optionsConfigRefs"; readonly value: DelegateOptionsRefs }
+    | //
+    /** VirtualHostOption resources whose options apply where `options` does not set them. */
+    { readonly $case: "optionsConfigRefs"; readonly value: DelegateOptionsRefs }
     | undefined;
 }
 
+/** says what happens with the requests that its matchers take. */
 export interface Route {
+  /**
+   * Requests to take: any of the matchers is enough. Empty: all paths (prefix `/`). A route that delegates may have
+   * one matcher at most, and it must be a prefix.
+   */
   readonly matchers: readonly Matcher[];
-  readonly inheritableMatchers: boolean | undefined;
-  readonly inheritablePathMatchers: boolean | undefined;
-  readonly action:
-    | { readonly $case: "routeAction"; readonly value: RouteAction }
-    | { readonly $case: "redirectAction"; readonly value: RedirectAction }
-    | { readonly $case: "directResponseAction"; readonly value: DirectResponseAction }
-    | { readonly $case: "delegateAction"; readonly value: DelegateAction }
+  /**
+   * On a delegating route: whether its headers, query parameters and methods are added to the matchers of the routes
+   * it delegates to, so that those need not repeat them. Inherited by tables further down unless they set it.
+   */
+  readonly inheritableMatchers:
+    | boolean
     | undefined;
-  readonly options: RouteOptions | undefined;
+  /**
+   * On a delegating route: whether the routes it delegates to take its path where they have none. Inherited by tables
+   * further down unless they set it.
+   */
+  readonly inheritablePathMatchers:
+    | boolean
+    | undefined;
+  /** What is done with the request. One of them is required. */
+  readonly action:
+    | //
+    /** Send it to a destination. */
+    { readonly $case: "routeAction"; readonly value: RouteAction }
+    | //
+    /** Answer with a redirect. */
+    { readonly $case: "redirectAction"; readonly value: RedirectAction }
+    | //
+    /** Answer at once, with a fixed status and body. */
+    { readonly $case: "directResponseAction"; readonly value: DirectResponseAction }
+    | //
+    /** Leave the choice to the routes of route tables. */
+    { readonly $case: "delegateAction"; readonly value: DelegateAction }
+    | undefined;
+  /**
+   * Options of the route. On a delegating route they are handed down; what a route further down sets itself wins,
+   * option by option.
+   */
+  readonly options:
+    | RouteOptions
+    | undefined;
+  /** Name for logs, statistics and statuses. Need not be unique. */
   readonly name: string;
+  /** Options that are resources of their own. */
   readonly externalOptionsConfig:
-    | { readonly $case: "optionsConfigRefs"; readonly value: DelegateOptionsRefs }
+    | //
+    /** RouteOption resources whose options apply where `options` does not set them. */
+    { readonly $case: "optionsConfigRefs"; readonly value: DelegateOptionsRefs }
     | undefined;
 }
 
+/** refers to resources that hold options. */
 export interface DelegateOptionsRefs {
+  /** The resources, first ones first: an option set by an earlier one is not replaced by a later one. */
   readonly delegateOptions: readonly ResourceRef[];
 }
 
+/** hands a route's requests to route tables. */
 export interface DelegateAction {
-  /** @deprecated */
+  /**
+   * Name of the route table, in the old flat form: write `ref` instead.
+   *
+   * @deprecated
+   */
   readonly name: string;
-  /** @deprecated */
+  /**
+   * Namespace of the route table, in the old flat form: write `ref` instead.
+   *
+   * @deprecated
+   */
   readonly namespace: string;
-  readonly delegationType: { readonly $case: "ref"; readonly value: ResourceRef } | {
-    readonly $case: "selector";
-    readonly value: RouteTableSelector;
-  } | undefined;
+  /** Which route tables. One of them is required. */
+  readonly delegationType:
+    | //
+    /** One route table. A missing one is a warning, and the route serves nothing. */
+    { readonly $case: "ref"; readonly value: ResourceRef }
+    | //
+    /** All route tables that the selector matches. */
+    { readonly $case: "selector"; readonly value: RouteTableSelector }
+    | undefined;
 }
 
+/**
+ * selects route tables by namespace and labels. Their routes are put in order of the tables' weights; routes of
+ * tables with equal weights are sorted, more specific matchers first.
+ */
 export interface RouteTableSelector {
+  /** Namespaces to look in; `*` stands for all that are watched. Empty: the namespace of the resource that delegates. */
   readonly namespaces: readonly string[];
+  /** Labels that a table must have, all of them with these values. Can't be combined with `expressions`. */
   readonly labels: { [key: string]: string };
+  /** Conditions on labels, all of which must hold. Can't be combined with `labels`. */
   readonly expressions: readonly RouteTableSelector_Expression[];
 }
 
+/** is a condition on one label. */
 export interface RouteTableSelector_Expression {
+  /** Key of the label. */
   readonly key: string;
+  /** How the label's value is compared with `values`. */
   readonly operator: RouteTableSelector_Expression_Operator;
+  /**
+   * Values to compare with: one for equality and order, any number for `In` and `NotIn`, none for `Exists` and
+   * `DoesNotExist`.
+   */
   readonly values: readonly string[];
 }
 
+/** compares a label with values. */
 export const RouteTableSelector_Expression_Operator = {
+  /** Equals - The label has the value. */
   Equals: 0,
+  /** DoubleEquals - The same as Equals. */
   DoubleEquals: 1,
+  /** NotEquals - The label is absent or has another value. */
   NotEquals: 2,
+  /** In - The label has one of the values. */
   In: 3,
+  /** NotIn - The label is absent or has none of the values. */
   NotIn: 4,
+  /** Exists - The label is present, with any value. */
   Exists: 5,
+  /** DoesNotExist - The label is absent. */
   DoesNotExist: 6,
+  /** GreaterThan - The label is an integer greater than the value. */
   GreaterThan: 7,
+  /** LessThan - The label is an integer less than the value. */
   LessThan: 8,
   UNRECOGNIZED: -1,
 } as const;

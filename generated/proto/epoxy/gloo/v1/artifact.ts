@@ -8,8 +8,13 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Metadata } from "../../core/v1/metadata.ts";
 
+/** holds plain data that other resources refer to, such as protobuf descriptors or firewall rules. */
 export interface Artifact {
-  readonly metadata: Metadata | undefined;
+  /** Name and namespace. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Data by name. */
   readonly data: { [key: string]: string };
 }
 

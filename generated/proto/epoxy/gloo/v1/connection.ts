@@ -10,18 +10,39 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 import { UInt32Value } from "../../../google/protobuf/wrappers.ts";
 import { Http1ProtocolOptions, HttpProtocolOptions } from "../options/protocol/v1/protocol.ts";
 
+/** is about connections to an upstream. */
 export interface ConnectionConfig {
+  /** Requests after which a connection is closed. 0: no limit. 1: no keep-alive. */
   readonly maxRequestsPerConnection: number;
-  readonly connectTimeout: Duration | undefined;
-  readonly tcpKeepalive: ConnectionConfig_TcpKeepAlive | undefined;
-  readonly perConnectionBufferLimitBytes: number | undefined;
-  readonly commonHttpProtocolOptions: HttpProtocolOptions | undefined;
+  /** Longest time to connect. Default 5s. */
+  readonly connectTimeout:
+    | Duration
+    | undefined;
+  /** TCP keep-alive. Not set: the operating system's default, mostly off. */
+  readonly tcpKeepalive:
+    | ConnectionConfig_TcpKeepAlive
+    | undefined;
+  /** Soft limit of the read and write buffers of each connection, in bytes. Default: that of Envoy, 1 MiB. */
+  readonly perConnectionBufferLimitBytes:
+    | number
+    | undefined;
+  /** Options for all versions of HTTP. */
+  readonly commonHttpProtocolOptions:
+    | HttpProtocolOptions
+    | undefined;
+  /** Options for HTTP/1.1. */
   readonly http1ProtocolOptions: Http1ProtocolOptions | undefined;
 }
 
+/** is TCP keep-alive. What is 0 or not set is as the operating system has it. */
 export interface ConnectionConfig_TcpKeepAlive {
+  /** Probes without an answer after which the connection is dead. */
   readonly keepaliveProbes: number;
-  readonly keepaliveTime: Duration | undefined;
+  /** Idle time before the first probe, in whole seconds. */
+  readonly keepaliveTime:
+    | Duration
+    | undefined;
+  /** Time between probes, in whole seconds. */
   readonly keepaliveInterval: Duration | undefined;
 }
 

@@ -11,12 +11,22 @@ import { DestinationSpec as DestinationSpec2 } from "../options/azure/v1/azure.t
 import { DestinationSpec as DestinationSpec4 } from "../options/grpc/v1/grpc.ts";
 import { DestinationSpec as DestinationSpec3 } from "../options/rest/v1/rest.ts";
 
+/** says what to call at a destination that knows functions. */
 export interface DestinationSpec {
+  /** Must fit the upstream's type. */
   readonly destinationType:
-    | { readonly $case: "aws"; readonly value: DestinationSpec1 }
-    | { readonly $case: "azure"; readonly value: DestinationSpec2 }
-    | { readonly $case: "rest"; readonly value: DestinationSpec3 }
-    | { readonly $case: "grpc"; readonly value: DestinationSpec4 }
+    | //
+    /** A Lambda function. */
+    { readonly $case: "aws"; readonly value: DestinationSpec1 }
+    | //
+    /** An Azure function. */
+    { readonly $case: "azure"; readonly value: DestinationSpec2 }
+    | //
+    /** A REST function, by the name that the upstream's `serviceSpec.rest` gives it. */
+    { readonly $case: "rest"; readonly value: DestinationSpec3 }
+    | //
+    /** A gRPC method. */
+    { readonly $case: "grpc"; readonly value: DestinationSpec4 }
     | undefined;
 }
 

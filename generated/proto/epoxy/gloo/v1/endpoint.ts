@@ -8,16 +8,27 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Metadata, ResourceRef } from "../../core/v1/metadata.ts";
 
+/** is an address where requests to upstreams can be sent. Discovery makes them; they are in memory only. */
 export interface Endpoint {
-  readonly metadata: Metadata | undefined;
+  /** Name and namespace. The labels are those that subsets look at. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Upstreams that it belongs to. */
   readonly upstreams: readonly ResourceRef[];
+  /** IP address, or a host name. */
   readonly address: string;
+  /** Port, 1 to 65535. */
   readonly port: number;
+  /** Name of the host, where `address` is an IP address found for it: for host rewriting and health checks. */
   readonly hostname: string;
+  /** Health check of this endpoint. */
   readonly healthCheck: HealthCheckConfig | undefined;
 }
 
+/** is about the health check of one endpoint. */
 export interface HealthCheckConfig {
+  /** Value of the Host header of health checks. */
   readonly hostname: string;
 }
 

@@ -10,38 +10,69 @@ import { Struct } from "../../../google/protobuf/struct.ts";
 import { UInt32Value } from "../../../google/protobuf/wrappers.ts";
 import { UpstreamSslConfig } from "../ssl/v1/ssl.ts";
 
+/** lists endpoints to use where an upstream's own are not healthy. */
 export interface Failover {
+  /** Localities, in order: each is used as far as those before it are not healthy. */
   readonly prioritizedLocalities: readonly Failover_PrioritizedLocality[];
+  /** When to fail over. */
   readonly policy: Failover_Policy | undefined;
 }
 
+/** is one step of failover. */
 export interface Failover_PrioritizedLocality {
+  /** Endpoints by locality. */
   readonly localityEndpoints: readonly LocalityLbEndpoints[];
 }
 
+/** says when to fail over. */
 export interface Failover_Policy {
+  /** Healthy percentage times this, in percent, below 100 starts the failover. Default 140: below 72 percent. */
   readonly overprovisioningFactor: number | undefined;
 }
 
+/** is a locality's endpoints. */
 export interface LocalityLbEndpoints {
-  readonly locality: Locality | undefined;
+  /** The locality. */
+  readonly locality:
+    | Locality
+    | undefined;
+  /** Its endpoints. */
   readonly lbEndpoints: readonly LbEndpoint[];
+  /** Share of the requests, relative to other localities of the same step; at least 1. */
   readonly loadBalancingWeight: number | undefined;
 }
 
+/** is an endpoint to fail over to. */
 export interface LbEndpoint {
+  /** IP address or DNS name. */
   readonly address: string;
+  /** Port, 1 to 65535. */
   readonly port: number;
-  readonly healthCheckConfig: LbEndpoint_HealthCheckConfig | undefined;
-  readonly upstreamSslConfig: UpstreamSslConfig | undefined;
-  readonly loadBalancingWeight: number | undefined;
+  /** Health check of this endpoint, in place of the upstream's. */
+  readonly healthCheckConfig:
+    | LbEndpoint_HealthCheckConfig
+    | undefined;
+  /** TLS to this endpoint. */
+  readonly upstreamSslConfig:
+    | UpstreamSslConfig
+    | undefined;
+  /** Share of the requests, relative to the locality's other endpoints; at least 1. */
+  readonly loadBalancingWeight:
+    | number
+    | undefined;
+  /** Metadata for Envoy, by the filter that reads it. */
   readonly metadata: { [key: string]: { readonly [key: string]: any } | undefined };
 }
 
+/** is about the health check of one endpoint. */
 export interface LbEndpoint_HealthCheckConfig {
+  /** Port to check, where it is not the endpoint's own. */
   readonly portValue: number;
+  /** Value of the Host header. */
   readonly hostname: string;
+  /** Path to ask for. */
   readonly path: string;
+  /** Method to use. */
   readonly method: string;
 }
 
@@ -50,9 +81,13 @@ export interface LbEndpoint_MetadataEntry {
   readonly value: { readonly [key: string]: any } | undefined;
 }
 
+/** is a place, for load balancing near by. */
 export interface Locality {
+  /** Region. */
   readonly region: string;
+  /** Zone in the region. */
   readonly zone: string;
+  /** Part of the zone. */
   readonly subZone: string;
 }
 

@@ -6,7 +6,6 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Struct } from "../../../google/protobuf/struct.ts";
 import { BoolValue } from "../../../google/protobuf/wrappers.ts";
 import { Settings as Settings1 } from "../../extauth/v1/extauth.ts";
 import { Buffer } from "../options/buffer/v1/buffer.ts";
@@ -23,6 +22,7 @@ import { HttpConnectionManagerSettings } from "../options/hcm/v1/hcm.ts";
 import { HeaderValidationSettings } from "../options/header_validation/v1/header_validation.ts";
 import { HealthCheck } from "../options/healthcheck/v1/healthcheck.ts";
 import { Settings as Settings5, TokenBucket } from "../options/local_ratelimit/v1/local_ratelimit.ts";
+import { ProxyLatency } from "../options/proxylatency/v1/proxylatency.ts";
 import { Settings as Settings2 } from "../options/ratelimit/v1/ratelimit.ts";
 import { Router } from "../options/router/v1/router.ts";
 import { StatefulSession } from "../options/stateful_session/v1/stateful_session.ts";
@@ -31,46 +31,136 @@ import { Settings } from "../options/waf/v1/waf.ts";
 import { PluginSource } from "../options/wasm/v1/wasm.ts";
 import { Extensions } from "./extensions.ts";
 
+/** holds options of HTTP listeners. */
 export interface HttpListenerOptions {
-  readonly grpcWeb: GrpcWeb | undefined;
-  readonly httpConnectionManagerSettings: HttpConnectionManagerSettings | undefined;
-  readonly healthCheck: HealthCheck | undefined;
-  readonly extensions: Extensions | undefined;
-  readonly waf: Settings | undefined;
-  readonly dlp: FilterConfig | undefined;
-  readonly wasm: PluginSource | undefined;
-  readonly extauth: Settings1 | undefined;
+  /** gRPC-Web for browsers; on unless it is disabled here or in the Settings. */
+  readonly grpcWeb:
+    | GrpcWeb
+    | undefined;
+  /** How HTTP connections are treated: timeouts, limits, client addresses, tracing. */
+  readonly httpConnectionManagerSettings:
+    | HttpConnectionManagerSettings
+    | undefined;
+  /** Path that the proxy answers itself, for load balancers in front of it. */
+  readonly healthCheck:
+    | HealthCheck
+    | undefined;
+  /** Options of extensions. Kept, but not interpreted. */
+  readonly extensions:
+    | Extensions
+    | undefined;
+  /** Web application firewall. Enterprise in Gloo. */
+  readonly waf:
+    | Settings
+    | undefined;
+  /** Masking of sensitive data in responses and logs. Enterprise in Gloo. */
+  readonly dlp:
+    | FilterConfig
+    | undefined;
+  /** WebAssembly filters. */
+  readonly wasm:
+    | PluginSource
+    | undefined;
+  /** External authorization server, in place of that in the Settings. */
+  readonly extauth:
+    | Settings1
+    | undefined;
+  /** Rate limit server, in place of that in the Settings. */
   readonly ratelimitServer:
     | Settings2
     | undefined;
-  /** @deprecated */
-  readonly caching: Settings3 | undefined;
-  readonly extProcEarlyConfig: { readonly $case: "disableExtProcEarly"; readonly value: boolean | undefined } | {
-    readonly $case: "extProcEarly";
-    readonly value: Settings6;
-  } | undefined;
-  readonly extProcConfig: { readonly $case: "disableExtProc"; readonly value: boolean | undefined } | {
-    readonly $case: "extProc";
-    readonly value: Settings6;
-  } | undefined;
-  readonly extProcLateConfig: { readonly $case: "disableExtProcLate"; readonly value: boolean | undefined } | {
-    readonly $case: "extProcLate";
-    readonly value: Settings6;
-  } | undefined;
-  readonly gzip: Gzip | undefined;
-  readonly proxyLatency: { readonly [key: string]: any } | undefined;
-  readonly buffer: Buffer | undefined;
-  readonly csrf: CsrfPolicy | undefined;
-  readonly grpcJsonTranscoder: GrpcJsonTranscoder | undefined;
-  readonly sanitizeClusterHeader: boolean | undefined;
-  readonly leftmostXffAddress: boolean | undefined;
-  readonly dynamicForwardProxy: FilterConfig4 | undefined;
-  readonly connectionLimit: ConnectionLimit | undefined;
-  readonly networkLocalRatelimit: TokenBucket | undefined;
-  readonly httpLocalRatelimit: Settings5 | undefined;
-  readonly router: Router | undefined;
-  readonly tap: Tap | undefined;
-  readonly statefulSession: StatefulSession | undefined;
+  /**
+   * Response cache. Enterprise in Gloo.
+   *
+   * @deprecated
+   */
+  readonly caching:
+    | Settings3
+    | undefined;
+  /** External processing before other filters. */
+  readonly extProcEarlyConfig:
+    | //
+    /** Off, even if the Settings have it. */
+    { readonly $case: "disableExtProcEarly"; readonly value: boolean | undefined }
+    | //
+    /** Configuration, in place of that in the Settings. */
+    { readonly $case: "extProcEarly"; readonly value: Settings6 }
+    | undefined;
+  /** External processing. */
+  readonly extProcConfig:
+    | //
+    /** Off, even if the Settings have it. */
+    { readonly $case: "disableExtProc"; readonly value: boolean | undefined }
+    | //
+    /** Configuration, in place of that in the Settings. */
+    { readonly $case: "extProc"; readonly value: Settings6 }
+    | undefined;
+  /** External processing as the last filter before the upstream. */
+  readonly extProcLateConfig:
+    | //
+    /** Off, even if the Settings have it. */
+    { readonly $case: "disableExtProcLate"; readonly value: boolean | undefined }
+    | //
+    /** Configuration, in place of that in the Settings. */
+    { readonly $case: "extProcLate"; readonly value: Settings6 }
+    | undefined;
+  /** Compression of responses. */
+  readonly gzip:
+    | Gzip
+    | undefined;
+  /** Measuring of the time that the proxy itself takes. Enterprise in Gloo. */
+  readonly proxyLatency:
+    | ProxyLatency
+    | undefined;
+  /** Wait for whole request bodies before they are sent on. */
+  readonly buffer:
+    | Buffer
+    | undefined;
+  /** Refuse requests that other sites make browsers send. */
+  readonly csrf:
+    | CsrfPolicy
+    | undefined;
+  /** Serve gRPC services as JSON over HTTP. */
+  readonly grpcJsonTranscoder:
+    | GrpcJsonTranscoder
+    | undefined;
+  /** Whether clients' own values of headers named by `clusterHeader` are removed. Enterprise in Gloo. */
+  readonly sanitizeClusterHeader:
+    | boolean
+    | undefined;
+  /** Whether the client's address is the leftmost one of `X-Forwarded-For`. Enterprise in Gloo. */
+  readonly leftmostXffAddress:
+    | boolean
+    | undefined;
+  /** Allow routes whose destination is the host that the request names. */
+  readonly dynamicForwardProxy:
+    | FilterConfig4
+    | undefined;
+  /** Limit of concurrent connections. */
+  readonly connectionLimit:
+    | ConnectionLimit
+    | undefined;
+  /** Limit of new connections, for each proxy by itself. */
+  readonly networkLocalRatelimit:
+    | TokenBucket
+    | undefined;
+  /** Limit of requests, for each proxy by itself. */
+  readonly httpLocalRatelimit:
+    | Settings5
+    | undefined;
+  /** Options of the router, the last filter. */
+  readonly router:
+    | Router
+    | undefined;
+  /** Copies of requests and responses for debugging. Enterprise in Gloo. */
+  readonly tap:
+    | Tap
+    | undefined;
+  /** Keep each client on its endpoint. Enterprise in Gloo. */
+  readonly statefulSession:
+    | StatefulSession
+    | undefined;
+  /** Which requests are refused as malformed. */
   readonly headerValidationSettings: HeaderValidationSettings | undefined;
 }
 
@@ -167,7 +257,7 @@ export const HttpListenerOptions: MessageFns<HttpListenerOptions> = {
       Gzip.encode(message.gzip, writer.uint32(138).fork()).join();
     }
     if (message.proxyLatency !== undefined) {
-      Struct.encode(Struct.wrap(message.proxyLatency), writer.uint32(146).fork()).join();
+      ProxyLatency.encode(message.proxyLatency, writer.uint32(146).fork()).join();
     }
     if (message.buffer !== undefined) {
       Buffer.encode(message.buffer, writer.uint32(154).fork()).join();
@@ -371,7 +461,7 @@ export const HttpListenerOptions: MessageFns<HttpListenerOptions> = {
               break;
             }
 
-            message.proxyLatency = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            message.proxyLatency = ProxyLatency.decode(reader, reader.uint32());
             continue;
           }
           case 19: {
@@ -571,7 +661,9 @@ export const HttpListenerOptions: MessageFns<HttpListenerOptions> = {
       }
     }
     message.gzip = (object.gzip !== undefined && object.gzip !== null) ? Gzip.fromPartial(object.gzip) : undefined;
-    message.proxyLatency = object.proxyLatency ?? undefined;
+    message.proxyLatency = (object.proxyLatency !== undefined && object.proxyLatency !== null)
+      ? ProxyLatency.fromPartial(object.proxyLatency)
+      : undefined;
     message.buffer = (object.buffer !== undefined && object.buffer !== null)
       ? Buffer.fromPartial(object.buffer)
       : undefined;

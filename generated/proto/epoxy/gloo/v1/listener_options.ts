@@ -12,21 +12,48 @@ import { AccessLoggingService } from "../options/als/v1/als.ts";
 import { ProxyProtocol } from "../options/proxy_protocol/v1/proxy_protocol.ts";
 import { Extensions } from "./extensions.ts";
 
+/** holds options of a listener, whatever it serves. */
 export interface ListenerOptions {
-  readonly accessLoggingService: AccessLoggingService | undefined;
-  readonly extensions: Extensions | undefined;
-  readonly perConnectionBufferLimitBytes: number | undefined;
+  /** Access logs of requests and TCP connections. */
+  readonly accessLoggingService:
+    | AccessLoggingService
+    | undefined;
+  /** Options of extensions. Kept, but not interpreted. */
+  readonly extensions:
+    | Extensions
+    | undefined;
+  /** Soft limit of the read and write buffers of each connection, in bytes. Default: that of Envoy, 1 MiB. */
+  readonly perConnectionBufferLimitBytes:
+    | number
+    | undefined;
+  /** Options to set on the listening socket. */
   readonly socketOptions: readonly SocketOption[];
-  readonly proxyProtocol: ProxyProtocol | undefined;
-  readonly connectionBalanceConfig: ConnectionBalanceConfig | undefined;
-  readonly listenerAccessLoggingService: AccessLoggingService | undefined;
+  /**
+   * Read the client's address from a PROXY protocol header, as load balancers send it. Connections without the header
+   * are refused.
+   */
+  readonly proxyProtocol:
+    | ProxyProtocol
+    | undefined;
+  /** How connections are divided among Envoy's worker threads. Default: the operating system decides. */
+  readonly connectionBalanceConfig:
+    | ConnectionBalanceConfig
+    | undefined;
+  /** Access logs of the listener itself: connections that no filter chain takes, too. */
+  readonly listenerAccessLoggingService:
+    | AccessLoggingService
+    | undefined;
+  /** Whether TCP statistics (round-trip times, retransmissions) are kept. Linux only. Default false. */
   readonly tcpStats: boolean | undefined;
 }
 
+/** says how connections are divided among Envoy's worker threads. */
 export interface ConnectionBalanceConfig {
+  /** Evenly, at the cost of a lock: for few, long connections, as with gRPC. */
   readonly exactBalance: ConnectionBalanceConfig_ExactBalance | undefined;
 }
 
+/** divides connections evenly. */
 export interface ConnectionBalanceConfig_ExactBalance {
 }
 

@@ -10,48 +10,98 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 import { Empty } from "../../../google/protobuf/empty.ts";
 import { BoolValue, DoubleValue } from "../../../google/protobuf/wrappers.ts";
 
+/** says how requests are spread over endpoints. */
 export interface LoadBalancerConfig {
-  readonly healthyPanicThreshold: number | undefined;
-  readonly updateMergeWindow: Duration | undefined;
-  readonly type:
-    | { readonly $case: "roundRobin"; readonly value: LoadBalancerConfig_RoundRobin }
-    | { readonly $case: "leastRequest"; readonly value: LoadBalancerConfig_LeastRequest }
-    | { readonly $case: "random"; readonly value: LoadBalancerConfig_Random }
-    | { readonly $case: "ringHash"; readonly value: LoadBalancerConfig_RingHash }
-    | { readonly $case: "maglev"; readonly value: LoadBalancerConfig_Maglev }
+  /** Percentage of healthy endpoints below which health is ignored and all are used. Default 50; 0 turns this off. */
+  readonly healthyPanicThreshold:
+    | number
     | undefined;
-  readonly localityConfig: { readonly $case: "localityWeightedLbConfig"; readonly value: Empty } | undefined;
-  readonly useHostnameForHashing: boolean | undefined;
+  /** Time over which changes of endpoints' health and weights are gathered. Default 1s; `0s` means at once. */
+  readonly updateMergeWindow:
+    | Duration
+    | undefined;
+  /** Which endpoint gets the next request. Default round robin. */
+  readonly type:
+    | //
+    /** Each in turn. */
+    { readonly $case: "roundRobin"; readonly value: LoadBalancerConfig_RoundRobin }
+    | //
+    /** The less busy one of some chosen at random. */
+    { readonly $case: "leastRequest"; readonly value: LoadBalancerConfig_LeastRequest }
+    | //
+    /** Any one. */
+    { readonly $case: "random"; readonly value: LoadBalancerConfig_Random }
+    | //
+    /** The one that the request's hash falls to, on a ring; see `lbHash` on routes. */
+    { readonly $case: "ringHash"; readonly value: LoadBalancerConfig_RingHash }
+    | //
+    /**
+     * The one that the request's hash falls to, by Maglev's table: faster than the ring, moves somewhat more when
+     * endpoints change.
+     */
+    { readonly $case: "maglev"; readonly value: LoadBalancerConfig_Maglev }
+    | undefined;
+  /** How localities are treated. */
+  readonly localityConfig:
+    | //
+    /** Localities get requests by their weights. */
+    { readonly $case: "localityWeightedLbConfig"; readonly value: Empty }
+    | undefined;
+  /** Whether endpoints are hashed by name instead of address. Default false. */
+  readonly useHostnameForHashing:
+    | boolean
+    | undefined;
+  /** Whether all connections are closed when endpoints change, so that hashing starts anew. */
   readonly closeConnectionsOnHostSetChange: boolean;
 }
 
+/** gives each endpoint a request in turn. */
 export interface LoadBalancerConfig_RoundRobin {
+  /** Give new endpoints less at first. */
   readonly slowStartConfig: LoadBalancerConfig_SlowStartConfig | undefined;
 }
 
+/** prefers endpoints with fewer requests under way. */
 export interface LoadBalancerConfig_LeastRequest {
+  /** Endpoints chosen at random to compare, at least 2. Default 2. */
   readonly choiceCount: number;
+  /** Give new endpoints less at first. */
   readonly slowStartConfig: LoadBalancerConfig_SlowStartConfig | undefined;
 }
 
+/** is the size of the ring. */
 export interface LoadBalancerConfig_RingHashConfig {
+  /** Least number of places on the ring. Default 1024. */
   readonly minimumRingSize: bigint;
+  /** Greatest number of places on the ring. Default 8388608 (8 Mi). */
   readonly maximumRingSize: bigint;
 }
 
+/** chooses by the request's hash on a ring. */
 export interface LoadBalancerConfig_RingHash {
+  /** Size of the ring. */
   readonly ringHashConfig: LoadBalancerConfig_RingHashConfig | undefined;
 }
 
+/** gives new endpoints less at first. */
 export interface LoadBalancerConfig_SlowStartConfig {
-  readonly slowStartWindow: Duration | undefined;
-  readonly aggression: number | undefined;
+  /** Time over which an endpoint comes to its full share. Not set: no slow start. */
+  readonly slowStartWindow:
+    | Duration
+    | undefined;
+  /** Shape of the rise: 1 is linear, more is faster at first. Default 1. */
+  readonly aggression:
+    | number
+    | undefined;
+  /** Least share during that time, in percent of the full one, 0 to 100. Default 10. */
   readonly minWeightPercent: number | undefined;
 }
 
+/** chooses at random. */
 export interface LoadBalancerConfig_Random {
 }
 
+/** chooses by the request's hash in Maglev's table. */
 export interface LoadBalancerConfig_Maglev {
 }
 

@@ -28,108 +28,238 @@ import { TcpListenerOptions } from "./tcp_listener_options.ts";
 import { VirtualHostOptions } from "./virtual_host_options.ts";
 import { WeightedDestinationOptions } from "./weighted_destination_options.ts";
 
+/**
+ * is what a proxy is to do: everything it listens on and serves. Controllers write it (the gateway controller makes
+ * one for each name in `proxyNames`); the Envoy translator reads it. People seldom write it by hand.
+ */
 export interface Proxy {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
+  /** Name and namespace; an Envoy asks for a Proxy by `<namespace>~<name>` in its `node.metadata.role`. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation to Envoy's configuration, with what Envoy itself said of it. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /**
+   * The other fields, deflated and in base64, where the Settings ask for it (`gateway.compressedProxySpec`) because
+   * the plain form is too large for the storage.
+   */
   readonly compressedSpec: string;
+  /** What the proxy listens on. */
   readonly listeners: readonly Listener[];
 }
 
+/**
+ * is a set of destinations among which requests are divided by weight. Many routes can refer to it, so that traffic
+ * is moved in one place.
+ */
 export interface UpstreamGroup {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
+  /** Name, namespace, labels and annotations. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** Destinations and their weights. */
   readonly destinations: readonly WeightedDestination[];
 }
 
+/** is an address and port that the proxy opens, with all that is served there. */
 export interface Listener {
+  /** Name of the listener, unique in the proxy. */
   readonly name: string;
+  /** IP address to listen on, such as `0.0.0.0`, or `::` for all IPv6 and IPv4 addresses of the host. */
   readonly bindAddress: string;
+  /** Port to listen on, 1 to 65535. */
   readonly bindPort: number;
+  /** What is served. */
   readonly listenerType:
-    | { readonly $case: "httpListener"; readonly value: HttpListener }
-    | { readonly $case: "tcpListener"; readonly value: TcpListener }
-    | { readonly $case: "hybridListener"; readonly value: HybridListener }
-    | { readonly $case: "aggregateListener"; readonly value: AggregateListener }
+    | //
+    /** HTTP, one set of virtual hosts for all connections. */
+    { readonly $case: "httpListener"; readonly value: HttpListener }
+    | //
+    /** TCP. */
+    { readonly $case: "tcpListener"; readonly value: TcpListener }
+    | //
+    /** Several kinds of listeners; the connection chooses. */
+    { readonly $case: "hybridListener"; readonly value: HybridListener }
+    | //
+    /** HTTP and TCP filter chains that share virtual hosts and options; the connection chooses. */
+    { readonly $case: "aggregateListener"; readonly value: AggregateListener }
     | undefined;
+  /** TLS settings, each with the server names it is for. Empty: no TLS. */
   readonly sslConfigurations: readonly SslConfig[];
-  /** @deprecated */
-  readonly useProxyProto: boolean | undefined;
-  readonly options: ListenerOptions | undefined;
-  readonly opaqueMetadata:
-    | { readonly $case: "metadata"; readonly value: { readonly [key: string]: any } | undefined }
-    | { readonly $case: "metadataStatic"; readonly value: SourceMetadata }
+  /**
+   * Expect the PROXY protocol header before each connection's data. Replaced by `options.proxyProtocol`.
+   *
+   * @deprecated
+   */
+  readonly useProxyProto:
+    | boolean
     | undefined;
+  /** Options of the listener, whatever it serves. */
+  readonly options:
+    | ListenerOptions
+    | undefined;
+  /** Where the listener comes from; used for statuses, not for serving. */
+  readonly opaqueMetadata:
+    | //
+    /** Free data of the controller that wrote the listener. */
+    { readonly $case: "metadata"; readonly value: { readonly [key: string]: any } | undefined }
+    | //
+    /** Resources that the listener is made from. */
+    { readonly $case: "metadataStatic"; readonly value: SourceMetadata }
+    | undefined;
+  /** Limits and rules that hold for all route configurations of the listener. */
   readonly routeOptions: RouteConfigurationOptions | undefined;
 }
 
+/** serves connections without reading them as HTTP. */
 export interface TcpListener {
+  /** Where connections go, told apart by SNI domains. */
   readonly tcpHosts: readonly TcpHost[];
-  readonly options: TcpListenerOptions | undefined;
+  /** Options of the TCP listener. */
+  readonly options:
+    | TcpListenerOptions
+    | undefined;
+  /** Start of the names of its statistics. Default `tcp`. */
   readonly statPrefix: string;
+  /** Further Envoy network filters, as they are. */
   readonly customNetworkFilters: readonly CustomEnvoyFilter[];
 }
 
+/** is a destination of TCP connections, and the TLS that is offered for it. */
 export interface TcpHost {
+  /** Name of the host, unique in its listener. */
   readonly name: string;
-  readonly sslConfig: SslConfig | undefined;
+  /**
+   * TLS for the host. Its SNI domains select the host. Without certificates the encrypted stream is passed on as it
+   * is.
+   */
+  readonly sslConfig:
+    | SslConfig
+    | undefined;
+  /** Where connections go. */
   readonly destination: TcpHost_TcpAction | undefined;
 }
 
+/** is where TCP connections go. */
 export interface TcpHost_TcpAction {
+  /** Where they go. One of them is required. */
   readonly destination:
-    | { readonly $case: "single"; readonly value: Destination }
-    | { readonly $case: "multi"; readonly value: MultiDestination }
-    | { readonly $case: "upstreamGroup"; readonly value: ResourceRef }
-    | { readonly $case: "forwardSniClusterName"; readonly value: Empty }
+    | //
+    /** One destination. */
+    { readonly $case: "single"; readonly value: Destination }
+    | //
+    /** Several destinations, by weight. */
+    { readonly $case: "multi"; readonly value: MultiDestination }
+    | //
+    /** An UpstreamGroup, by weight. */
+    { readonly $case: "upstreamGroup"; readonly value: ResourceRef }
+    | //
+    /** The upstream whose cluster has the name that the client asks for by SNI. */
+    { readonly $case: "forwardSniClusterName"; readonly value: Empty }
     | undefined;
 }
 
+/** serves HTTP. */
 export interface HttpListener {
+  /** Domains and their routes. A domain may be in one virtual host only. */
   readonly virtualHosts: readonly VirtualHost[];
-  readonly options: HttpListenerOptions | undefined;
+  /** Options of the HTTP listener. */
+  readonly options:
+    | HttpListenerOptions
+    | undefined;
+  /** Start of the names of its statistics. Default `http`. */
   readonly statPrefix: string;
+  /** Further Envoy HTTP filters, as they are. */
   readonly customHttpFilters: readonly CustomEnvoyFilter[];
+  /** Further Envoy network filters, as they are. */
   readonly customNetworkFilters: readonly CustomEnvoyFilter[];
+  /** Where the listener comes from; used for statuses, not for serving. */
   readonly opaqueMetadata:
-    | { readonly $case: "metadata"; readonly value: { readonly [key: string]: any } | undefined }
-    | { readonly $case: "metadataStatic"; readonly value: SourceMetadata }
+    | //
+    /** Free data of the controller that wrote the listener. */
+    { readonly $case: "metadata"; readonly value: { readonly [key: string]: any } | undefined }
+    | //
+    /** Resources that the listener is made from. */
+    { readonly $case: "metadataStatic"; readonly value: SourceMetadata }
     | undefined;
 }
 
+/** serves different listeners on one port. */
 export interface HybridListener {
+  /** Listeners, each with the connections that it takes. */
   readonly matchedListeners: readonly MatchedListener[];
 }
 
+/** is a listener for the connections that its matcher takes. */
 export interface MatchedListener {
-  readonly matcher: Matcher | undefined;
-  readonly listenerType: { readonly $case: "httpListener"; readonly value: HttpListener } | {
-    readonly $case: "tcpListener";
-    readonly value: TcpListener;
-  } | undefined;
+  /** Connections that belong to it. */
+  readonly matcher:
+    | Matcher
+    | undefined;
+  /** What is served to them. */
+  readonly listenerType:
+    | //
+    /** HTTP. */
+    { readonly $case: "httpListener"; readonly value: HttpListener }
+    | //
+    /** TCP. */
+    { readonly $case: "tcpListener"; readonly value: TcpListener }
+    | undefined;
+  /** TLS settings, each with the server names it is for. Empty: no TLS. */
   readonly sslConfigurations: readonly SslConfig[];
 }
 
+/** is a TCP listener for the connections that its matcher takes. */
 export interface MatchedTcpListener {
-  readonly matcher: Matcher | undefined;
+  /** Connections that belong to it. */
+  readonly matcher:
+    | Matcher
+    | undefined;
+  /** Where they go. */
   readonly tcpListener: TcpListener | undefined;
 }
 
+/** selects connections before anything of HTTP is read. All conditions that are set must hold. */
 export interface Matcher {
-  readonly sslConfig: SslConfig | undefined;
+  /** TLS to offer. Its SNI domains are a condition. */
+  readonly sslConfig:
+    | SslConfig
+    | undefined;
+  /** Address ranges that the client's address must be in. Empty: any address. */
   readonly sourcePrefixRanges: readonly CidrRange[];
+  /** Address ranges that the address connected to must be in. Empty: any address. */
   readonly prefixRanges: readonly CidrRange[];
-  readonly destinationPort: number | undefined;
+  /** Port that was connected to, before any redirection on the host. Not set: any port. */
+  readonly destinationPort:
+    | number
+    | undefined;
+  /** Connections whose TLS client offers none but these cipher suites (OpenSSL names) are matched. */
   readonly passthroughCipherSuites: readonly string[];
 }
 
+/** serves filter chains that share virtual hosts and options by name, so that each is there once. */
 export interface AggregateListener {
-  readonly httpResources: AggregateListener_HttpResources | undefined;
+  /** What HTTP filter chains refer to. */
+  readonly httpResources:
+    | AggregateListener_HttpResources
+    | undefined;
+  /** HTTP filter chains. */
   readonly httpFilterChains: readonly AggregateListener_HttpFilterChain[];
+  /** TCP filter chains. */
   readonly tcpListeners: readonly MatchedTcpListener[];
 }
 
+/** holds what HTTP filter chains share. */
 export interface AggregateListener_HttpResources {
+  /** Virtual hosts by the name that chains refer to. */
   readonly virtualHosts: { [key: string]: VirtualHost };
+  /** HTTP options by the name that chains refer to. */
   readonly httpOptions: { [key: string]: HttpListenerOptions };
 }
 
@@ -143,99 +273,208 @@ export interface AggregateListener_HttpResources_HttpOptionsEntry {
   readonly value: HttpListenerOptions | undefined;
 }
 
+/** serves virtual hosts to the connections that its matcher takes. */
 export interface AggregateListener_HttpFilterChain {
-  readonly matcher: Matcher | undefined;
+  /** Connections that belong to the chain, and their TLS. */
+  readonly matcher:
+    | Matcher
+    | undefined;
+  /** Name of its options in `httpResources.httpOptions`. Empty: no options. */
   readonly httpOptionsRef: string;
+  /** Names of its virtual hosts in `httpResources.virtualHosts`. */
   readonly virtualHostRefs: readonly string[];
+  /** Further Envoy HTTP filters, as they are. */
   readonly customHttpFilters: readonly CustomEnvoyFilter[];
+  /** Further Envoy network filters, as they are. */
   readonly customNetworkFilters: readonly CustomEnvoyFilter[];
 }
 
+/** is a set of domains with their routes and options, with nothing left to resolve. */
 export interface VirtualHost {
+  /** Name of the virtual host, unique in its listener. */
   readonly name: string;
+  /** Host names: `shop.example.com`, `*.example.com`, `shop.*` or `*`. The most specific one wins. Empty: `*`. */
   readonly domains: readonly string[];
+  /** Routes in order: the first one that matches a request serves it. */
   readonly routes: readonly Route[];
-  readonly options: VirtualHostOptions | undefined;
+  /** Options for all requests to these domains. */
+  readonly options:
+    | VirtualHostOptions
+    | undefined;
+  /** Where the virtual host comes from; used for statuses, not for serving. */
   readonly opaqueMetadata:
-    | { readonly $case: "metadata"; readonly value: { readonly [key: string]: any } | undefined }
-    | { readonly $case: "metadataStatic"; readonly value: SourceMetadata }
+    | //
+    /** Free data of the controller that wrote it. */
+    { readonly $case: "metadata"; readonly value: { readonly [key: string]: any } | undefined }
+    | //
+    /** Resources that it is made from. */
+    { readonly $case: "metadataStatic"; readonly value: SourceMetadata }
     | undefined;
 }
 
+/** says what happens with the requests that its matchers take. */
 export interface Route {
+  /** Requests to take: any of the matchers is enough. Empty: all paths (prefix `/`). */
   readonly matchers: readonly Matcher1[];
+  /** What is done with the request. One of them is required. */
   readonly action:
-    | { readonly $case: "routeAction"; readonly value: RouteAction }
-    | { readonly $case: "redirectAction"; readonly value: RedirectAction }
-    | { readonly $case: "directResponseAction"; readonly value: DirectResponseAction }
+    | //
+    /** Send it to a destination. */
+    { readonly $case: "routeAction"; readonly value: RouteAction }
+    | //
+    /** Answer with a redirect. */
+    { readonly $case: "redirectAction"; readonly value: RedirectAction }
+    | //
+    /** Answer at once, with a fixed status and body. */
+    { readonly $case: "directResponseAction"; readonly value: DirectResponseAction }
     | undefined;
-  readonly options: RouteOptions | undefined;
+  /** Options of the route. */
+  readonly options:
+    | RouteOptions
+    | undefined;
+  /** Where the route comes from; used for statuses, not for serving. */
   readonly opaqueMetadata:
-    | { readonly $case: "metadata"; readonly value: { readonly [key: string]: any } | undefined }
-    | { readonly $case: "metadataStatic"; readonly value: SourceMetadata }
+    | //
+    /** Free data of the controller that wrote it. */
+    { readonly $case: "metadata"; readonly value: { readonly [key: string]: any } | undefined }
+    | //
+    /** Resources that it is made from. */
+    { readonly $case: "metadataStatic"; readonly value: SourceMetadata }
     | undefined;
+  /** Name for logs, statistics and statuses. */
   readonly name: string;
 }
 
+/** sends requests to a destination. */
 export interface RouteAction {
+  /** Where they go. One of them is required. */
   readonly destination:
-    | { readonly $case: "single"; readonly value: Destination }
-    | { readonly $case: "multi"; readonly value: MultiDestination }
-    | { readonly $case: "upstreamGroup"; readonly value: ResourceRef }
-    | { readonly $case: "clusterHeader"; readonly value: string }
-    | { readonly $case: "dynamicForwardProxy"; readonly value: PerRouteConfig }
+    | //
+    /** One destination. */
+    { readonly $case: "single"; readonly value: Destination }
+    | //
+    /** Several destinations, by weight. */
+    { readonly $case: "multi"; readonly value: MultiDestination }
+    | //
+    /** An UpstreamGroup: several destinations, by weight, shared by many routes. */
+    { readonly $case: "upstreamGroup"; readonly value: ResourceRef }
+    | //
+    /**
+     * Name of a request header whose value is the name of an Envoy cluster, which is `<upstream>_<namespace>`. Only
+     * for requests whose headers can be trusted.
+     */
+    { readonly $case: "clusterHeader"; readonly value: string }
+    | //
+    /**
+     * The host that the request itself names, resolved by DNS. The listener must have `dynamicForwardProxy` among its
+     * options.
+     */
+    { readonly $case: "dynamicForwardProxy"; readonly value: PerRouteConfig }
     | undefined;
 }
 
+/** is something that requests can be sent to. */
 export interface Destination {
+  /** What it is. One of them is required. */
   readonly destinationType:
-    | { readonly $case: "upstream"; readonly value: ResourceRef }
-    | { readonly $case: "kube"; readonly value: KubernetesServiceDestination }
-    | { readonly $case: "consul"; readonly value: ConsulServiceDestination }
+    | //
+    /**
+     * An Upstream. Its namespace defaults to that of the resource that holds the route. One that does not exist is a
+     * warning, and its requests are answered 503.
+     */
+    { readonly $case: "upstream"; readonly value: ResourceRef }
+    | //
+    /** A port of a Kubernetes service. */
+    { readonly $case: "kube"; readonly value: KubernetesServiceDestination }
+    | //
+    /** A service in Consul, without an Upstream written for it. */
+    { readonly $case: "consul"; readonly value: ConsulServiceDestination }
     | undefined;
-  readonly destinationSpec: DestinationSpec | undefined;
+  /** What to call at the destination, where it knows functions: a REST or gRPC method, a Lambda function. */
+  readonly destinationSpec:
+    | DestinationSpec
+    | undefined;
+  /** Only those endpoints whose labels have these values. */
   readonly subset: Subset | undefined;
 }
 
+/** is a port of a Kubernetes service. */
 export interface KubernetesServiceDestination {
-  readonly ref: ResourceRef | undefined;
+  /** Name and namespace of the service. */
+  readonly ref:
+    | ResourceRef
+    | undefined;
+  /** Port of the service (not of its pods). */
   readonly port: number;
 }
 
+/** is a service in Consul. */
 export interface ConsulServiceDestination {
+  /** Name of the service. */
   readonly serviceName: string;
+  /** Tags that an instance must have, all of them. Empty: all instances. */
   readonly tags: readonly string[];
+  /** Consul datacenters to use instances of. Empty: all that are known. */
   readonly dataCenters: readonly string[];
 }
 
+/** divides requests among destinations by weight. */
 export interface MultiDestination {
+  /** Destinations and their weights. */
   readonly destinations: readonly WeightedDestination[];
 }
 
+/** is a destination with its share of the requests. */
 export interface WeightedDestination {
-  readonly destination: Destination | undefined;
-  readonly weight: number | undefined;
+  /** The destination. */
+  readonly destination:
+    | Destination
+    | undefined;
+  /** Share of the requests, relative to the sum of all weights, which must be at least 1. 0, or not set: none. */
+  readonly weight:
+    | number
+    | undefined;
+  /** Options for requests that go to this destination. */
   readonly options: WeightedDestinationOptions | undefined;
 }
 
+/** answers with a redirect. Parts of the URL that are not set stay as they are. */
 export interface RedirectAction {
+  /** Host of the new URL. */
   readonly hostRedirect: string;
+  /** How the path changes. Not set: it stays. */
   readonly pathRewriteSpecifier:
-    | { readonly $case: "pathRedirect"; readonly value: string }
-    | { readonly $case: "prefixRewrite"; readonly value: string }
-    | { readonly $case: "regexRewrite"; readonly value: RegexMatchAndSubstitute }
+    | //
+    /** The new path. With a query (`?`) it replaces the query as well. */
+    { readonly $case: "pathRedirect"; readonly value: string }
+    | //
+    /** Text that takes the place of the matched prefix. */
+    { readonly $case: "prefixRewrite"; readonly value: string }
+    | //
+    /** Expression whose matches in the path are replaced. */
+    { readonly $case: "regexRewrite"; readonly value: RegexMatchAndSubstitute }
     | undefined;
+  /** Status of the answer. Default 301. */
   readonly responseCode: RedirectAction_RedirectResponseCode;
+  /** Whether the new URL is https. */
   readonly httpsRedirect: boolean;
+  /** Whether the query is left out. */
   readonly stripQuery: boolean;
+  /** Port of the new URL. 1 to 65535. */
   readonly portRedirect: number | undefined;
 }
 
+/** is the status of a redirect. */
 export const RedirectAction_RedirectResponseCode = {
+  /** MOVED_PERMANENTLY - 301: for good; clients may turn other methods to GET. */
   MOVED_PERMANENTLY: 0,
+  /** FOUND - 302: for now; clients may turn other methods to GET. */
   FOUND: 1,
+  /** SEE_OTHER - 303: look there, with GET. */
   SEE_OTHER: 2,
+  /** TEMPORARY_REDIRECT - 307: for now, with the same method and body. */
   TEMPORARY_REDIRECT: 3,
+  /** PERMANENT_REDIRECT - 308: for good, with the same method and body. */
   PERMANENT_REDIRECT: 4,
   UNRECOGNIZED: -1,
 } as const;
@@ -252,24 +491,44 @@ export namespace RedirectAction_RedirectResponseCode {
   export type UNRECOGNIZED = typeof RedirectAction_RedirectResponseCode.UNRECOGNIZED;
 }
 
+/** answers without any upstream. */
 export interface DirectResponseAction {
+  /** HTTP status, 200 to 599. */
   readonly status: number;
+  /**
+   * Text of the answer. By default at most 4096 bytes; see `routeOptions.maxDirectResponseBodySizeBytes` of the
+   * gateway.
+   */
   readonly body: string;
 }
 
+/** says which resources something is made from. */
 export interface SourceMetadata {
+  /** The resources. */
   readonly sources: readonly SourceMetadata_SourceRef[];
 }
 
+/** is a resource that something is made from. */
 export interface SourceMetadata_SourceRef {
-  readonly resourceRef: ResourceRef | undefined;
+  /** Name and namespace. */
+  readonly resourceRef:
+    | ResourceRef
+    | undefined;
+  /** Kind, as `*v1.VirtualService`. */
   readonly resourceKind: string;
+  /** The resource's `metadata.generation` at that time. */
   readonly observedGeneration: bigint;
 }
 
+/** is a filter that is passed to Envoy as it is. */
 export interface CustomEnvoyFilter {
-  readonly filterStage: FilterStage | undefined;
+  /** Place among the other filters. */
+  readonly filterStage:
+    | FilterStage
+    | undefined;
+  /** Name of the filter, as Envoy knows it. */
   readonly name: string;
+  /** Envoy's typed configuration of the filter. */
   readonly config: Any | undefined;
 }
 

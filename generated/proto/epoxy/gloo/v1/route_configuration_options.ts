@@ -8,8 +8,19 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue, UInt32Value } from "../../../google/protobuf/wrappers.ts";
 
+/** holds limits and rules for all route configurations of a listener. */
 export interface RouteConfigurationOptions {
-  readonly maxDirectResponseBodySizeBytes: number | undefined;
+  /**
+   * Greatest size of the body of a direct response, in bytes. Default 4096. The whole body is in Envoy's memory, for
+   * each route.
+   */
+  readonly maxDirectResponseBodySizeBytes:
+    | number
+    | undefined;
+  /**
+   * Whether header changes of routes are made after, and so win over, those of virtual hosts. Default false: the
+   * virtual host's win.
+   */
   readonly mostSpecificHeaderMutationsWins: boolean | undefined;
 }
 

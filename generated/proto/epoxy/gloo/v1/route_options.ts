@@ -30,65 +30,201 @@ import { Transformations, TransformationStages } from "../options/transformation
 import { Settings } from "../options/waf/v1/waf.ts";
 import { Extensions } from "./extensions.ts";
 
+/**
+ * holds options of a route. What a route sets wins over its virtual host and over routes that delegate to it, option
+ * by option.
+ */
 export interface RouteOptions {
-  /** @deprecated */
-  readonly transformations: Transformations | undefined;
-  readonly faults: RouteFaults | undefined;
-  readonly prefixRewrite: string | undefined;
-  readonly timeout: Duration | undefined;
-  readonly retries: RetryPolicy | undefined;
-  readonly extensions: Extensions | undefined;
-  readonly tracing: RouteTracingSettings | undefined;
-  readonly shadowing: RouteShadowing | undefined;
-  readonly headerManipulation: HeaderManipulation | undefined;
+  /**
+   * Transformations of requests and responses. Replaced by `stagedTransformations`.
+   *
+   * @deprecated
+   */
+  readonly transformations:
+    | Transformations
+    | undefined;
+  /** Delays and errors to try out how clients take them. */
+  readonly faults:
+    | RouteFaults
+    | undefined;
+  /**
+   * Text that takes the place of the matched prefix (or of the whole matched path) before the request is sent on. The
+   * query stays. Older files may write it as an object with the same key.
+   */
+  readonly prefixRewrite:
+    | string
+    | undefined;
+  /** Longest time for the whole response, from the end of the request on. Default 15s; `0s` means no limit. */
+  readonly timeout:
+    | Duration
+    | undefined;
+  /** Retries of failed requests, in place of the virtual host's. */
+  readonly retries:
+    | RetryPolicy
+    | undefined;
+  /** Options of extensions. Kept, but not interpreted. */
+  readonly extensions:
+    | Extensions
+    | undefined;
+  /** Name and sampling of the route's spans. */
+  readonly tracing:
+    | RouteTracingSettings
+    | undefined;
+  /** Send a copy of requests to another upstream, whose answers are not waited for. */
+  readonly shadowing:
+    | RouteShadowing
+    | undefined;
+  /** Headers to add and remove. */
+  readonly headerManipulation:
+    | HeaderManipulation
+    | undefined;
+  /** Host that the upstream sees. Not set: the one that the client sent. */
   readonly hostRewriteType:
-    | { readonly $case: "hostRewrite"; readonly value: string }
-    | { readonly $case: "autoHostRewrite"; readonly value: boolean | undefined }
-    | { readonly $case: "hostRewritePathRegex"; readonly value: RegexMatchAndSubstitute }
-    | { readonly $case: "hostRewriteHeader"; readonly value: string | undefined }
+    | //
+    /** This one. */
+    { readonly $case: "hostRewrite"; readonly value: string }
+    | //
+    /** The name of the endpoint that was chosen, for upstreams whose hosts are names. */
+    { readonly $case: "autoHostRewrite"; readonly value: boolean | undefined }
+    | //
+    /** A part of the path, by an expression that rewrites it. */
+    { readonly $case: "hostRewritePathRegex"; readonly value: RegexMatchAndSubstitute }
+    | //
+    /** The value of this request header. */
+    { readonly $case: "hostRewriteHeader"; readonly value: string | undefined }
     | undefined;
-  readonly appendXForwardedHost: boolean | undefined;
-  readonly cors: CorsPolicy | undefined;
-  readonly lbHash: RouteActionHashConfig | undefined;
+  /** Whether the client's host is added as `X-Forwarded-Host` where the host is rewritten. Default false. */
+  readonly appendXForwardedHost:
+    | boolean
+    | undefined;
+  /** Cross-origin rules for browsers, in place of the virtual host's. */
+  readonly cors:
+    | CorsPolicy
+    | undefined;
+  /** What requests are told apart by, for upstreams with ring hash or maglev load balancing. */
+  readonly lbHash:
+    | RouteActionHashConfig
+    | undefined;
+  /** Protocols that a client may change to. Websocket is on unless it is disabled here. */
   readonly upgrades: readonly ProtocolUpgradeConfig[];
-  readonly ratelimitBasic: IngressRateLimit | undefined;
-  readonly rateLimitEarlyConfigType: { readonly $case: "ratelimitEarly"; readonly value: RateLimitRouteExtension } | {
-    readonly $case: "rateLimitEarlyConfigs";
-    readonly value: RateLimitConfigRefs;
-  } | undefined;
-  readonly rateLimitConfigType: { readonly $case: "ratelimit"; readonly value: RateLimitRouteExtension } | {
-    readonly $case: "rateLimitConfigs";
-    readonly value: RateLimitConfigRefs;
-  } | undefined;
+  /** Limits for users who are, and are not, authenticated. Enterprise in Gloo. */
+  readonly ratelimitBasic:
+    | IngressRateLimit
+    | undefined;
+  /** Rate limits before authentication. Enterprise in Gloo. */
+  readonly rateLimitEarlyConfigType:
+    | //
+    /** Actions that stand here. */
+    { readonly $case: "ratelimitEarly"; readonly value: RateLimitRouteExtension }
+    | //
+    /** RateLimitConfig resources. */
+    { readonly $case: "rateLimitEarlyConfigs"; readonly value: RateLimitConfigRefs }
+    | undefined;
+  /** Rate limits, at the place that the rate limit server's settings say. */
+  readonly rateLimitConfigType:
+    | //
+    /** Actions that stand here. */
+    { readonly $case: "ratelimit"; readonly value: RateLimitRouteExtension }
+    | //
+    /** RateLimitConfig resources. */
+    { readonly $case: "rateLimitConfigs"; readonly value: RateLimitConfigRefs }
+    | undefined;
+  /** Rate limits after authentication. Enterprise in Gloo. */
   readonly rateLimitRegularConfigType:
-    | { readonly $case: "ratelimitRegular"; readonly value: RateLimitRouteExtension }
-    | { readonly $case: "rateLimitRegularConfigs"; readonly value: RateLimitConfigRefs }
+    | //
+    /** Actions that stand here. */
+    { readonly $case: "ratelimitRegular"; readonly value: RateLimitRouteExtension }
+    | //
+    /** RateLimitConfig resources. */
+    { readonly $case: "rateLimitRegularConfigs"; readonly value: RateLimitConfigRefs }
     | undefined;
-  readonly waf: Settings | undefined;
+  /** Web application firewall, in place of the virtual host's. Enterprise in Gloo. */
+  readonly waf:
+    | Settings
+    | undefined;
+  /** JSON web tokens. Enterprise in Gloo. */
   readonly jwtConfig:
-    | { readonly $case: "jwt"; readonly value: RouteExtension }
-    | { readonly $case: "jwtStaged"; readonly value: JwtStagedRouteExtension }
-    | { readonly $case: "jwtProvidersStaged"; readonly value: JwtStagedRouteProvidersExtension }
+    | //
+    /** Turns off the virtual host's check. Replaced by `jwtStaged`. */
+    { readonly $case: "jwt"; readonly value: RouteExtension }
+    | //
+    /** Turns off the virtual host's checks, by stage. */
+    { readonly $case: "jwtStaged"; readonly value: JwtStagedRouteExtension }
+    | //
+    /** Providers for this route, in place of the virtual host's. */
+    { readonly $case: "jwtProvidersStaged"; readonly value: JwtStagedRouteProvidersExtension }
     | undefined;
-  readonly rbac: ExtensionSettings | undefined;
-  readonly extauth: ExtAuthExtension | undefined;
-  readonly dlp: Config | undefined;
-  readonly bufferPerRoute: BufferPerRoute | undefined;
-  readonly csrf: CsrfPolicy | undefined;
-  readonly stagedTransformations: TransformationStages | undefined;
+  /** Who may do what, by claims of their token. Enterprise in Gloo. */
+  readonly rbac:
+    | ExtensionSettings
+    | undefined;
+  /** External authorization: what to ask, or that nothing is asked. In place of the virtual host's. */
+  readonly extauth:
+    | ExtAuthExtension
+    | undefined;
+  /** Masking of sensitive data in responses and logs. Enterprise in Gloo. */
+  readonly dlp:
+    | Config
+    | undefined;
+  /** Waiting for whole request bodies, in place of the listener's setting. */
+  readonly bufferPerRoute:
+    | BufferPerRoute
+    | undefined;
+  /** Refusing requests that other sites make browsers send, in place of the listener's setting. */
+  readonly csrf:
+    | CsrfPolicy
+    | undefined;
+  /** Transformations of requests and responses, by stage. */
+  readonly stagedTransformations:
+    | TransformationStages
+    | undefined;
+  /** Metadata of the Envoy route, by the filter that reads it. */
   readonly envoyMetadata: { [key: string]: { readonly [key: string]: any } | undefined };
-  readonly regexRewrite: RegexMatchAndSubstitute | undefined;
-  readonly maxStreamDuration: RouteOptions_MaxStreamDuration | undefined;
-  readonly idleTimeout: Duration | undefined;
-  readonly extProcEarly: RouteSettings | undefined;
-  readonly extProc: RouteSettings | undefined;
-  readonly extProcLate: RouteSettings | undefined;
+  /**
+   * Expression whose matches in the path are replaced before the request is sent on. Can't be combined with
+   * `prefixRewrite`.
+   */
+  readonly regexRewrite:
+    | RegexMatchAndSubstitute
+    | undefined;
+  /** Longest life of streams on the route. */
+  readonly maxStreamDuration:
+    | RouteOptions_MaxStreamDuration
+    | undefined;
+  /** Longest time without data in either direction. Default: the listener's `streamIdleTimeout`; `0s` means no limit. */
+  readonly idleTimeout:
+    | Duration
+    | undefined;
+  /** External processing before other filters, changed or turned off for this route. Enterprise in Gloo. */
+  readonly extProcEarly:
+    | RouteSettings
+    | undefined;
+  /** External processing, changed or turned off for this route. Enterprise in Gloo. */
+  readonly extProc:
+    | RouteSettings
+    | undefined;
+  /** External processing as the last filter, changed or turned off for this route. Enterprise in Gloo. */
+  readonly extProcLate:
+    | RouteSettings
+    | undefined;
+  /** Treatment of requests to LLM providers. Kept, but not interpreted. Enterprise in Gloo. */
   readonly ai: { readonly [key: string]: any } | undefined;
 }
 
+/** limits the life of streams. */
 export interface RouteOptions_MaxStreamDuration {
-  readonly maxStreamDuration: Duration | undefined;
-  readonly grpcTimeoutHeaderMax: Duration | undefined;
+  /** Longest life of a stream. Wins over the listener's; `0s` means no limit. */
+  readonly maxStreamDuration:
+    | Duration
+    | undefined;
+  /**
+   * Longest time that the header `grpc-timeout` may ask for; `0s` means that the header is followed as it is. Not
+   * set: the header is not looked at.
+   */
+  readonly grpcTimeoutHeaderMax:
+    | Duration
+    | undefined;
+  /** Time to take off what `grpc-timeout` asks for, so that the proxy gives up before the client does. */
   readonly grpcTimeoutHeaderOffset: Duration | undefined;
 }
 

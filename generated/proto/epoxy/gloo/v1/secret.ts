@@ -10,28 +10,57 @@ import { Metadata } from "../../core/v1/metadata.ts";
 import { ApiKey, OauthSecret } from "../../extauth/v1/extauth.ts";
 import { Extensions } from "./extensions.ts";
 
+/** holds a certificate, key or credential. Its values are in no log, dump, table or error. */
 export interface Secret {
-  readonly metadata: Metadata | undefined;
+  /** Name and namespace. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** What kind of secret it is. */
   readonly kind:
-    | { readonly $case: "aws"; readonly value: AwsSecret }
-    | { readonly $case: "azure"; readonly value: AzureSecret }
-    | { readonly $case: "tls"; readonly value: TlsSecret }
-    | { readonly $case: "oauth"; readonly value: OauthSecret }
-    | { readonly $case: "apiKey"; readonly value: ApiKey }
-    | { readonly $case: "header"; readonly value: HeaderSecret }
-    | { readonly $case: "credentials"; readonly value: AccountCredentialsSecret }
-    | { readonly $case: "encryption"; readonly value: EncryptionKeySecret }
-    | { readonly $case: "extensions"; readonly value: Extensions }
+    | //
+    /** Credentials for AWS. */
+    { readonly $case: "aws"; readonly value: AwsSecret }
+    | //
+    /** Keys of an Azure function app. */
+    { readonly $case: "azure"; readonly value: AzureSecret }
+    | //
+    /** Certificate and key, or an authority's certificate. */
+    { readonly $case: "tls"; readonly value: TlsSecret }
+    | //
+    /** Secret of an OAuth client. */
+    { readonly $case: "oauth"; readonly value: OauthSecret }
+    | //
+    /** API key that authenticates clients. */
+    { readonly $case: "apiKey"; readonly value: ApiKey }
+    | //
+    /** Headers with secret values. */
+    { readonly $case: "header"; readonly value: HeaderSecret }
+    | //
+    /** User name and password. */
+    { readonly $case: "credentials"; readonly value: AccountCredentialsSecret }
+    | //
+    /** Key for encryption. */
+    { readonly $case: "encryption"; readonly value: EncryptionKeySecret }
+    | //
+    /** Secrets of extensions. Kept, but not interpreted. */
+    { readonly $case: "extensions"; readonly value: Extensions }
     | undefined;
 }
 
+/** holds credentials for AWS. */
 export interface AwsSecret {
+  /** Access key ID. */
   readonly accessKey: string;
+  /** Secret access key. */
   readonly secretKey: string;
+  /** Session token of temporary credentials. */
   readonly sessionToken: string;
 }
 
+/** holds keys of an Azure function app. */
 export interface AzureSecret {
+  /** Keys by name; `_master` is for functions of level Admin, a function's name for that function. */
   readonly apiKeys: { [key: string]: string };
 }
 
@@ -40,14 +69,24 @@ export interface AzureSecret_ApiKeysEntry {
   readonly value: string;
 }
 
+/** holds a certificate and key, or an authority's certificate. */
 export interface TlsSecret {
+  /** Certificate in PEM, then those of the authorities between it and the root. */
   readonly certChain: string;
+  /** Key of the certificate, in PEM. */
   readonly privateKey: string;
+  /**
+   * Certificates in PEM of the authorities to trust. On a virtual service they make client certificates required,
+   * unless `oneWayTls` is set.
+   */
   readonly rootCa: string;
+  /** OCSP response in DER to hand to clients. */
   readonly ocspStaple: Buffer;
 }
 
+/** holds headers with secret values. */
 export interface HeaderSecret {
+  /** Values by name of the header. */
   readonly headers: { [key: string]: string };
 }
 
@@ -56,12 +95,17 @@ export interface HeaderSecret_HeadersEntry {
   readonly value: string;
 }
 
+/** holds a user name and password. */
 export interface AccountCredentialsSecret {
+  /** User name. */
   readonly username: string;
+  /** Password. */
   readonly password: string;
 }
 
+/** holds a key for encryption. */
 export interface EncryptionKeySecret {
+  /** The key: 32 bytes, for AES-256. */
   readonly key: string;
 }
 

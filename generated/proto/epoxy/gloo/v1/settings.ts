@@ -20,129 +20,313 @@ import { Settings as Settings2 } from "../options/rbac/v1/rbac.ts";
 import { SslParameters } from "../ssl/v1/ssl.ts";
 import { Extensions } from "./extensions.ts";
 
+/**
+ * is the configuration of the control plane itself. With file storage and Consul it is read from a file,
+ * `<dir>/<namespace>/<name>.yaml`, by default `gloo-system/default.yaml`; a change is taken up while running.
+ */
 export interface Settings {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
+  /** Name and namespace, by default `default` in `gloo-system`. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of the last reading. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /**
+   * Namespace of the control plane: Proxies, discovered Upstreams and statuses are written there, and Gateways read
+   * from there. Default `gloo-system`.
+   */
   readonly discoveryNamespace: string;
+  /** Namespaces to read resources from; the discovery namespace is always among them. Empty: all. */
   readonly watchNamespaces: readonly string[];
+  /** Where resources other than secrets and artifacts are stored. Not set: in memory, gone at the end. */
   readonly configSource:
-    | { readonly $case: "kubernetesConfigSource"; readonly value: Settings_KubernetesCrds }
-    | { readonly $case: "directoryConfigSource"; readonly value: Settings_Directory }
-    | { readonly $case: "consulKvSource"; readonly value: Settings_ConsulKv }
+    | //
+    /** As custom resources in Kubernetes. */
+    { readonly $case: "kubernetesConfigSource"; readonly value: Settings_KubernetesCrds }
+    | //
+    /** As files: `<directory>/<plural>/<namespace>/<name>.yaml`. */
+    { readonly $case: "directoryConfigSource"; readonly value: Settings_Directory }
+    | //
+    /** In Consul's key-value store: `<rootKey>/<group>/<version>/<Kind>/<namespace>/<name>`. */
+    { readonly $case: "consulKvSource"; readonly value: Settings_ConsulKv }
     | undefined;
+  /** Where secrets are stored. Not set: in memory. `secretOptions` allows several sources. */
   readonly secretSource:
-    | { readonly $case: "kubernetesSecretSource"; readonly value: Settings_KubernetesSecrets }
-    | { readonly $case: "vaultSecretSource"; readonly value: Settings_VaultSecrets }
-    | { readonly $case: "directorySecretSource"; readonly value: Settings_Directory }
+    | //
+    /** As Kubernetes secrets. */
+    { readonly $case: "kubernetesSecretSource"; readonly value: Settings_KubernetesSecrets }
+    | //
+    /** In Vault's key-value store, version 2. */
+    { readonly $case: "vaultSecretSource"; readonly value: Settings_VaultSecrets }
+    | //
+    /** As files: `<directory>/secrets/<namespace>/<name>.yaml`. */
+    { readonly $case: "directorySecretSource"; readonly value: Settings_Directory }
     | undefined;
-  readonly secretOptions: Settings_SecretOptions | undefined;
+  /** Several sources of secrets, read together. Takes the place of the single source. */
+  readonly secretOptions:
+    | Settings_SecretOptions
+    | undefined;
+  /** Where artifacts are stored. Not set: in memory. */
   readonly artifactSource:
-    | { readonly $case: "kubernetesArtifactSource"; readonly value: Settings_KubernetesConfigmaps }
-    | { readonly $case: "directoryArtifactSource"; readonly value: Settings_Directory }
-    | { readonly $case: "consulKvArtifactSource"; readonly value: Settings_ConsulKv }
+    | //
+    /** As Kubernetes config maps. */
+    { readonly $case: "kubernetesArtifactSource"; readonly value: Settings_KubernetesConfigmaps }
+    | //
+    /** As files: `<directory>/artifacts/<namespace>/<name>.yaml`. */
+    { readonly $case: "directoryArtifactSource"; readonly value: Settings_Directory }
+    | //
+    /** In Consul's key-value store. */
+    { readonly $case: "consulKvArtifactSource"; readonly value: Settings_ConsulKv }
     | undefined;
+  /** Longest time between full readings of sources that can't be relied on to tell of changes. Default 1m. */
   readonly refreshRate:
     | Duration
     | undefined;
-  /** @deprecated */
+  /**
+   * Whether the debugging server runs. Replaced by the admin server, which always runs on the loopback address.
+   *
+   * @deprecated
+   */
   readonly devMode: boolean;
+  /** Whether requests carry Linkerd's header `l5d-dst-override`. */
   readonly linkerd: boolean;
-  /** @deprecated */
-  readonly knative: Settings_KnativeOptions | undefined;
-  readonly discovery: Settings_DiscoveryOptions | undefined;
-  readonly gloo: GlooOptions | undefined;
-  readonly gateway: GatewayOptions | undefined;
-  readonly consul: Settings_ConsulConfiguration | undefined;
-  readonly consulDiscovery: Settings_ConsulUpstreamDiscoveryConfiguration | undefined;
-  readonly kubernetes: Settings_KubernetesConfiguration | undefined;
-  readonly extensions: Extensions | undefined;
-  readonly ratelimit: ServiceSettings | undefined;
-  readonly ratelimitServer: Settings1 | undefined;
-  readonly rbac: Settings2 | undefined;
-  readonly extauth: Settings3 | undefined;
+  /**
+   * Addresses for Knative. Kept, but not interpreted.
+   *
+   * @deprecated
+   */
+  readonly knative:
+    | Settings_KnativeOptions
+    | undefined;
+  /** What is discovered. */
+  readonly discovery:
+    | Settings_DiscoveryOptions
+    | undefined;
+  /** The Envoy translator and the xDS server. */
+  readonly gloo:
+    | GlooOptions
+    | undefined;
+  /** The gateway translator and validation. */
+  readonly gateway:
+    | GatewayOptions
+    | undefined;
+  /** How Consul is reached, and whether its services are discovered. */
+  readonly consul:
+    | Settings_ConsulConfiguration
+    | undefined;
+  /** How services in Consul become upstreams and endpoints. */
+  readonly consulDiscovery:
+    | Settings_ConsulUpstreamDiscoveryConfiguration
+    | undefined;
+  /** How the Kubernetes API is reached. */
+  readonly kubernetes:
+    | Settings_KubernetesConfiguration
+    | undefined;
+  /** Configuration of extensions. Kept, but not interpreted. */
+  readonly extensions:
+    | Extensions
+    | undefined;
+  /**
+   * Rate limits that the rate limit server enforces for actions that routes and virtual hosts name. Enterprise in
+   * Gloo.
+   */
+  readonly ratelimit:
+    | ServiceSettings
+    | undefined;
+  /** Rate limit server that proxies ask, unless a listener names its own. */
+  readonly ratelimitServer:
+    | Settings1
+    | undefined;
+  /** Access rules by JWT claims for everything. Enterprise in Gloo. */
+  readonly rbac:
+    | Settings2
+    | undefined;
+  /** External authorization server that proxies ask, unless a listener names its own. */
+  readonly extauth:
+    | Settings3
+    | undefined;
+  /** Further external authorization servers, by the name that `extauth.customAuth.name` refers to. */
   readonly namedExtauth: { [key: string]: Settings3 };
-  readonly cachingServer: Settings4 | undefined;
-  readonly observabilityOptions: Settings_ObservabilityOptions | undefined;
-  readonly upstreamOptions: UpstreamOptions | undefined;
-  readonly consoleOptions: ConsoleOptions | undefined;
-  readonly extProcEarly: Settings5 | undefined;
-  readonly extProc: Settings5 | undefined;
-  readonly extProcLate: Settings5 | undefined;
+  /** Server that keeps cached responses. Enterprise in Gloo. */
+  readonly cachingServer:
+    | Settings4
+    | undefined;
+  /** Dashboards and metric labels. */
+  readonly observabilityOptions:
+    | Settings_ObservabilityOptions
+    | undefined;
+  /** Defaults for all upstreams. */
+  readonly upstreamOptions:
+    | UpstreamOptions
+    | undefined;
+  /** What people may do in the console. */
+  readonly consoleOptions:
+    | ConsoleOptions
+    | undefined;
+  /** External processing before other filters, unless a listener has its own. Enterprise in Gloo. */
+  readonly extProcEarly:
+    | Settings5
+    | undefined;
+  /** External processing, unless a listener has its own. Enterprise in Gloo. */
+  readonly extProc:
+    | Settings5
+    | undefined;
+  /** External processing as an upstream filter, last of all, unless a listener has its own. Enterprise in Gloo. */
+  readonly extProcLate:
+    | Settings5
+    | undefined;
+  /** Namespaces to read resources from, by their labels in Kubernetes. Any of the selectors is enough. */
   readonly watchNamespaceSelectors: readonly LabelSelector[];
+  /** Whether proxies bind to and look up IPv4 addresses only. */
   readonly ipV4Only: boolean;
 }
 
+/** lists sources of secrets. */
 export interface Settings_SecretOptions {
+  /** Sources, in order: where several hold a secret of one name, the first wins. */
   readonly sources: readonly Settings_SecretOptions_Source[];
 }
 
+/** is a source of secrets. */
 export interface Settings_SecretOptions_Source {
+  /** Which one. One of them is required. */
   readonly source:
-    | { readonly $case: "kubernetes"; readonly value: Settings_KubernetesSecrets }
-    | { readonly $case: "vault"; readonly value: Settings_VaultSecrets }
-    | { readonly $case: "directory"; readonly value: Settings_Directory }
+    | //
+    /** Kubernetes secrets. */
+    { readonly $case: "kubernetes"; readonly value: Settings_KubernetesSecrets }
+    | //
+    /** Vault. */
+    { readonly $case: "vault"; readonly value: Settings_VaultSecrets }
+    | //
+    /** Files. */
+    { readonly $case: "directory"; readonly value: Settings_Directory }
     | undefined;
 }
 
+/** says how Vault is reached. Its fields win over Vault's environment variables (`VAULT_ADDR`, `VAULT_TOKEN` …). */
 export interface Settings_VaultSecrets {
+  /** Token to log in with, in the older form: write `accessToken` instead. */
   readonly token: string;
+  /** URL of Vault, such as `https://vault.example.com:8200`. */
   readonly address: string;
+  /** File with the certificate of the authority that signed Vault's. Write `tlsConfig.caCert` instead. */
   readonly caCert: string;
+  /** Folder with certificates of authorities. Write `tlsConfig.caPath` instead. */
   readonly caPath: string;
+  /** File with the client's certificate. Write `tlsConfig.clientCert` instead. */
   readonly clientCert: string;
+  /** File with the key of the client's certificate. Write `tlsConfig.clientKey` instead. */
   readonly clientKey: string;
+  /** Server name that Vault's certificate must be for. Write `tlsConfig.tlsServerName` instead. */
   readonly tlsServerName: string;
-  readonly insecure: boolean | undefined;
+  /** Whether Vault's certificate is not checked. Write `tlsConfig.insecure` instead. */
+  readonly insecure:
+    | boolean
+    | undefined;
+  /** First part of the path of each secret. Default `gloo`. */
   readonly rootKey: string;
+  /** Mount path of the key-value engine. Default `secret`. */
   readonly pathPrefix: string;
-  readonly tlsConfig: Settings_VaultTlsConfig | undefined;
-  readonly authMethod: { readonly $case: "accessToken"; readonly value: string } | {
-    readonly $case: "aws";
-    readonly value: Settings_VaultAwsAuth;
-  } | undefined;
+  /** TLS to Vault. */
+  readonly tlsConfig:
+    | Settings_VaultTlsConfig
+    | undefined;
+  /** How to log in. One of them is required, unless `token` is set. */
+  readonly authMethod:
+    | //
+    /** With a token. */
+    { readonly $case: "accessToken"; readonly value: string }
+    | //
+    /** With an AWS identity. */
+    { readonly $case: "aws"; readonly value: Settings_VaultAwsAuth }
+    | undefined;
 }
 
+/** logs in to Vault with an AWS identity. */
 export interface Settings_VaultAwsAuth {
+  /** Role in Vault. */
   readonly vaultRole: string;
+  /** AWS region for signing the request. */
   readonly region: string;
+  /** Value of the header `X-Vault-AWS-IAM-Server-ID`, where Vault asks for it. */
   readonly iamServerIdHeader: string;
+  /** Mount path of Vault's AWS method. Default `aws`. */
   readonly mountPath: string;
+  /** Access key. Not set: the host's own credentials. */
   readonly accessKeyId: string;
+  /** Secret key. Not set: the host's own credentials. */
   readonly secretAccessKey: string;
+  /** Session token of temporary credentials. */
   readonly sessionToken: string;
+  /** Seconds to renew the lease by. 0: Vault decides. */
   readonly leaseIncrement: number;
 }
 
+/** is the TLS to Vault. */
 export interface Settings_VaultTlsConfig {
+  /** File with the certificate of the authority that signed Vault's. Wins over `caPath`. */
   readonly caCert: string;
+  /** Folder with certificates of authorities. */
   readonly caPath: string;
+  /** File with the client's certificate. */
   readonly clientCert: string;
+  /** File with the key of the client's certificate. */
   readonly clientKey: string;
+  /** Server name that Vault's certificate must be for. */
   readonly tlsServerName: string;
+  /** Whether Vault's certificate is not checked. Default false. */
   readonly insecure: boolean | undefined;
 }
 
+/** stores resources in Consul's key-value store. */
 export interface Settings_ConsulKv {
+  /** First part of each key. Default `gloo`. */
   readonly rootKey: string;
 }
 
+/** stores resources as files. */
 export interface Settings_Directory {
+  /** Path of the folder. */
   readonly directory: string;
 }
 
+/** holds addresses for Knative. */
 export interface Settings_KnativeOptions {
+  /** Address of the proxy for cluster ingresses. */
   readonly clusterIngressProxyAddress: string;
+  /** Address of the proxy for ingresses from outside. */
   readonly knativeExternalProxyAddress: string;
+  /** Address of the proxy for ingresses from inside. */
   readonly knativeInternalProxyAddress: string;
 }
 
+/** says what is discovered. */
 export interface Settings_DiscoveryOptions {
+  /** Which upstreams are asked for their functions. */
   readonly fdsMode: Settings_DiscoveryOptions_FdsMode;
-  readonly udsOptions: Settings_DiscoveryOptions_UdsOptions | undefined;
+  /** Discovery of upstreams. */
+  readonly udsOptions:
+    | Settings_DiscoveryOptions_UdsOptions
+    | undefined;
+  /** Discovery of functions. */
   readonly fdsOptions: Settings_DiscoveryOptions_FdsOptions | undefined;
 }
 
-export const Settings_DiscoveryOptions_FdsMode = { BLACKLIST: 0, WHITELIST: 1, DISABLED: 2, UNRECOGNIZED: -1 } as const;
+/**
+ * says which upstreams are asked for their functions (REST operations, gRPC services). The label
+ * `discovery.solo.io/function_discovery: enabled` or `disabled` on an upstream or its namespace decides for it.
+ */
+export const Settings_DiscoveryOptions_FdsMode = {
+  /** BLACKLIST - All but those that are labelled `disabled`. */
+  BLACKLIST: 0,
+  /** WHITELIST - Only those that are labelled `enabled`. The mode where `discovery` is not set. */
+  WHITELIST: 1,
+  /** DISABLED - None. */
+  DISABLED: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type Settings_DiscoveryOptions_FdsMode =
   typeof Settings_DiscoveryOptions_FdsMode[keyof typeof Settings_DiscoveryOptions_FdsMode];
@@ -154,8 +338,13 @@ export namespace Settings_DiscoveryOptions_FdsMode {
   export type UNRECOGNIZED = typeof Settings_DiscoveryOptions_FdsMode.UNRECOGNIZED;
 }
 
+/** is about discovery of upstreams. */
 export interface Settings_DiscoveryOptions_UdsOptions {
-  readonly enabled: boolean | undefined;
+  /** Whether services become upstreams. Default true. */
+  readonly enabled:
+    | boolean
+    | undefined;
+  /** Labels that a Kubernetes service must have, all of them with these values. Empty: all services. */
   readonly watchLabels: { [key: string]: string };
 }
 
@@ -164,65 +353,128 @@ export interface Settings_DiscoveryOptions_UdsOptions_WatchLabelsEntry {
   readonly value: string;
 }
 
+/** is about discovery of functions. */
 export interface Settings_DiscoveryOptions_FdsOptions {
+  /** Whether GraphQL schemas are discovered. Default true. */
   readonly graphqlEnabled: boolean | undefined;
 }
 
+/** says how Consul is reached. What is not set is taken from Consul's environment variables (`CONSUL_HTTP_ADDR` …). */
 export interface Settings_ConsulConfiguration {
-  /** @deprecated */
+  /**
+   * Host and port of Consul's HTTP API. Write `httpAddress` instead.
+   *
+   * @deprecated
+   */
   readonly address: string;
+  /** Datacenter to ask. Default: that of the agent. */
   readonly datacenter: string;
+  /** User for HTTP basic authentication. */
   readonly username: string;
+  /** Password for HTTP basic authentication. */
   readonly password: string;
+  /** ACL token. */
   readonly token: string;
+  /** File with the certificate of the authority that signed Consul's. */
   readonly caFile: string;
+  /** Folder with certificates of authorities. */
   readonly caPath: string;
+  /** File with the client's certificate. */
   readonly certFile: string;
+  /** File with the key of the client's certificate. */
   readonly keyFile: string;
-  readonly insecureSkipVerify: boolean | undefined;
-  readonly waitTime: Duration | undefined;
-  readonly serviceDiscovery: Settings_ConsulConfiguration_ServiceDiscoveryOptions | undefined;
+  /** Whether Consul's certificate is not checked. Default false. */
+  readonly insecureSkipVerify:
+    | boolean
+    | undefined;
+  /** Longest time that a blocking query waits. Default: that of the agent, 5m. */
+  readonly waitTime:
+    | Duration
+    | undefined;
+  /** Turns on discovery of services. `{}` is enough. */
+  readonly serviceDiscovery:
+    | Settings_ConsulConfiguration_ServiceDiscoveryOptions
+    | undefined;
+  /** Host and port of Consul's HTTP API, such as `consul:8500`. Default `127.0.0.1:8500`. */
   readonly httpAddress: string;
+  /** Host and port of Consul's DNS, for instances whose address is a name. Default `127.0.0.1:8600`. */
   readonly dnsAddress: string;
+  /** Time between look-ups of such names. Default 5s. */
   readonly dnsPollingInterval: Duration | undefined;
 }
 
+/** turns on discovery of services. */
 export interface Settings_ConsulConfiguration_ServiceDiscoveryOptions {
+  /** Datacenters to look in. Empty: all that Consul knows. */
   readonly dataCenters: readonly string[];
 }
 
+/** says how services in Consul become upstreams and endpoints. */
 export interface Settings_ConsulUpstreamDiscoveryConfiguration {
+  /** Whether services with the tag `tlsTagName` are reached over TLS. */
   readonly useTlsTagging: boolean;
+  /** That tag. Default `glooUseTls`. */
   readonly tlsTagName: string;
-  readonly rootCa: ResourceRef | undefined;
+  /** TLS secret whose root certificate such services are checked with. */
+  readonly rootCa:
+    | ResourceRef
+    | undefined;
+  /** Whether a service with instances with and without the tag becomes two upstreams, `<name>` and `<name>-tls`. */
   readonly splitTlsServices: boolean;
+  /** Consistency of Consul's answers. */
   readonly consistencyMode: ConsulConsistencyModes;
-  readonly queryOptions: QueryOptions | undefined;
+  /** Further options of queries. */
+  readonly queryOptions:
+    | QueryOptions
+    | undefined;
+  /** Only services with at least one of these tags are discovered. Empty: all. */
   readonly serviceTagsAllowlist: readonly string[];
+  /**
+   * Whether each service is watched by a query of its own, so that a change costs one request. Kept for old files:
+   * Epoxy always does.
+   */
   readonly edsBlockingQueries: boolean | undefined;
 }
 
+/** says how the Kubernetes API is reached. */
 export interface Settings_KubernetesConfiguration {
+  /** Limits of requests to the API server. */
   readonly rateLimits: Settings_KubernetesConfiguration_RateLimits | undefined;
 }
 
+/** limits requests to the API server. */
 export interface Settings_KubernetesConfiguration_RateLimits {
+  /** Requests per second, on average. */
   readonly qps: number;
+  /** Requests at once. */
   readonly burst: number;
 }
 
+/** is about dashboards and metric labels. */
 export interface Settings_ObservabilityOptions {
-  readonly grafanaIntegration: Settings_ObservabilityOptions_GrafanaIntegration | undefined;
+  /** Dashboards in Grafana. Kept, but not interpreted. */
+  readonly grafanaIntegration:
+    | Settings_ObservabilityOptions_GrafanaIntegration
+    | undefined;
+  /** Labels of the metrics that count resources by state, by kind (`Upstream.v1.gloo.solo.io`). */
   readonly configStatusMetricLabels: { [key: string]: Settings_ObservabilityOptions_MetricLabels };
 }
 
+/** is about dashboards made for each upstream. */
 export interface Settings_ObservabilityOptions_GrafanaIntegration {
-  readonly defaultDashboardFolderId: number | undefined;
+  /** Folder for the dashboards. Default: the general one. */
+  readonly defaultDashboardFolderId:
+    | number
+    | undefined;
+  /** Start of each dashboard's name. */
   readonly dashboardPrefix: string;
+  /** Text to add to each query's label conditions. */
   readonly extraMetricQueryParameters: string;
 }
 
+/** maps metric labels to fields. */
 export interface Settings_ObservabilityOptions_MetricLabels {
+  /** Path in the resource (`{.metadata.name}`) by label. */
   readonly labelToPath: { [key: string]: string };
 }
 
@@ -236,12 +488,15 @@ export interface Settings_ObservabilityOptions_ConfigStatusMetricLabelsEntry {
   readonly value: Settings_ObservabilityOptions_MetricLabels | undefined;
 }
 
+/** stores resources as custom resources. */
 export interface Settings_KubernetesCrds {
 }
 
+/** stores secrets as Kubernetes secrets. */
 export interface Settings_KubernetesSecrets {
 }
 
+/** stores artifacts as Kubernetes config maps. */
 export interface Settings_KubernetesConfigmaps {
 }
 
@@ -250,8 +505,11 @@ export interface Settings_NamedExtauthEntry {
   readonly value: Settings3 | undefined;
 }
 
+/** selects by labels, as in Kubernetes. All conditions must hold. */
 export interface LabelSelector {
+  /** Labels with exactly these values. */
   readonly matchLabels: { [key: string]: string };
+  /** Conditions on labels. */
   readonly matchExpressions: readonly LabelSelectorRequirement[];
 }
 
@@ -260,14 +518,23 @@ export interface LabelSelector_MatchLabelsEntry {
   readonly value: string;
 }
 
+/** is a condition on one label. */
 export interface LabelSelectorRequirement {
+  /** Key of the label. */
   readonly key: string;
+  /** `In`, `NotIn`, `Exists` or `DoesNotExist`. */
   readonly operator: string;
+  /** Values, for `In` and `NotIn`. */
   readonly values: readonly string[];
 }
 
+/** holds defaults for all upstreams. */
 export interface UpstreamOptions {
-  readonly sslParameters: SslParameters | undefined;
+  /** TLS parameters for upstreams whose `sslConfig` sets none. */
+  readonly sslParameters:
+    | SslParameters
+    | undefined;
+  /** Annotations for discovered upstreams. */
   readonly globalAnnotations: { [key: string]: string };
 }
 
@@ -276,97 +543,250 @@ export interface UpstreamOptions_GlobalAnnotationsEntry {
   readonly value: string;
 }
 
+/** is about the Envoy translator and the xDS server. */
 export interface GlooOptions {
+  /** Address and port of the xDS server. Default `0.0.0.0:9977`. */
   readonly xdsBindAddr: string;
+  /** Address and port of the validation server. Default `0.0.0.0:9988`. */
   readonly validationBindAddr: string;
-  readonly circuitBreakers: CircuitBreakerConfig | undefined;
-  readonly endpointsWarmingTimeout: Duration | undefined;
-  readonly awsOptions: GlooOptions_AWSOptions | undefined;
-  readonly invalidConfigPolicy: GlooOptions_InvalidConfigPolicy | undefined;
+  /** Limits for upstreams that set none. */
+  readonly circuitBreakers:
+    | CircuitBreakerConfig
+    | undefined;
+  /**
+   * Longest time, at the start, to wait for the first endpoints from every source before proxies are served. Default
+   * 5m.
+   */
+  readonly endpointsWarmingTimeout:
+    | Duration
+    | undefined;
+  /** Credentials for and treatment of Lambda functions. */
+  readonly awsOptions:
+    | GlooOptions_AWSOptions
+    | undefined;
+  /** What proxies do with requests for routes that can't be served. */
+  readonly invalidConfigPolicy:
+    | GlooOptions_InvalidConfigPolicy
+    | undefined;
+  /** Whether routes can't have `kube` destinations, which saves an upstream for each port of each service. */
   readonly disableKubernetesDestinations: boolean;
-  readonly disableGrpcWeb: boolean | undefined;
-  readonly disableProxyGarbageCollection: boolean | undefined;
-  readonly regexMaxProgramSize: number | undefined;
+  /** Whether gRPC-Web is off for listeners that do not set it. Default false. */
+  readonly disableGrpcWeb:
+    | boolean
+    | undefined;
+  /** Whether proxies keep what they have when their Proxy resource is deleted. Default false. */
+  readonly disableProxyGarbageCollection:
+    | boolean
+    | undefined;
+  /** Greatest RE2 program size of expressions in routes; larger ones are an error. Default: no limit but Envoy's. */
+  readonly regexMaxProgramSize:
+    | number
+    | undefined;
+  /** Address and port of the REST server for endpoints. Default `0.0.0.0:9976`. */
   readonly restXdsBindAddr: string;
-  readonly enableRestEds: boolean | undefined;
-  readonly failoverUpstreamDnsPollingInterval: Duration | undefined;
-  readonly removeUnusedFilters: boolean | undefined;
+  /** Whether endpoints are fetched over REST rather than the xDS stream. Default false. */
+  readonly enableRestEds:
+    | boolean
+    | undefined;
+  /** Time between DNS look-ups of failover endpoints. Default 10s. */
+  readonly failoverUpstreamDnsPollingInterval:
+    | Duration
+    | undefined;
+  /** Whether filters that no route uses are left out of listeners. Default false. */
+  readonly removeUnusedFilters:
+    | boolean
+    | undefined;
+  /** Address and port of the server that shows Proxies. Default `0.0.0.0:9966`. */
   readonly proxyDebugBindAddr: string;
-  readonly logTransformationRequestResponseInfo: boolean | undefined;
-  readonly transformationEscapeCharacters: boolean | undefined;
-  readonly istioOptions: GlooOptions_IstioOptions | undefined;
+  /** Whether transformations log bodies and headers at debug level. Default false. */
+  readonly logTransformationRequestResponseInfo:
+    | boolean
+    | undefined;
+  /** Whether transformations leave escaped characters in JSON values escaped. Default false. */
+  readonly transformationEscapeCharacters:
+    | boolean
+    | undefined;
+  /** Use with Istio. */
+  readonly istioOptions:
+    | GlooOptions_IstioOptions
+    | undefined;
+  /** Whether transformations leave websocket bodies alone, rather than buffering them. */
   readonly enableAutoWebsocketTransformationPassthrough: boolean | undefined;
 }
 
+/** is about Lambda functions. */
 export interface GlooOptions_AWSOptions {
-  readonly credentialsFetcher: { readonly $case: "enableCredentialsDiscovey"; readonly value: boolean } | {
-    readonly $case: "serviceAccountCredentials";
-    readonly value: GlooOptions_AWSOptions_ServiceAccountCredentials;
-  } | undefined;
-  readonly propagateOriginalRouting: boolean | undefined;
-  readonly credentialRefreshDelay: Duration | undefined;
+  /** Where credentials come from when an upstream names no secret. */
+  readonly credentialsFetcher:
+    | //
+    /** From the host's environment. (The name lacks its r; it is Gloo's.) */
+    { readonly $case: "enableCredentialsDiscovey"; readonly value: boolean }
+    | //
+    /** From the Kubernetes service account, by AWS's token service. */
+    { readonly $case: "serviceAccountCredentials"; readonly value: GlooOptions_AWSOptions_ServiceAccountCredentials }
+    | undefined;
+  /** Whether functions get the original path and method as headers. Default false. */
+  readonly propagateOriginalRouting:
+    | boolean
+    | undefined;
+  /** Time after which credentials are fetched anew. Not set: when they end. */
+  readonly credentialRefreshDelay:
+    | Duration
+    | undefined;
+  /** Whether a route that names no function calls the upstream's first one. Default false. */
   readonly fallbackToFirstFunction: boolean | undefined;
 }
 
+/** gets credentials from AWS's token service for the pod's service account. */
 export interface GlooOptions_AWSOptions_ServiceAccountCredentials {
+  /** Cluster of the token service. */
   readonly cluster: string;
+  /** URI of the token service. */
   readonly uri: string;
-  readonly timeout: Duration | undefined;
+  /** Longest time to wait for its answer. Default 5s. */
+  readonly timeout:
+    | Duration
+    | undefined;
+  /** Region of the token service. */
   readonly region: string;
 }
 
+/**
+ * says what proxies do with requests for routes that can't be served, because their destination is missing or
+ * invalid.
+ */
 export interface GlooOptions_InvalidConfigPolicy {
+  /** Whether they are answered with the response below. Default false: with 503. */
   readonly replaceInvalidRoutes: boolean;
+  /** Status of that answer, 200 to 599. Default 404. */
   readonly invalidRouteResponseCode: number;
+  /** Text of that answer. */
   readonly invalidRouteResponseBody: string;
 }
 
+/** is about use with Istio. */
 export interface GlooOptions_IstioOptions {
-  /** @deprecated */
-  readonly appendXForwardedHost: boolean | undefined;
-  readonly enableAutoMtls: boolean | undefined;
+  /**
+   * Whether the original host is added as `X-Forwarded-Host` where a route rewrites the host. Write
+   * `appendXForwardedHost` on the route instead.
+   *
+   * @deprecated
+   */
+  readonly appendXForwardedHost:
+    | boolean
+    | undefined;
+  /** Whether upstreams without `sslConfig` are reached by Istio's mTLS. Default false. */
+  readonly enableAutoMtls:
+    | boolean
+    | undefined;
+  /** Whether the integration is on at all. Default false. */
   readonly enableIntegration: boolean | undefined;
 }
 
+/** holds defaults for virtual services. */
 export interface VirtualServiceOptions {
+  /** Whether clients' certificates are never asked for, even if the secret has a root certificate. Default false. */
   readonly oneWayTls: boolean | undefined;
 }
 
+/** is about the gateway translator and validation. */
 export interface GatewayOptions {
+  /** Address of the validation server, in old set-ups with processes of their own. */
   readonly validationServerAddr: string;
-  readonly validation: GatewayOptions_ValidationOptions | undefined;
+  /** Validation of resources on their way into Kubernetes. */
+  readonly validation:
+    | GatewayOptions_ValidationOptions
+    | undefined;
+  /** Whether Gateways are read from all watched namespaces instead of the discovery namespace alone. Default false. */
   readonly readGatewaysFromAllNamespaces: boolean;
-  /** @deprecated */
+  /**
+   * Whether routes of single tables are sorted, too. Kept for old files.
+   *
+   * @deprecated
+   */
   readonly alwaysSortRouteTableRoutes: boolean;
+  /** Whether Proxies are stored compressed. Default false. */
   readonly compressedProxySpec: boolean;
-  readonly virtualServiceOptions: VirtualServiceOptions | undefined;
-  readonly persistProxySpec: boolean | undefined;
-  readonly enableGatewayController: boolean | undefined;
-  readonly isolateVirtualHostsBySslConfig: boolean | undefined;
+  /** Defaults for virtual services. */
+  readonly virtualServiceOptions:
+    | VirtualServiceOptions
+    | undefined;
+  /** Whether Proxies are stored, rather than in memory. Default false. */
+  readonly persistProxySpec:
+    | boolean
+    | undefined;
+  /** Whether the gateway translator runs. Default true. */
+  readonly enableGatewayController:
+    | boolean
+    | undefined;
+  /**
+   * Whether virtual services with different TLS settings are served by route configurations of their own, so that a
+   * host can't be reached through another one's certificate.
+   */
+  readonly isolateVirtualHostsBySslConfig:
+    | boolean
+    | undefined;
+  /** Whether a gateway that no virtual service is for is opened all the same, and answers 404. Default false. */
   readonly translateEmptyGateways: boolean | undefined;
 }
 
+/** is about validation of resources on their way into storage. */
 export interface GatewayOptions_ValidationOptions {
+  /** Address of the server that validates Proxies, in old set-ups with processes of their own. */
   readonly proxyValidationServerAddr: string;
+  /** File with the webhook's certificate. */
   readonly validationWebhookTlsCert: string;
+  /** File with the key of the webhook's certificate. */
   readonly validationWebhookTlsKey: string;
-  /** @deprecated */
+  /**
+   * Whether resources are accepted while the validation server can't be reached.
+   *
+   * @deprecated
+   */
   readonly ignoreGlooValidationFailure: boolean;
-  readonly alwaysAccept: boolean | undefined;
+  /** Whether invalid resources are logged but let in. Default true. */
+  readonly alwaysAccept:
+    | boolean
+    | undefined;
+  /** Whether resources with warnings are let in. Default true. */
   readonly allowWarnings:
     | boolean
     | undefined;
-  /** @deprecated */
-  readonly warnRouteShortCircuiting: boolean | undefined;
-  readonly disableTransformationValidation: boolean | undefined;
-  readonly validationServerGrpcMaxSizeBytes: number | undefined;
-  readonly serverEnabled: boolean | undefined;
-  readonly warnMissingTlsSecret: boolean | undefined;
+  /**
+   * Whether a route that an earlier one hides is a warning.
+   *
+   * @deprecated
+   */
+  readonly warnRouteShortCircuiting:
+    | boolean
+    | undefined;
+  /** Whether transformation templates are not checked, which is slow. Default false. */
+  readonly disableTransformationValidation:
+    | boolean
+    | undefined;
+  /** Greatest size of messages to the validation server, in bytes. Default 104857600 (100 MiB). */
+  readonly validationServerGrpcMaxSizeBytes:
+    | number
+    | undefined;
+  /** Whether the webhook runs. Default true. */
+  readonly serverEnabled:
+    | boolean
+    | undefined;
+  /** Whether a missing TLS secret is a warning instead of an error, since secrets may come later. Default false. */
+  readonly warnMissingTlsSecret:
+    | boolean
+    | undefined;
+  /** Whether Envoy itself checks the result. Slow. Default false. */
   readonly fullEnvoyValidation: boolean | undefined;
 }
 
+/** is about the console. */
 export interface ConsoleOptions {
-  readonly readOnly: boolean | undefined;
+  /** Whether the console can't change anything. Default true. */
+  readonly readOnly:
+    | boolean
+    | undefined;
+  /** Whether the GraphQL explorer is shown. Default true. */
   readonly apiExplorerEnabled: boolean | undefined;
 }
 

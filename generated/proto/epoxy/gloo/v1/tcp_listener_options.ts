@@ -10,9 +10,17 @@ import { ConnectionLimit } from "../options/connection_limit/v1/connection_limit
 import { TokenBucket } from "../options/local_ratelimit/v1/local_ratelimit.ts";
 import { TcpProxySettings } from "../options/tcp/v1/tcp.ts";
 
+/** holds options of TCP listeners. */
 export interface TcpListenerOptions {
-  readonly tcpProxySettings: TcpProxySettings | undefined;
-  readonly connectionLimit: ConnectionLimit | undefined;
+  /** How connections are passed on. */
+  readonly tcpProxySettings:
+    | TcpProxySettings
+    | undefined;
+  /** Limit of concurrent connections. */
+  readonly connectionLimit:
+    | ConnectionLimit
+    | undefined;
+  /** Limit of new connections, for each proxy by itself. */
   readonly localRatelimit: TokenBucket | undefined;
 }
 

@@ -27,47 +27,155 @@ import { ConnectionConfig } from "./connection.ts";
 import { Failover } from "./failover.ts";
 import { LoadBalancerConfig } from "./load_balancer.ts";
 
+/**
+ * is something that requests can be sent to, and how connections to it are made: protocol, TLS, load balancing,
+ * health checks. Discovery writes them for services that it finds; hand-written ones are equal to those.
+ */
 export interface Upstream {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
-  readonly discoveryMetadata: DiscoveryMetadata | undefined;
-  readonly sslConfig: UpstreamSslConfig | undefined;
-  readonly circuitBreakers: CircuitBreakerConfig | undefined;
-  readonly loadBalancerConfig: LoadBalancerConfig | undefined;
-  readonly healthChecks: readonly HealthCheck[];
-  readonly outlierDetection: OutlierDetection | undefined;
-  readonly upstreamType:
-    | { readonly $case: "kube"; readonly value: UpstreamSpec }
-    | { readonly $case: "static"; readonly value: UpstreamSpec1 }
-    | { readonly $case: "pipe"; readonly value: UpstreamSpec2 }
-    | { readonly $case: "aws"; readonly value: UpstreamSpec3 }
-    | { readonly $case: "azure"; readonly value: UpstreamSpec4 }
-    | { readonly $case: "consul"; readonly value: UpstreamSpec5 }
-    | { readonly $case: "awsEc2"; readonly value: UpstreamSpec6 }
-    | { readonly $case: "gcp"; readonly value: UpstreamSpec7 }
-    | { readonly $case: "ai"; readonly value: { readonly [key: string]: any } | undefined }
+  /** Name, namespace, labels and annotations. The Envoy cluster is called `<name>_<namespace>`. */
+  readonly metadata:
+    | Metadata
     | undefined;
-  readonly failover: Failover | undefined;
-  readonly connectionConfig: ConnectionConfig | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** What discovery knows of the service. */
+  readonly discoveryMetadata:
+    | DiscoveryMetadata
+    | undefined;
+  /**
+   * TLS for connections to the upstream. Not set: no TLS, except where the upstream's type says otherwise
+   * (`static.useTls`, port 443).
+   */
+  readonly sslConfig:
+    | UpstreamSslConfig
+    | undefined;
+  /** Limits of connections and requests to the upstream. Default: those of the Settings (`gloo.circuitBreakers`). */
+  readonly circuitBreakers:
+    | CircuitBreakerConfig
+    | undefined;
+  /** How requests are spread over the endpoints. Default round robin. */
+  readonly loadBalancerConfig:
+    | LoadBalancerConfig
+    | undefined;
+  /**
+   * Active health checks, which Envoy sends to each endpoint. Each needs `healthyThreshold`, `unhealthyThreshold` and
+   * one checker.
+   */
+  readonly healthChecks: readonly HealthCheck[];
+  /** Passive health checks: endpoints that fail requests are left out for a while. Needs `interval`. */
+  readonly outlierDetection:
+    | OutlierDetection
+    | undefined;
+  /** Where the endpoints come from. One of them is required. */
+  readonly upstreamType:
+    | //
+    /** A Kubernetes service. */
+    { readonly $case: "kube"; readonly value: UpstreamSpec }
+    | //
+    /** Addresses that stand here. */
+    { readonly $case: "static"; readonly value: UpstreamSpec1 }
+    | //
+    /** A Unix domain socket of the proxy's host. */
+    { readonly $case: "pipe"; readonly value: UpstreamSpec2 }
+    | //
+    /** Lambda functions of an AWS account. */
+    { readonly $case: "aws"; readonly value: UpstreamSpec3 }
+    | //
+    /** Functions of an Azure function app. */
+    { readonly $case: "azure"; readonly value: UpstreamSpec4 }
+    | //
+    /** A service in Consul. */
+    { readonly $case: "consul"; readonly value: UpstreamSpec5 }
+    | //
+    /** EC2 instances, selected by tags. */
+    { readonly $case: "awsEc2"; readonly value: UpstreamSpec6 }
+    | //
+    /** A Google Cloud service. */
+    { readonly $case: "gcp"; readonly value: UpstreamSpec7 }
+    | //
+    /** An LLM provider. Its fields are kept but not interpreted. */
+    { readonly $case: "ai"; readonly value: { readonly [key: string]: any } | undefined }
+    | undefined;
+  /** Endpoints to use where the upstream's own are not healthy. Enterprise in Gloo. */
+  readonly failover:
+    | Failover
+    | undefined;
+  /** Timeouts, buffers and keep-alive of connections. */
+  readonly connectionConfig:
+    | ConnectionConfig
+    | undefined;
+  /** Whether the upstream's protocol is the configured one or follows the client's. */
   readonly protocolSelection: Upstream_ClusterProtocolSelection;
-  readonly useHttp2: boolean | undefined;
-  readonly initialStreamWindowSize: number | undefined;
-  readonly initialConnectionWindowSize: number | undefined;
-  readonly maxConcurrentStreams: number | undefined;
-  readonly overrideStreamErrorOnInvalidHttpMessage: boolean | undefined;
-  readonly httpProxyHostname: string | undefined;
-  readonly httpConnectSslConfig: UpstreamSslConfig | undefined;
+  /** Whether HTTP/2 is spoken to the upstream. Needed for gRPC. Default false. */
+  readonly useHttp2:
+    | boolean
+    | undefined;
+  /** HTTP/2: initial window of a stream in bytes, 65535 to 2147483647. Default: that of Envoy. */
+  readonly initialStreamWindowSize:
+    | number
+    | undefined;
+  /** HTTP/2: initial window of a connection in bytes, 65535 to 2147483647. Default: that of Envoy. */
+  readonly initialConnectionWindowSize:
+    | number
+    | undefined;
+  /** HTTP/2: greatest number of concurrent streams on a connection. Default: that of Envoy. */
+  readonly maxConcurrentStreams:
+    | number
+    | undefined;
+  /** HTTP/2: whether an invalid message ends its stream only, instead of the whole connection. */
+  readonly overrideStreamErrorOnInvalidHttpMessage:
+    | boolean
+    | undefined;
+  /**
+   * Host and port to ask for by CONNECT: the upstream is an HTTP proxy, and requests go through a tunnel to this
+   * host.
+   */
+  readonly httpProxyHostname:
+    | string
+    | undefined;
+  /** TLS inside the tunnel, to the host behind the HTTP proxy. */
+  readonly httpConnectSslConfig:
+    | UpstreamSslConfig
+    | undefined;
+  /** Headers of the CONNECT request, such as credentials for the HTTP proxy. */
   readonly httpConnectHeaders: readonly HeaderValue[];
-  readonly ignoreHealthOnHostRemoval: boolean | undefined;
-  readonly respectDnsTtl: boolean | undefined;
-  readonly dnsRefreshRate: Duration | undefined;
-  readonly proxyProtocolVersion: string | undefined;
-  readonly preconnectPolicy: PreconnectPolicy | undefined;
+  /**
+   * Whether endpoints that are no longer discovered go at once. By default they stay as long as active health checks
+   * find them healthy.
+   */
+  readonly ignoreHealthOnHostRemoval:
+    | boolean
+    | undefined;
+  /** Whether names are resolved again when the TTL of the DNS answer ends, rather than each `dnsRefreshRate`. */
+  readonly respectDnsTtl:
+    | boolean
+    | undefined;
+  /** Time between DNS look-ups of the endpoints' names. Default 5s; must be greater than 0. */
+  readonly dnsRefreshRate:
+    | Duration
+    | undefined;
+  /** Version of the PROXY protocol header that starts each connection: `V1` or `V2`. Not set: no header. */
+  readonly proxyProtocolVersion:
+    | string
+    | undefined;
+  /** How many connections are opened ahead of need. */
+  readonly preconnectPolicy:
+    | PreconnectPolicy
+    | undefined;
+  /**
+   * Whether this upstream is left out where the Settings turn on Istio's automatic mTLS
+   * (`gloo.istioOptions.enableAutoMtls`).
+   */
   readonly disableIstioAutoMtls: boolean | undefined;
 }
 
+/** says which protocol is spoken to an upstream. */
 export const Upstream_ClusterProtocolSelection = {
+  /** USE_CONFIGURED_PROTOCOL - The one that `useHttp2` says. */
   USE_CONFIGURED_PROTOCOL: 0,
+  /** USE_DOWNSTREAM_PROTOCOL - The one that the client speaks: HTTP/2 for HTTP/2, else HTTP/1.1. */
   USE_DOWNSTREAM_PROTOCOL: 1,
   UNRECOGNIZED: -1,
 } as const;
@@ -81,7 +189,9 @@ export namespace Upstream_ClusterProtocolSelection {
   export type UNRECOGNIZED = typeof Upstream_ClusterProtocolSelection.UNRECOGNIZED;
 }
 
+/** is what discovery knows of a service. */
 export interface DiscoveryMetadata {
+  /** Labels of the service in the system where it was found. */
   readonly labels: { [key: string]: string };
 }
 
@@ -90,13 +200,24 @@ export interface DiscoveryMetadata_LabelsEntry {
   readonly value: string;
 }
 
+/** is a header. */
 export interface HeaderValue {
+  /** Name. */
   readonly key: string;
+  /** Value. */
   readonly value: string;
 }
 
+/** opens connections before there are requests for them. */
 export interface PreconnectPolicy {
-  readonly perUpstreamPreconnectRatio: number | undefined;
+  /** Streams to be ready for, per stream there is, on each endpoint: 1 to 3. 1 means no connections ahead. Default 1. */
+  readonly perUpstreamPreconnectRatio:
+    | number
+    | undefined;
+  /**
+   * Streams to be ready for, per stream there is, on the endpoints that come next in load balancing. Default: none
+   * ahead.
+   */
   readonly predictivePreconnectRatio: number | undefined;
 }
 

@@ -23,45 +23,125 @@ import { Transformations, TransformationStages } from "../options/transformation
 import { Settings } from "../options/waf/v1/waf.ts";
 import { Extensions } from "./extensions.ts";
 
+/** holds options for all requests to a virtual host. Where a route sets the same option, the route's counts. */
 export interface VirtualHostOptions {
-  readonly extensions: Extensions | undefined;
-  readonly retries: RetryPolicy | undefined;
-  readonly stats: Stats | undefined;
-  readonly headerManipulation: HeaderManipulation | undefined;
+  /** Options of extensions. Kept, but not interpreted. */
+  readonly extensions:
+    | Extensions
+    | undefined;
+  /** Retries of failed requests. */
+  readonly retries:
+    | RetryPolicy
+    | undefined;
+  /** Statistics for groups of requests. */
+  readonly stats:
+    | Stats
+    | undefined;
+  /** Headers to add and remove. Those of the route come first, then these. */
+  readonly headerManipulation:
+    | HeaderManipulation
+    | undefined;
+  /** Cross-origin rules for browsers. */
   readonly cors:
     | CorsPolicy
     | undefined;
-  /** @deprecated */
-  readonly transformations: Transformations | undefined;
-  readonly ratelimitBasic: IngressRateLimit | undefined;
-  readonly rateLimitEarlyConfigType: { readonly $case: "ratelimitEarly"; readonly value: RateLimitVhostExtension } | {
-    readonly $case: "rateLimitEarlyConfigs";
-    readonly value: RateLimitConfigRefs;
-  } | undefined;
-  readonly rateLimitConfigType: { readonly $case: "ratelimit"; readonly value: RateLimitVhostExtension } | {
-    readonly $case: "rateLimitConfigs";
-    readonly value: RateLimitConfigRefs;
-  } | undefined;
-  readonly rateLimitRegularConfigType:
-    | { readonly $case: "ratelimitRegular"; readonly value: RateLimitVhostExtension }
-    | { readonly $case: "rateLimitRegularConfigs"; readonly value: RateLimitConfigRefs }
+  /**
+   * Transformations of requests and responses. Replaced by `stagedTransformations`.
+   *
+   * @deprecated
+   */
+  readonly transformations:
+    | Transformations
     | undefined;
-  readonly waf: Settings | undefined;
-  readonly jwtConfig: { readonly $case: "jwt"; readonly value: VhostExtension } | {
-    readonly $case: "jwtStaged";
-    readonly value: JwtStagedVhostExtension;
-  } | undefined;
-  readonly rbac: ExtensionSettings | undefined;
-  readonly extauth: ExtAuthExtension | undefined;
-  readonly dlp: Config | undefined;
-  readonly bufferPerRoute: BufferPerRoute | undefined;
-  readonly csrf: CsrfPolicy | undefined;
-  readonly includeRequestAttemptCount: boolean | undefined;
-  readonly includeAttemptCountInResponse: boolean | undefined;
-  readonly stagedTransformations: TransformationStages | undefined;
-  readonly extProcEarly: RouteSettings | undefined;
-  readonly extProc: RouteSettings | undefined;
-  readonly extProcLate: RouteSettings | undefined;
+  /** Limits for users who are, and are not, authenticated. Enterprise in Gloo. */
+  readonly ratelimitBasic:
+    | IngressRateLimit
+    | undefined;
+  /** Rate limits before authentication. Enterprise in Gloo. */
+  readonly rateLimitEarlyConfigType:
+    | //
+    /** Actions that stand here. */
+    { readonly $case: "ratelimitEarly"; readonly value: RateLimitVhostExtension }
+    | //
+    /** RateLimitConfig resources. */
+    { readonly $case: "rateLimitEarlyConfigs"; readonly value: RateLimitConfigRefs }
+    | undefined;
+  /** Rate limits, at the place that the rate limit server's settings say. */
+  readonly rateLimitConfigType:
+    | //
+    /** Actions that stand here. */
+    { readonly $case: "ratelimit"; readonly value: RateLimitVhostExtension }
+    | //
+    /** RateLimitConfig resources. */
+    { readonly $case: "rateLimitConfigs"; readonly value: RateLimitConfigRefs }
+    | undefined;
+  /** Rate limits after authentication. Enterprise in Gloo. */
+  readonly rateLimitRegularConfigType:
+    | //
+    /** Actions that stand here. */
+    { readonly $case: "ratelimitRegular"; readonly value: RateLimitVhostExtension }
+    | //
+    /** RateLimitConfig resources. */
+    { readonly $case: "rateLimitRegularConfigs"; readonly value: RateLimitConfigRefs }
+    | undefined;
+  /** Web application firewall, in place of the listener's. Enterprise in Gloo. */
+  readonly waf:
+    | Settings
+    | undefined;
+  /** Requests must carry a valid JSON web token. Enterprise in Gloo. */
+  readonly jwtConfig:
+    | //
+    /** Providers, checked after external authorization. Replaced by `jwtStaged`. */
+    { readonly $case: "jwt"; readonly value: VhostExtension }
+    | //
+    /** Providers, checked before or after external authorization. */
+    { readonly $case: "jwtStaged"; readonly value: JwtStagedVhostExtension }
+    | undefined;
+  /** Who may do what, by claims of their token. Enterprise in Gloo. */
+  readonly rbac:
+    | ExtensionSettings
+    | undefined;
+  /** External authorization: what to ask, or that nothing is asked. */
+  readonly extauth:
+    | ExtAuthExtension
+    | undefined;
+  /** Masking of sensitive data in responses and logs. Enterprise in Gloo. */
+  readonly dlp:
+    | Config
+    | undefined;
+  /** Waiting for whole request bodies, in place of the listener's setting. */
+  readonly bufferPerRoute:
+    | BufferPerRoute
+    | undefined;
+  /** Refusing requests that other sites make browsers send, in place of the listener's setting. */
+  readonly csrf:
+    | CsrfPolicy
+    | undefined;
+  /** Whether upstreams get the header `x-envoy-attempt-count`. Default false. */
+  readonly includeRequestAttemptCount:
+    | boolean
+    | undefined;
+  /** Whether clients get the header `x-envoy-attempt-count`. Default false. */
+  readonly includeAttemptCountInResponse:
+    | boolean
+    | undefined;
+  /** Transformations of requests and responses, by stage. */
+  readonly stagedTransformations:
+    | TransformationStages
+    | undefined;
+  /** External processing before other filters, changed or turned off for this host. Enterprise in Gloo. */
+  readonly extProcEarly:
+    | RouteSettings
+    | undefined;
+  /** External processing, changed or turned off for this host. Enterprise in Gloo. */
+  readonly extProc:
+    | RouteSettings
+    | undefined;
+  /** External processing as the last filter, changed or turned off for this host. Enterprise in Gloo. */
+  readonly extProcLate:
+    | RouteSettings
+    | undefined;
+  /** How the host's and the route's cross-origin rules are put together. Default: the route's replace the host's. */
   readonly corsPolicyMergeSettings: CorsPolicyMergeSettings | undefined;
 }
 

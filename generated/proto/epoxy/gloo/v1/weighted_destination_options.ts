@@ -13,16 +13,37 @@ import { HeaderManipulation } from "../options/headers/v1/headers.ts";
 import { Transformations, TransformationStages } from "../options/transformation/v1/transformation.ts";
 import { Extensions } from "./extensions.ts";
 
+/** holds options for requests that go to one destination of several. */
 export interface WeightedDestinationOptions {
+  /** Headers to add and remove. */
   readonly headerManipulation:
     | HeaderManipulation
     | undefined;
-  /** @deprecated */
-  readonly transformations: Transformations | undefined;
-  readonly extensions: Extensions | undefined;
-  readonly extauth: ExtAuthExtension | undefined;
-  readonly bufferPerRoute: BufferPerRoute | undefined;
-  readonly csrf: CsrfPolicy | undefined;
+  /**
+   * Transformations of requests and responses. Replaced by `stagedTransformations`.
+   *
+   * @deprecated
+   */
+  readonly transformations:
+    | Transformations
+    | undefined;
+  /** Options of extensions. Kept, but not interpreted. */
+  readonly extensions:
+    | Extensions
+    | undefined;
+  /** External authorization, in place of the route's. */
+  readonly extauth:
+    | ExtAuthExtension
+    | undefined;
+  /** Waiting for whole request bodies, in place of the route's setting. */
+  readonly bufferPerRoute:
+    | BufferPerRoute
+    | undefined;
+  /** Refusing requests that other sites make browsers send, in place of the route's setting. */
+  readonly csrf:
+    | CsrfPolicy
+    | undefined;
+  /** Transformations of requests and responses, by stage. */
   readonly stagedTransformations: TransformationStages | undefined;
 }
 

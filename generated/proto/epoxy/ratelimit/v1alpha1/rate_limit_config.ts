@@ -10,15 +10,34 @@ import { Metadata } from "../../core/v1/metadata.ts";
 import { NamespacedStatuses } from "../../core/v1/status.ts";
 import { Descriptor, RateLimitActions, SetDescriptor } from "../../gloo/options/ratelimit/v1/ratelimit.ts";
 
+/**
+ * holds rate limits, and what requests they are for, to be shared by routes and virtual hosts. It needs a rate limit
+ * server.
+ */
 export interface RateLimitConfig {
-  readonly metadata: Metadata | undefined;
-  readonly namespacedStatuses: NamespacedStatuses | undefined;
-  readonly configType: { readonly $case: "raw"; readonly value: RateLimitConfig_Raw } | undefined;
+  /** Name, namespace, labels and annotations. */
+  readonly metadata:
+    | Metadata
+    | undefined;
+  /** Result of translation, written by the control plane. */
+  readonly namespacedStatuses:
+    | NamespacedStatuses
+    | undefined;
+  /** The limits. One of them is required. */
+  readonly configType:
+    | //
+    /** In the terms of Envoy's rate limit protocol. */
+    { readonly $case: "raw"; readonly value: RateLimitConfig_Raw }
+    | undefined;
 }
 
+/** holds limits in the terms of Envoy's rate limit protocol. */
 export interface RateLimitConfig_Raw {
+  /** Limits for lists of entries, in order. */
   readonly descriptors: readonly Descriptor[];
+  /** Entries to make from requests. */
   readonly rateLimits: readonly RateLimitActions[];
+  /** Limits for sets of entries, in any order. */
   readonly setDescriptors: readonly SetDescriptor[];
 }
 

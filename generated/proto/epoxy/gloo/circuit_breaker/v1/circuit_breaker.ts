@@ -8,11 +8,25 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../../google/protobuf/wrappers.ts";
 
+/** limits what an upstream is burdened with. Requests over a limit are answered 503 at once. */
 export interface CircuitBreakerConfig {
-  readonly maxConnections: number | undefined;
-  readonly maxPendingRequests: number | undefined;
-  readonly maxRequests: number | undefined;
-  readonly maxRetries: number | undefined;
+  /** Greatest number of connections. Default 1024. */
+  readonly maxConnections:
+    | number
+    | undefined;
+  /** Greatest number of requests that wait for a connection. Default 1024. */
+  readonly maxPendingRequests:
+    | number
+    | undefined;
+  /** Greatest number of requests at once. Default 1024. */
+  readonly maxRequests:
+    | number
+    | undefined;
+  /** Greatest number of retries at once. Default 3. */
+  readonly maxRetries:
+    | number
+    | undefined;
+  /** Whether statistics show how much is left of each limit. */
   readonly trackRemaining: boolean;
 }
 

@@ -7,20 +7,33 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
+/** is a place in the order of HTTP filters: before, in or after a stage. */
 export interface FilterStage {
+  /** The stage. */
   readonly stage: FilterStage_Stage;
+  /** Before, in or after the stage. */
   readonly predicate: FilterStage_Predicate;
 }
 
+/** lists the stages, in the order in which a request passes them. */
 export const FilterStage_Stage = {
+  /** FaultStage - Injected faults. */
   FaultStage: 0,
+  /** CorsStage - Cross-origin rules. */
   CorsStage: 1,
+  /** WafStage - Web application firewall. */
   WafStage: 2,
+  /** AuthNStage - Authentication: who is it? */
   AuthNStage: 3,
+  /** AuthZStage - Authorization: may they? */
   AuthZStage: 4,
+  /** RateLimitStage - Rate limits. */
   RateLimitStage: 5,
+  /** AcceptedStage - The request is let in; nothing before it may be spent on one that is not. */
   AcceptedStage: 6,
+  /** OutAuthStage - Credentials for the upstream. */
   OutAuthStage: 7,
+  /** RouteStage - Last, next to the router. */
   RouteStage: 8,
   UNRECOGNIZED: -1,
 } as const;
@@ -40,7 +53,16 @@ export namespace FilterStage_Stage {
   export type UNRECOGNIZED = typeof FilterStage_Stage.UNRECOGNIZED;
 }
 
-export const FilterStage_Predicate = { During: 0, Before: 1, After: 2, UNRECOGNIZED: -1 } as const;
+/** is a place relative to a stage. */
+export const FilterStage_Predicate = {
+  /** During - In the stage. */
+  During: 0,
+  /** Before - Before all filters of the stage. */
+  Before: 1,
+  /** After - After all filters of the stage. */
+  After: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type FilterStage_Predicate = typeof FilterStage_Predicate[keyof typeof FilterStage_Predicate];
 

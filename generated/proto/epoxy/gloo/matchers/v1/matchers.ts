@@ -8,32 +8,58 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../../google/protobuf/wrappers.ts";
 
+/** selects requests. Everything that is set must hold: path, headers, query parameters and method. */
 export interface Matcher {
+  /** Condition on the path, without its query. Not set: every path. */
   readonly pathSpecifier:
-    | { readonly $case: "prefix"; readonly value: string }
-    | { readonly $case: "exact"; readonly value: string }
-    | { readonly $case: "regex"; readonly value: string }
-    | { readonly $case: "connectMatcher"; readonly value: ConnectMatcher }
+    | //
+    /** Start of the path: `/api` also matches `/apis`; write `/api/` to match what lies below only. */
+    { readonly $case: "prefix"; readonly value: string }
+    | //
+    /** The whole path. */
+    { readonly $case: "exact"; readonly value: string }
+    | //
+    /** RE2 expression that must match the whole path. */
+    { readonly $case: "regex"; readonly value: string }
+    | //
+    /** CONNECT requests, which have no path. */
+    { readonly $case: "connectMatcher"; readonly value: ConnectMatcher }
     | undefined;
-  readonly caseSensitive: boolean | undefined;
+  /** Whether letters must match in case, for `prefix` and `exact`. Default true. */
+  readonly caseSensitive:
+    | boolean
+    | undefined;
+  /** Conditions on request headers, all of which must hold. */
   readonly headers: readonly HeaderMatcher[];
+  /** Conditions on query parameters, all of which must hold. */
   readonly queryParameters: readonly QueryParameterMatcher[];
+  /** Methods to take, such as `GET`; any of them is enough. Empty: all methods. */
   readonly methods: readonly string[];
 }
 
+/** is a condition on one request header. */
 export interface HeaderMatcher {
+  /** Name of the header, in any case. Pseudo headers such as `:authority` work, too. */
   readonly name: string;
+  /** Value that the header must have. Empty: the header must be present, with any value. */
   readonly value: string;
+  /** Whether `value` is an RE2 expression that must match the whole value. */
   readonly regex: boolean;
+  /** Whether the condition holds when the rest of it does not. */
   readonly invertMatch: boolean;
 }
 
+/** is a condition on one query parameter. */
 export interface QueryParameterMatcher {
+  /** Name of the parameter. */
   readonly name: string;
+  /** Value that the parameter must have. Empty: the parameter must be present, with any value. */
   readonly value: string;
+  /** Whether `value` is an RE2 expression that must match the whole value. */
   readonly regex: boolean;
 }
 
+/** matches requests with the method CONNECT. */
 export interface ConnectMatcher {
 }
 

@@ -10,11 +10,19 @@ import { ServiceSpec as ServiceSpec2 } from "../grpc/v1/grpc.ts";
 import { GrpcJsonTranscoder } from "../grpc_json/v1/grpc_json.ts";
 import { ServiceSpec as ServiceSpec1 } from "../rest/v1/rest.ts";
 
+/** says what functions a service has. Discovery writes it; hand-written ones work as well. */
 export interface ServiceSpec {
+  /** How the functions are called. */
   readonly pluginType:
-    | { readonly $case: "rest"; readonly value: ServiceSpec1 }
-    | { readonly $case: "grpc"; readonly value: ServiceSpec2 }
-    | { readonly $case: "grpcJsonTranscoder"; readonly value: GrpcJsonTranscoder }
+    | //
+    /** By HTTP requests made from templates. */
+    { readonly $case: "rest"; readonly value: ServiceSpec1 }
+    | //
+    /** By gRPC methods, with descriptors in the older form. Write `grpcJsonTranscoder` instead. */
+    { readonly $case: "grpc"; readonly value: ServiceSpec2 }
+    | //
+    /** By gRPC methods, served as JSON over HTTP. */
+    { readonly $case: "grpcJsonTranscoder"; readonly value: GrpcJsonTranscoder }
     | undefined;
 }
 

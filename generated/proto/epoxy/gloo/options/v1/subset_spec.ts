@@ -7,7 +7,16 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-export const FallbackPolicy = { ANY_ENDPOINT: 0, DEFAULT_SUBSET: 1, NO_FALLBACK: 2, UNRECOGNIZED: -1 } as const;
+/** says what is done when no endpoint has the labels. */
+export const FallbackPolicy = {
+  /** ANY_ENDPOINT - Use any endpoint. */
+  ANY_ENDPOINT: 0,
+  /** DEFAULT_SUBSET - Use the default subset. */
+  DEFAULT_SUBSET: 1,
+  /** NO_FALLBACK - Answer 503. */
+  NO_FALLBACK: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type FallbackPolicy = typeof FallbackPolicy[keyof typeof FallbackPolicy];
 
@@ -18,18 +27,27 @@ export namespace FallbackPolicy {
   export type UNRECOGNIZED = typeof FallbackPolicy.UNRECOGNIZED;
 }
 
+/** says by which labels routes can choose among an upstream's endpoints. */
 export interface SubsetSpec {
+  /** Sets of label keys that a route may choose by. */
   readonly selectors: readonly Selector[];
+  /** What is done when no endpoint has the labels. */
   readonly fallbackPolicy: FallbackPolicy;
+  /** Labels of the endpoints to use then, with DEFAULT_SUBSET. */
   readonly defaultSubset: Subset | undefined;
 }
 
+/** is a set of label keys that a route may choose by. */
 export interface Selector {
+  /** The keys. */
   readonly keys: readonly string[];
+  /** Whether each set of values is one endpoint, which saves memory. */
   readonly singleHostPerSubset: boolean;
 }
 
+/** is the endpoints with certain labels. */
 export interface Subset {
+  /** Labels and their values. */
   readonly values: { [key: string]: string };
 }
 

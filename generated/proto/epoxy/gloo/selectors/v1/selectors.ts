@@ -7,27 +7,48 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
+/** selects resources by namespace and labels. */
 export interface Selector {
+  /** Labels that a resource must have, all of them with these values. Can't be combined with `expressions`. */
   readonly labels: { [key: string]: string };
+  /** Namespaces to look in; `*` stands for all that are watched. Empty: the namespace of the resource that selects. */
   readonly namespaces: readonly string[];
+  /** Conditions on labels, all of which must hold. Can't be combined with `labels`. */
   readonly expressions: readonly Selector_Expression[];
 }
 
+/** is a condition on one label. */
 export interface Selector_Expression {
+  /** Key of the label. */
   readonly key: string;
+  /** How the label's value is compared with `values`. */
   readonly operator: Selector_Expression_Operator;
+  /**
+   * Values to compare with: one for equality and order, any number for `In` and `NotIn`, none for `Exists` and
+   * `DoesNotExist`.
+   */
   readonly values: readonly string[];
 }
 
+/** compares a label with values. */
 export const Selector_Expression_Operator = {
+  /** Equals - The label has the value. */
   Equals: 0,
+  /** DoubleEquals - The same as Equals. */
   DoubleEquals: 1,
+  /** NotEquals - The label is absent or has another value. */
   NotEquals: 2,
+  /** In - The label has one of the values. */
   In: 3,
+  /** NotIn - The label is absent or has none of the values. */
   NotIn: 4,
+  /** Exists - The label is present, with any value. */
   Exists: 5,
+  /** DoesNotExist - The label is absent. */
   DoesNotExist: 6,
+  /** GreaterThan - The label is an integer greater than the value. */
   GreaterThan: 7,
+  /** LessThan - The label is an integer less than the value. */
   LessThan: 8,
   UNRECOGNIZED: -1,
 } as const;

@@ -10,25 +10,59 @@ import { Duration } from "../../../../google/protobuf/duration.ts";
 import { BoolValue } from "../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../core/v1/metadata.ts";
 
+/** is the TLS that clients are offered. */
 export interface SslConfig {
+  /** Where the certificate and key come from. */
   readonly sslSecrets:
-    | { readonly $case: "secretRef"; readonly value: ResourceRef }
-    | { readonly $case: "sslFiles"; readonly value: SSLFiles }
-    | { readonly $case: "sds"; readonly value: SDSConfig }
+    | //
+    /**
+     * A Secret of type `tls`. If it has a `rootCa`, clients must show a certificate that it signed, unless
+     * `oneWayTls` is set.
+     */
+    { readonly $case: "secretRef"; readonly value: ResourceRef }
+    | //
+    /** Files on the proxy's host. */
+    { readonly $case: "sslFiles"; readonly value: SSLFiles }
+    | //
+    /** A secret discovery server. */
+    { readonly $case: "sds"; readonly value: SDSConfig }
     | undefined;
+  /**
+   * Server names that clients must ask for: `shop.example.com` or `*.example.com`. Empty: any, and clients that name
+   * none.
+   */
   readonly sniDomains: readonly string[];
+  /** Names of which the client's certificate must have at least one. Needs a root certificate. */
   readonly verifySubjectAltName: readonly string[];
-  readonly parameters: SslParameters | undefined;
+  /** Protocol versions, ciphers and curves. */
+  readonly parameters:
+    | SslParameters
+    | undefined;
+  /** Protocols to offer by ALPN, best one first. Default `h2`, `http/1.1`; a single empty text offers none. */
   readonly alpnProtocols: readonly string[];
-  readonly oneWayTls: boolean | undefined;
-  readonly disableTlsSessionResumption: boolean | undefined;
-  readonly transportSocketConnectTimeout: Duration | undefined;
+  /** Whether clients' certificates are never asked for, even if there is a root certificate. Default false. */
+  readonly oneWayTls:
+    | boolean
+    | undefined;
+  /** Whether each connection makes a full handshake. Default false. */
+  readonly disableTlsSessionResumption:
+    | boolean
+    | undefined;
+  /** Longest time for the TLS handshake. Not set: no limit. */
+  readonly transportSocketConnectTimeout:
+    | Duration
+    | undefined;
+  /** What is done without a valid OCSP response. */
   readonly ocspStaplePolicy: SslConfig_OcspStaplePolicy;
 }
 
+/** says what is done without a valid OCSP response. */
 export const SslConfig_OcspStaplePolicy = {
+  /** LENIENT_STAPLING - Serve without it. */
   LENIENT_STAPLING: 0,
+  /** STRICT_STAPLING - Serve without it if there never was one; refuse connections with one that ended. */
   STRICT_STAPLING: 1,
+  /** MUST_STAPLE - Refuse connections. */
   MUST_STAPLE: 2,
   UNRECOGNIZED: -1,
 } as const;
@@ -42,58 +76,112 @@ export namespace SslConfig_OcspStaplePolicy {
   export type UNRECOGNIZED = typeof SslConfig_OcspStaplePolicy.UNRECOGNIZED;
 }
 
+/** names files on the proxy's host. */
 export interface SSLFiles {
+  /** File with the certificate chain, in PEM. */
   readonly tlsCert: string;
+  /** File with the key, in PEM. */
   readonly tlsKey: string;
+  /** File with the certificates of the authorities to trust, in PEM. */
   readonly rootCa: string;
+  /** File with the OCSP response, in DER. */
   readonly ocspStaple: string;
 }
 
+/** is the TLS to an upstream. */
 export interface UpstreamSslConfig {
+  /**
+   * Where the client's certificate and the authorities to trust come from. Not set: no client certificate, and the
+   * upstream's certificate is not checked.
+   */
   readonly sslSecrets:
-    | { readonly $case: "secretRef"; readonly value: ResourceRef }
-    | { readonly $case: "sslFiles"; readonly value: SSLFiles }
-    | { readonly $case: "sds"; readonly value: SDSConfig }
+    | //
+    /**
+     * A Secret of type `tls`. Its `rootCa` is what the upstream's certificate is checked with; its certificate is
+     * shown to the upstream unless `oneWayTls` is set.
+     */
+    { readonly $case: "secretRef"; readonly value: ResourceRef }
+    | //
+    /** Files on the proxy's host. */
+    { readonly $case: "sslFiles"; readonly value: SSLFiles }
+    | //
+    /** A secret discovery server. */
+    { readonly $case: "sds"; readonly value: SDSConfig }
     | undefined;
+  /** Server name to ask the upstream for. */
   readonly sni: string;
+  /** Names of which the upstream's certificate must have at least one. Needs a root certificate. */
   readonly verifySubjectAltName: readonly string[];
-  readonly parameters: SslParameters | undefined;
+  /** Protocol versions, ciphers and curves. */
+  readonly parameters:
+    | SslParameters
+    | undefined;
+  /** Protocols to offer by ALPN, best one first. Default: `h2` with HTTP/2, else none. */
   readonly alpnProtocols: readonly string[];
-  readonly allowRenegotiation: boolean | undefined;
+  /** Whether the upstream may renegotiate. Not secure. Default false. */
+  readonly allowRenegotiation:
+    | boolean
+    | undefined;
+  /** Whether the certificate in the secret is not shown to the upstream. Default false. */
   readonly oneWayTls: boolean | undefined;
 }
 
+/** names a secret discovery server. */
 export interface SDSConfig {
+  /** Its address: `host:port`, or a path of a Unix socket as `unix:/path`. */
   readonly targetUri: string;
-  readonly sdsBuilder: { readonly $case: "callCredentials"; readonly value: CallCredentials } | {
-    readonly $case: "clusterName";
-    readonly value: string;
-  } | undefined;
+  /** How it is reached. */
+  readonly sdsBuilder:
+    | //
+    /** A connection of its own, with a token from a file. */
+    { readonly $case: "callCredentials"; readonly value: CallCredentials }
+    | //
+    /** A cluster of Envoy's static configuration. */
+    { readonly $case: "clusterName"; readonly value: string }
+    | undefined;
+  /** Name of the certificate and key there. */
   readonly certificatesSecretName: string;
+  /** Name of the authorities' certificates there. */
   readonly validationContextName: string;
 }
 
+/** authenticates calls to the secret discovery server. */
 export interface CallCredentials {
+  /** With a token from a file. */
   readonly fileCredentialSource: CallCredentials_FileCredentialSource | undefined;
 }
 
+/** reads a token from a file. */
 export interface CallCredentials_FileCredentialSource {
+  /** The file. */
   readonly tokenFileName: string;
+  /** Header to send the token in. */
   readonly header: string;
 }
 
+/** limits what is negotiated. */
 export interface SslParameters {
+  /** Lowest TLS version. Default: TLS 1.2 for clients and for upstreams. */
   readonly minimumProtocolVersion: SslParameters_ProtocolVersion;
+  /** Highest TLS version. Default: TLS 1.3 for clients, TLS 1.2 for upstreams. */
   readonly maximumProtocolVersion: SslParameters_ProtocolVersion;
+  /** Cipher suites of TLS up to 1.2, by OpenSSL names, best ones first. Default: Envoy's. */
   readonly cipherSuites: readonly string[];
+  /** Curves for the key exchange, best ones first. Default: Envoy's. */
   readonly ecdhCurves: readonly string[];
 }
 
+/** is a version of TLS. */
 export const SslParameters_ProtocolVersion = {
+  /** TLS_AUTO - Envoy's default. */
   TLS_AUTO: 0,
+  /** TLSv1_0 - TLS 1.0, which is not secure. */
   TLSv1_0: 1,
+  /** TLSv1_1 - TLS 1.1, which is not secure. */
   TLSv1_1: 2,
+  /** TLSv1_2 - TLS 1.2. */
   TLSv1_2: 3,
+  /** TLSv1_3 - TLS 1.3. */
   TLSv1_3: 4,
   UNRECOGNIZED: -1,
 } as const;

@@ -12,42 +12,80 @@ import { HeaderMatcher } from "../../../../envoy/v1/header_matcher.ts";
 import { FractionalPercent, RuntimeUInt32 } from "../../../../envoy/v1/percent.ts";
 import { UpstreamSslConfig } from "../../../ssl/v1/ssl.ts";
 
+/** is the access logs of a listener. */
 export interface AccessLoggingService {
+  /** The logs, each with its sink and filter. */
   readonly accessLog: readonly AccessLog[];
 }
 
+/** is an access log. */
 export interface AccessLog {
+  /** Where entries go. One of them is required. */
   readonly outputDestination:
-    | { readonly $case: "fileSink"; readonly value: FileSink }
-    | { readonly $case: "grpcService"; readonly value: GrpcService }
-    | { readonly $case: "openTelemetryService"; readonly value: OpenTelemetryService }
+    | //
+    /** A file. */
+    { readonly $case: "fileSink"; readonly value: FileSink }
+    | //
+    /** A gRPC access log server. */
+    { readonly $case: "grpcService"; readonly value: GrpcService }
+    | //
+    /** An OpenTelemetry collector. */
+    { readonly $case: "openTelemetryService"; readonly value: OpenTelemetryService }
     | undefined;
+  /** Which requests are logged. Not set: all. */
   readonly filter: AccessLogFilter | undefined;
 }
 
+/** writes entries to a file. */
 export interface FileSink {
+  /** The file; `/dev/stdout` for standard output. Required. */
   readonly path: string;
-  readonly outputFormat: { readonly $case: "stringFormat"; readonly value: string } | {
-    readonly $case: "jsonFormat";
-    readonly value: { readonly [key: string]: any } | undefined;
-  } | undefined;
+  /** How entries are written. Not set: Envoy's default line. */
+  readonly outputFormat:
+    | //
+    /** As text with Envoy's format operators, such as `%RESPONSE_CODE%`. Write the line break yourself. */
+    { readonly $case: "stringFormat"; readonly value: string }
+    | //
+    /** As JSON whose values have format operators. */
+    { readonly $case: "jsonFormat"; readonly value: { readonly [key: string]: any } | undefined }
+    | undefined;
 }
 
+/** sends entries to a gRPC access log server. */
 export interface GrpcService {
+  /** Name of the log. */
   readonly logName: string;
-  readonly serviceRef: { readonly $case: "staticClusterName"; readonly value: string } | undefined;
+  /** The server. One of them is required. */
+  readonly serviceRef:
+    | //
+    /** A cluster: one of Envoy's static configuration, or an upstream's `<name>_<namespace>`. */
+    { readonly $case: "staticClusterName"; readonly value: string }
+    | undefined;
+  /** Request headers to log. */
   readonly additionalRequestHeadersToLog: readonly string[];
+  /** Response headers to log. */
   readonly additionalResponseHeadersToLog: readonly string[];
+  /** Response trailers to log. */
   readonly additionalResponseTrailersToLog: readonly string[];
+  /** Filter state to log, by key. */
   readonly filterStateObjectsToLog: readonly string[];
 }
 
+/** is an OpenTelemetry collector. */
 export interface OpenTelemetryGrpcCollector {
+  /** Host and port. */
   readonly endpoint: string;
+  /** Value of the `:authority` header. Default: the endpoint. */
   readonly authority: string;
+  /** Headers of calls, such as credentials. */
   readonly headers: { [key: string]: string };
+  /** Whether no TLS is used. */
   readonly insecure: boolean;
-  readonly sslConfig: UpstreamSslConfig | undefined;
+  /** TLS to the collector. */
+  readonly sslConfig:
+    | UpstreamSslConfig
+    | undefined;
+  /** Longest time of a call. Default 10s. */
   readonly timeout: Duration | undefined;
 }
 
@@ -56,36 +94,83 @@ export interface OpenTelemetryGrpcCollector_HeadersEntry {
   readonly value: string;
 }
 
+/** sends entries to an OpenTelemetry collector. */
 export interface OpenTelemetryService {
+  /** Name of the log. */
   readonly logName: string;
-  readonly destination: { readonly $case: "collector"; readonly value: OpenTelemetryGrpcCollector } | undefined;
+  /** The collector. One of them is required. */
+  readonly destination:
+    | //
+    /** A collector by its address. */
+    { readonly $case: "collector"; readonly value: OpenTelemetryGrpcCollector }
+    | undefined;
+  /** Filter state to log, by key. */
   readonly filterStateObjectsToLog: readonly string[];
+  /** Whether Envoy's own labels are left out. */
   readonly disableBuiltinLabels: boolean;
-  readonly body: AnyValue | undefined;
+  /** Body of each entry. Texts may have format operators. */
+  readonly body:
+    | AnyValue
+    | undefined;
+  /** Attributes of each entry. Texts may have format operators. */
   readonly attributes: KeyValueList | undefined;
 }
 
+/** says which requests are logged. */
 export interface AccessLogFilter {
+  /** The condition. One of them is required. */
   readonly filterSpecifier:
-    | { readonly $case: "statusCodeFilter"; readonly value: StatusCodeFilter }
-    | { readonly $case: "durationFilter"; readonly value: DurationFilter }
-    | { readonly $case: "notHealthCheckFilter"; readonly value: NotHealthCheckFilter }
-    | { readonly $case: "traceableFilter"; readonly value: TraceableFilter }
-    | { readonly $case: "runtimeFilter"; readonly value: RuntimeFilter }
-    | { readonly $case: "andFilter"; readonly value: AndFilter }
-    | { readonly $case: "orFilter"; readonly value: OrFilter }
-    | { readonly $case: "headerFilter"; readonly value: HeaderFilter }
-    | { readonly $case: "responseFlagFilter"; readonly value: ResponseFlagFilter }
-    | { readonly $case: "grpcStatusFilter"; readonly value: GrpcStatusFilter }
+    | //
+    /** By status. */
+    { readonly $case: "statusCodeFilter"; readonly value: StatusCodeFilter }
+    | //
+    /** By duration. */
+    { readonly $case: "durationFilter"; readonly value: DurationFilter }
+    | //
+    /** All but health checks. */
+    { readonly $case: "notHealthCheckFilter"; readonly value: NotHealthCheckFilter }
+    | //
+    /** Those that are traced. */
+    { readonly $case: "traceableFilter"; readonly value: TraceableFilter }
+    | //
+    /** A share, which runtime can set. */
+    { readonly $case: "runtimeFilter"; readonly value: RuntimeFilter }
+    | //
+    /** All of several conditions. */
+    { readonly $case: "andFilter"; readonly value: AndFilter }
+    | //
+    /** Any of several conditions. */
+    { readonly $case: "orFilter"; readonly value: OrFilter }
+    | //
+    /** By a request header. */
+    { readonly $case: "headerFilter"; readonly value: HeaderFilter }
+    | //
+    /** By Envoy's response flags. */
+    { readonly $case: "responseFlagFilter"; readonly value: ResponseFlagFilter }
+    | //
+    /** By gRPC status. */
+    { readonly $case: "grpcStatusFilter"; readonly value: GrpcStatusFilter }
     | undefined;
 }
 
+/** compares a number. */
 export interface ComparisonFilter {
+  /** How. */
   readonly op: ComparisonFilter_Op;
+  /** With what. */
   readonly value: RuntimeUInt32 | undefined;
 }
 
-export const ComparisonFilter_Op = { EQ: 0, GE: 1, LE: 2, UNRECOGNIZED: -1 } as const;
+/** is a comparison. */
+export const ComparisonFilter_Op = {
+  /** EQ - Equal. */
+  EQ: 0,
+  /** GE - Greater or equal. */
+  GE: 1,
+  /** LE - Less or equal. */
+  LE: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type ComparisonFilter_Op = typeof ComparisonFilter_Op[keyof typeof ComparisonFilter_Op];
 
@@ -96,58 +181,97 @@ export namespace ComparisonFilter_Op {
   export type UNRECOGNIZED = typeof ComparisonFilter_Op.UNRECOGNIZED;
 }
 
+/** is a condition on the status. */
 export interface StatusCodeFilter {
+  /** The condition. */
   readonly comparison: ComparisonFilter | undefined;
 }
 
+/** is a condition on the whole time of a request. */
 export interface DurationFilter {
+  /** The condition, in milliseconds. */
   readonly comparison: ComparisonFilter | undefined;
 }
 
+/** is a share of the requests. */
 export interface RuntimeFilter {
+  /** Key of Envoy's runtime that can set it. */
   readonly runtimeKey: string;
-  readonly percentSampled: FractionalPercent | undefined;
+  /** The share, where runtime does not set it. Default: none. */
+  readonly percentSampled:
+    | FractionalPercent
+    | undefined;
+  /** Whether the choice is independent of tracing's. */
   readonly useIndependentRandomness: boolean;
 }
 
+/** is several conditions, all of which must hold. */
 export interface AndFilter {
+  /** The conditions, at least two. */
   readonly filters: readonly AccessLogFilter[];
 }
 
+/** is several conditions, any of which is enough. */
 export interface OrFilter {
+  /** The conditions, at least two. */
   readonly filters: readonly AccessLogFilter[];
 }
 
+/** is a condition on a request header. */
 export interface HeaderFilter {
+  /** The condition. */
   readonly header: HeaderMatcher | undefined;
 }
 
+/** is a condition on Envoy's response flags. */
 export interface ResponseFlagFilter {
+  /** Flags, such as `UH`, any of which is enough. Empty: any flag. */
   readonly flags: readonly string[];
 }
 
+/** is a condition on the gRPC status. */
 export interface GrpcStatusFilter {
+  /** Statuses, any of which is enough. */
   readonly statuses: readonly GrpcStatusFilter_Status[];
+  /** Whether these are the ones not to log. */
   readonly exclude: boolean;
 }
 
+/** is a gRPC status. */
 export const GrpcStatusFilter_Status = {
+  /** OK - Done. */
   OK: 0,
+  /** CANCELED - The client gave up. */
   CANCELED: 1,
+  /** UNKNOWN - An error without a status. */
   UNKNOWN: 2,
+  /** INVALID_ARGUMENT - The request is wrong. */
   INVALID_ARGUMENT: 3,
+  /** DEADLINE_EXCEEDED - It took too long. */
   DEADLINE_EXCEEDED: 4,
+  /** NOT_FOUND - There is no such thing. */
   NOT_FOUND: 5,
+  /** ALREADY_EXISTS - There is such a thing already. */
   ALREADY_EXISTS: 6,
+  /** PERMISSION_DENIED - The caller may not. */
   PERMISSION_DENIED: 7,
+  /** RESOURCE_EXHAUSTED - A limit is reached. */
   RESOURCE_EXHAUSTED: 8,
+  /** FAILED_PRECONDITION - Not in this state. */
   FAILED_PRECONDITION: 9,
+  /** ABORTED - Something else came between. */
   ABORTED: 10,
+  /** OUT_OF_RANGE - Beyond the end. */
   OUT_OF_RANGE: 11,
+  /** UNIMPLEMENTED - There is no such method. */
   UNIMPLEMENTED: 12,
+  /** INTERNAL - The server is broken. */
   INTERNAL: 13,
+  /** UNAVAILABLE - The server can't be reached now. */
   UNAVAILABLE: 14,
+  /** DATA_LOSS - Data is lost. */
   DATA_LOSS: 15,
+  /** UNAUTHENTICATED - The caller is unknown. */
   UNAUTHENTICATED: 16,
   UNRECOGNIZED: -1,
 } as const;
@@ -175,34 +299,59 @@ export namespace GrpcStatusFilter_Status {
   export type UNRECOGNIZED = typeof GrpcStatusFilter_Status.UNRECOGNIZED;
 }
 
+/** is a value of an OpenTelemetry attribute. */
 export interface AnyValue {
+  /** The value. */
   readonly value:
-    | { readonly $case: "stringValue"; readonly value: string }
-    | { readonly $case: "boolValue"; readonly value: boolean }
-    | { readonly $case: "intValue"; readonly value: bigint }
-    | { readonly $case: "doubleValue"; readonly value: number }
-    | { readonly $case: "arrayValue"; readonly value: ArrayValue }
-    | { readonly $case: "kvlistValue"; readonly value: KeyValueList }
-    | { readonly $case: "bytesValue"; readonly value: Buffer }
+    | //
+    /** A text. */
+    { readonly $case: "stringValue"; readonly value: string }
+    | //
+    /** True or false. */
+    { readonly $case: "boolValue"; readonly value: boolean }
+    | //
+    /** An integer. */
+    { readonly $case: "intValue"; readonly value: bigint }
+    | //
+    /** A number. */
+    { readonly $case: "doubleValue"; readonly value: number }
+    | //
+    /** A list. */
+    { readonly $case: "arrayValue"; readonly value: ArrayValue }
+    | //
+    /** Values by key. */
+    { readonly $case: "kvlistValue"; readonly value: KeyValueList }
+    | //
+    /** Bytes. */
+    { readonly $case: "bytesValue"; readonly value: Buffer }
     | undefined;
 }
 
+/** is a list of values. */
 export interface ArrayValue {
+  /** The values. */
   readonly values: readonly AnyValue[];
 }
 
+/** is values by key. */
 export interface KeyValueList {
+  /** The entries, each key once. */
   readonly values: readonly KeyValue[];
 }
 
+/** is an entry. */
 export interface KeyValue {
+  /** Its key. */
   readonly key: string;
+  /** Its value. */
   readonly value: AnyValue | undefined;
 }
 
+/** is the condition that a request is no health check. */
 export interface NotHealthCheckFilter {
 }
 
+/** is the condition that a request is traced. */
 export interface TraceableFilter {
 }
 

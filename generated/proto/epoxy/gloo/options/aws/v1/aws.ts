@@ -8,34 +8,66 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
+/** is the Lambda functions of an AWS account in a region. */
 export interface UpstreamSpec {
+  /** AWS region, such as `eu-central-1`. */
   readonly region: string;
-  readonly secretRef: ResourceRef | undefined;
+  /** Secret of type `aws` to sign calls with. Not set: the credentials of the Settings (`gloo.awsOptions`). */
+  readonly secretRef:
+    | ResourceRef
+    | undefined;
+  /** Functions that routes can call. Discovery fills this in. */
   readonly lambdaFunctions: readonly LambdaFunctionSpec[];
+  /** Role to take on for calls. */
   readonly roleArn: string;
+  /** Account that the functions belong to, where it is not the caller's. */
   readonly awsAccountId: string;
+  /** Whether the role here replaces that of the service account, rather than being taken on after it. */
   readonly disableRoleChaining: boolean;
+  /** Values for routes to the upstream that do not set them. */
   readonly destinationOverrides: DestinationSpec | undefined;
 }
 
+/** is a function. */
 export interface LambdaFunctionSpec {
+  /** Name for routes. */
   readonly logicalName: string;
+  /** Name in AWS. */
   readonly lambdaFunctionName: string;
+  /** Version or alias. Empty: the latest version. */
   readonly qualifier: string;
 }
 
+/** is a call of a function. */
 export interface DestinationSpec {
+  /** Function to call, by the upstream's `logicalName`. */
   readonly logicalName: string;
+  /** Whether the answer is waited for. */
   readonly invocationStyle: DestinationSpec_InvocationStyle;
+  /** Whether the function gets headers, path and query as JSON, rather than the body alone. */
   readonly requestTransformation: boolean;
-  /** @deprecated */
+  /**
+   * Whether the answer's headers and status are taken from the function's JSON. Write `unwrapAsAlb` instead.
+   *
+   * @deprecated
+   */
   readonly responseTransformation: boolean;
+  /** Whether the function answers as behind an AWS load balancer: JSON with status, headers and body. */
   readonly unwrapAsAlb: boolean;
+  /** Whether the function answers as behind AWS API Gateway. */
   readonly unwrapAsApiGateway: boolean;
+  /** Whether the function gets an event as from AWS API Gateway. */
   readonly wrapAsApiGateway: boolean;
 }
 
-export const DestinationSpec_InvocationStyle = { SYNC: 0, ASYNC: 1, UNRECOGNIZED: -1 } as const;
+/** says whether a function's answer is waited for. */
+export const DestinationSpec_InvocationStyle = {
+  /** SYNC - It is. */
+  SYNC: 0,
+  /** ASYNC - It is not: the answer is empty. */
+  ASYNC: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type DestinationSpec_InvocationStyle =
   typeof DestinationSpec_InvocationStyle[keyof typeof DestinationSpec_InvocationStyle];

@@ -8,24 +8,42 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
+/** is a condition on an instance's tags. */
 export interface TagFilter {
-  readonly spec: { readonly $case: "key"; readonly value: string } | {
-    readonly $case: "kvPair";
-    readonly value: TagFilter_KvPair;
-  } | undefined;
+  /** The condition. One of them is required. */
+  readonly spec:
+    | //
+    /** The tag is present, with any value. */
+    { readonly $case: "key"; readonly value: string }
+    | //
+    /** The tag has a value. */
+    { readonly $case: "kvPair"; readonly value: TagFilter_KvPair }
+    | undefined;
 }
 
+/** is a tag with its value. */
 export interface TagFilter_KvPair {
+  /** Key of the tag. */
   readonly key: string;
+  /** Its value. */
   readonly value: string;
 }
 
+/** is EC2 instances, selected by tags. */
 export interface UpstreamSpec {
+  /** AWS region, such as `eu-central-1`. */
   readonly region: string;
-  readonly secretRef: ResourceRef | undefined;
+  /** Secret of type `aws` to list instances with. Not set: the control plane's own credentials. */
+  readonly secretRef:
+    | ResourceRef
+    | undefined;
+  /** Role to take on to list instances. */
   readonly roleArn: string;
+  /** Tags that an instance must have, all of them. Empty: all instances. */
   readonly filters: readonly TagFilter[];
+  /** Whether instances are reached by their public address. Default: the private one. */
   readonly publicIp: boolean;
+  /** Port of the instances. Default 80. */
   readonly port: number;
 }
 

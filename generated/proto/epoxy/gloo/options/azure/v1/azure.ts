@@ -8,18 +8,36 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
+/** is the functions of an Azure function app. */
 export interface UpstreamSpec {
+  /** Name of the app: the host is `<name>.azurewebsites.net`. */
   readonly functionAppName: string;
-  readonly secretRef: ResourceRef | undefined;
+  /** Secret of type `azure` with the functions' keys. */
+  readonly secretRef:
+    | ResourceRef
+    | undefined;
+  /** Functions that routes can call. */
   readonly functions: readonly UpstreamSpec_FunctionSpec[];
 }
 
+/** is a function. */
 export interface UpstreamSpec_FunctionSpec {
+  /** Name of the function. */
   readonly functionName: string;
+  /** Key that it asks for. */
   readonly authLevel: UpstreamSpec_FunctionSpec_AuthLevel;
 }
 
-export const UpstreamSpec_FunctionSpec_AuthLevel = { Anonymous: 0, Function: 1, Admin: 2, UNRECOGNIZED: -1 } as const;
+/** is the key that a function asks for. */
+export const UpstreamSpec_FunctionSpec_AuthLevel = {
+  /** Anonymous - None. */
+  Anonymous: 0,
+  /** Function - The function's own, or the app's. */
+  Function: 1,
+  /** Admin - The app's master key. */
+  Admin: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type UpstreamSpec_FunctionSpec_AuthLevel =
   typeof UpstreamSpec_FunctionSpec_AuthLevel[keyof typeof UpstreamSpec_FunctionSpec_AuthLevel];
@@ -31,7 +49,9 @@ export namespace UpstreamSpec_FunctionSpec_AuthLevel {
   export type UNRECOGNIZED = typeof UpstreamSpec_FunctionSpec_AuthLevel.UNRECOGNIZED;
 }
 
+/** is a call of a function. */
 export interface DestinationSpec {
+  /** Function to call. */
   readonly functionName: string;
 }
 

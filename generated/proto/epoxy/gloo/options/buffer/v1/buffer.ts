@@ -8,15 +8,23 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
+/** waits for whole request bodies before they are sent on. */
 export interface Buffer {
+  /** Greatest size of a body, in bytes; larger ones are answered 413. Required, at least 1. */
   readonly maxRequestBytes: number | undefined;
 }
 
+/** changes the listener's buffering. */
 export interface BufferPerRoute {
-  readonly override: { readonly $case: "disabled"; readonly value: boolean } | {
-    readonly $case: "buffer";
-    readonly value: Buffer;
-  } | undefined;
+  /** The change. One of them is required. */
+  readonly override:
+    | //
+    /** None; must be true. */
+    { readonly $case: "disabled"; readonly value: boolean }
+    | //
+    /** Another size. */
+    { readonly $case: "buffer"; readonly value: Buffer }
+    | undefined;
 }
 
 function createBaseBuffer(): Buffer {

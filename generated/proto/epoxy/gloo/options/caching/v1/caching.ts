@@ -11,10 +11,19 @@ import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 import { StringMatcher } from "../../../../envoy/v1/regex.ts";
 
+/** is about the cache of responses. Enterprise in Gloo. */
 export interface Settings {
-  readonly cachingServiceRef: ResourceRef | undefined;
+  /** Upstream of the server that keeps them. */
+  readonly cachingServiceRef:
+    | ResourceRef
+    | undefined;
+  /** Headers by which responses may vary (`Vary`) and be kept still. */
   readonly allowedVaryHeaders: readonly StringMatcher[];
-  readonly timeout: Duration | undefined;
+  /** Longest time to wait for that server. */
+  readonly timeout:
+    | Duration
+    | undefined;
+  /** Greatest size of a response to keep, in bytes. */
   readonly maxPayloadSize: number | undefined;
 }
 

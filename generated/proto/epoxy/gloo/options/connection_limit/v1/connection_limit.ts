@@ -9,8 +9,13 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
+/** limits concurrent connections. */
 export interface ConnectionLimit {
-  readonly maxActiveConnections: number | undefined;
+  /** Greatest number; at least 1. Not set: no limit. */
+  readonly maxActiveConnections:
+    | number
+    | undefined;
+  /** How long a refused connection is held before it is closed, so that clients do not try again at once. */
   readonly delayBeforeClose: Duration | undefined;
 }
 

@@ -9,16 +9,31 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ServiceSpec } from "../../v1/service_spec.ts";
 import { ConsulConsistencyModes, QueryOptions } from "./query_options.ts";
 
+/** is a service in Consul. Its healthy instances are the endpoints. */
 export interface UpstreamSpec {
+  /** Name of the service. */
   readonly serviceName: string;
+  /** Tags that an instance must have, all of them; and, where `subsetTags` is empty, tags that routes can choose by. */
   readonly serviceTags: readonly string[];
+  /** Tags that routes can choose instances by. */
   readonly subsetTags: readonly string[];
+  /** Tags that an instance must have, all of them. Where it is set, `serviceTags` are not. */
   readonly instanceTags: readonly string[];
+  /** Tags that an instance must not have. */
   readonly instanceBlacklistTags: readonly string[];
-  readonly serviceSpec: ServiceSpec | undefined;
+  /** Functions of the service. */
+  readonly serviceSpec:
+    | ServiceSpec
+    | undefined;
+  /** Consistency of Consul's answers. */
   readonly consistencyMode: ConsulConsistencyModes;
-  readonly queryOptions: QueryOptions | undefined;
+  /** Further options of queries. */
+  readonly queryOptions:
+    | QueryOptions
+    | undefined;
+  /** Whether the service is part of Consul Connect. Kept, but not interpreted. */
   readonly connectEnabled: boolean;
+  /** Consul datacenters to use instances of. Empty: all that are known. */
   readonly dataCenters: readonly string[];
 }
 

@@ -8,7 +8,16 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../../../google/protobuf/wrappers.ts";
 
-export const ConsulConsistencyModes = { DefaultMode: 0, StaleMode: 1, ConsistentMode: 2, UNRECOGNIZED: -1 } as const;
+/** is the consistency of Consul's answers. */
+export const ConsulConsistencyModes = {
+  /** DefaultMode - The leader answers; in rare cases one that no longer is. */
+  DefaultMode: 0,
+  /** StaleMode - Any server answers, possibly with older data, even without a leader. */
+  StaleMode: 1,
+  /** ConsistentMode - The leader answers after it made sure that it is one. */
+  ConsistentMode: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type ConsulConsistencyModes = typeof ConsulConsistencyModes[keyof typeof ConsulConsistencyModes];
 
@@ -19,7 +28,9 @@ export namespace ConsulConsistencyModes {
   export type UNRECOGNIZED = typeof ConsulConsistencyModes.UNRECOGNIZED;
 }
 
+/** holds options of queries to Consul. */
 export interface QueryOptions {
+  /** Whether the agent's cache may answer. Default true. */
   readonly useCache: boolean | undefined;
 }
 

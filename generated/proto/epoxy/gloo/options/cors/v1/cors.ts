@@ -7,22 +7,40 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
+/** says which other origins' pages may call from a browser (cross-origin resource sharing). */
 export interface CorsPolicy {
+  /** Origins that may, such as `https://shop.example.com`; `*` stands for all. */
   readonly allowOrigin: readonly string[];
+  /** RE2 expressions for origins that may. */
   readonly allowOriginRegex: readonly string[];
+  /** Methods that may be used. */
   readonly allowMethods: readonly string[];
+  /** Request headers that may be sent. */
   readonly allowHeaders: readonly string[];
+  /** Response headers that the page may read. */
   readonly exposeHeaders: readonly string[];
+  /** Seconds for which a browser may remember this, as text. */
   readonly maxAge: string;
+  /** Whether cookies and credentials may be sent. */
   readonly allowCredentials: boolean;
+  /** Whether there is no CORS for this route, whatever its virtual host says. */
   readonly disableForRoute: boolean;
 }
 
+/** says how the virtual host's and the route's rules are put together. */
 export interface CorsPolicyMergeSettings {
+  /** How `exposeHeaders` are. */
   readonly exposeHeaders: CorsPolicyMergeSettings_MergeStrategy;
 }
 
-export const CorsPolicyMergeSettings_MergeStrategy = { DEFAULT: 0, UNION: 1, UNRECOGNIZED: -1 } as const;
+/** is a way to put two lists together. */
+export const CorsPolicyMergeSettings_MergeStrategy = {
+  /** DEFAULT - The route's replaces the virtual host's. */
+  DEFAULT: 0,
+  /** UNION - All of both. */
+  UNION: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type CorsPolicyMergeSettings_MergeStrategy =
   typeof CorsPolicyMergeSettings_MergeStrategy[keyof typeof CorsPolicyMergeSettings_MergeStrategy];

@@ -9,9 +9,17 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { RuntimeFractionalPercent } from "../../../../envoy/v1/percent.ts";
 import { StringMatcher } from "../../../../envoy/v1/regex.ts";
 
+/** refuses requests that change something and come from another site's page. */
 export interface CsrfPolicy {
-  readonly filterEnabled: RuntimeFractionalPercent | undefined;
-  readonly shadowEnabled: RuntimeFractionalPercent | undefined;
+  /** Share of requests to refuse if they come from elsewhere. Default: all. */
+  readonly filterEnabled:
+    | RuntimeFractionalPercent
+    | undefined;
+  /** Share of requests to count only, where `filterEnabled` leaves them alone. */
+  readonly shadowEnabled:
+    | RuntimeFractionalPercent
+    | undefined;
+  /** Other origins that are allowed. */
   readonly additionalOrigins: readonly StringMatcher[];
 }
 

@@ -9,12 +9,24 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Percent } from "../../../../envoy/v1/percent.ts";
 import { Matcher } from "../../../matchers/v1/matchers.ts";
 
+/** masks sensitive data on a listener. Enterprise in Gloo. */
 export interface FilterConfig {
+  /** What is masked, by request. The first rule that matches counts. */
   readonly dlpRules: readonly DlpRule[];
+  /** Where it is masked. */
   readonly enabledFor: FilterConfig_EnableFor;
 }
 
-export const FilterConfig_EnableFor = { RESPONSE_BODY: 0, ACCESS_LOGS: 1, ALL: 2, UNRECOGNIZED: -1 } as const;
+/** says where data is masked. */
+export const FilterConfig_EnableFor = {
+  /** RESPONSE_BODY - In responses' bodies. */
+  RESPONSE_BODY: 0,
+  /** ACCESS_LOGS - In access logs. */
+  ACCESS_LOGS: 1,
+  /** ALL - In both. */
+  ALL: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type FilterConfig_EnableFor = typeof FilterConfig_EnableFor[keyof typeof FilterConfig_EnableFor];
 
@@ -25,17 +37,34 @@ export namespace FilterConfig_EnableFor {
   export type UNRECOGNIZED = typeof FilterConfig_EnableFor.UNRECOGNIZED;
 }
 
+/** says what is masked for some requests. */
 export interface DlpRule {
-  readonly matcher: Matcher | undefined;
+  /** Those requests. */
+  readonly matcher:
+    | Matcher
+    | undefined;
+  /** What is masked. */
   readonly actions: readonly Action[];
 }
 
+/** masks sensitive data. Enterprise in Gloo. */
 export interface Config {
+  /** What is masked, in order. */
   readonly actions: readonly Action[];
+  /** Where it is masked. */
   readonly enabledFor: Config_EnableFor;
 }
 
-export const Config_EnableFor = { RESPONSE_BODY: 0, ACCESS_LOGS: 1, ALL: 2, UNRECOGNIZED: -1 } as const;
+/** says where data is masked. */
+export const Config_EnableFor = {
+  /** RESPONSE_BODY - In responses' bodies. */
+  RESPONSE_BODY: 0,
+  /** ACCESS_LOGS - In access logs. */
+  ACCESS_LOGS: 1,
+  /** ALL - In both. */
+  ALL: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type Config_EnableFor = typeof Config_EnableFor[keyof typeof Config_EnableFor];
 
@@ -46,25 +75,47 @@ export namespace Config_EnableFor {
   export type UNRECOGNIZED = typeof Config_EnableFor.UNRECOGNIZED;
 }
 
+/** masks one kind of data. */
 export interface Action {
+  /** The kind. */
   readonly actionType: Action_ActionType;
-  readonly customAction: CustomAction | undefined;
-  readonly keyValueAction: KeyValueAction | undefined;
+  /** What to look for, with CUSTOM. */
+  readonly customAction:
+    | CustomAction
+    | undefined;
+  /** What to look for, with KEYVALUE. */
+  readonly keyValueAction:
+    | KeyValueAction
+    | undefined;
+  /** Whether it is logged only, not masked. */
   readonly shadow: boolean;
 }
 
+/** is a kind of data. */
 export const Action_ActionType = {
+  /** CUSTOM - What `customAction` says. */
   CUSTOM: 0,
+  /** SSN - US social security numbers. */
   SSN: 1,
+  /** MASTERCARD - Mastercard numbers. */
   MASTERCARD: 2,
+  /** VISA - Visa numbers. */
   VISA: 3,
+  /** AMEX - American Express numbers. */
   AMEX: 4,
+  /** DISCOVER - Discover numbers. */
   DISCOVER: 5,
+  /** JCB - JCB numbers. */
   JCB: 6,
+  /** DINERS_CLUB - Diners Club numbers. */
   DINERS_CLUB: 7,
+  /** CREDIT_CARD_TRACKERS - Magnetic stripe data. */
   CREDIT_CARD_TRACKERS: 8,
+  /** ALL_CREDIT_CARDS - Numbers of all these cards, each by its own expression. */
   ALL_CREDIT_CARDS: 9,
+  /** KEYVALUE - What `keyValueAction` says. */
   KEYVALUE: 10,
+  /** ALL_CREDIT_CARDS_COMBINED - Numbers of all these cards, by one expression. */
   ALL_CREDIT_CARDS_COMBINED: 11,
   UNRECOGNIZED: -1,
 } as const;
@@ -87,24 +138,45 @@ export namespace Action_ActionType {
   export type UNRECOGNIZED = typeof Action_ActionType.UNRECOGNIZED;
 }
 
+/** looks for expressions. */
 export interface CustomAction {
+  /** Name for logs. */
   readonly name: string;
-  /** @deprecated */
+  /**
+   * Expressions whose matches are masked. Write `regexActions` instead.
+   *
+   * @deprecated
+   */
   readonly regex: readonly string[];
+  /** Character to put in. Default `X`. */
   readonly maskChar: string;
-  readonly percent: Percent | undefined;
+  /** Share of the match to mask. Default 75. */
+  readonly percent:
+    | Percent
+    | undefined;
+  /** Expressions and which part of their matches is masked. */
   readonly regexActions: readonly CustomAction_RegexAction[];
 }
 
+/** is an expression. */
 export interface CustomAction_RegexAction {
+  /** The expression. */
   readonly regex: string;
+  /** Number of the group to mask. 0: the whole match. */
   readonly subgroup: number;
 }
 
+/** looks for a header. */
 export interface KeyValueAction {
+  /** Name for logs. */
   readonly name: string;
+  /** Character to put in. Default `X`. */
   readonly maskChar: string;
-  readonly percent: Percent | undefined;
+  /** Share of the value to mask. Default 75. */
+  readonly percent:
+    | Percent
+    | undefined;
+  /** Name of the header whose value is masked. */
   readonly keyToMask: string;
 }
 

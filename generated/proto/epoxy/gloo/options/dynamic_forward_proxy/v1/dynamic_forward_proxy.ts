@@ -12,7 +12,20 @@ import { Address, SocketAddress } from "../../../../envoy/v1/address.ts";
 import { CircuitBreakerConfig } from "../../../circuit_breaker/v1/circuit_breaker.ts";
 import { UpstreamSslConfig } from "../../../ssl/v1/ssl.ts";
 
-export const DnsLookupFamily = { V4_PREFERRED: 0, V4_ONLY: 1, V6_ONLY: 2, AUTO: 3, ALL: 4, UNRECOGNIZED: -1 } as const;
+/** is a kind of addresses to look up. */
+export const DnsLookupFamily = {
+  /** V4_PREFERRED - IPv4, and IPv6 if there are none. */
+  V4_PREFERRED: 0,
+  /** V4_ONLY - IPv4. */
+  V4_ONLY: 1,
+  /** V6_ONLY - IPv6. */
+  V6_ONLY: 2,
+  /** AUTO - IPv6, and IPv4 if there are none. */
+  AUTO: 3,
+  /** ALL - Both. */
+  ALL: 4,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type DnsLookupFamily = typeof DnsLookupFamily[keyof typeof DnsLookupFamily];
 
@@ -25,54 +38,107 @@ export namespace DnsLookupFamily {
   export type UNRECOGNIZED = typeof DnsLookupFamily.UNRECOGNIZED;
 }
 
+/** allows routes whose destination is the host that the request names. */
 export interface FilterConfig {
-  readonly dnsCacheConfig: DnsCacheConfig | undefined;
+  /** How hosts are looked up. */
+  readonly dnsCacheConfig:
+    | DnsCacheConfig
+    | undefined;
+  /** Whether the address is kept for other filters to see. */
   readonly saveUpstreamAddress: boolean;
-  readonly sslConfig: UpstreamSslConfig | undefined;
+  /** TLS to the hosts. */
+  readonly sslConfig:
+    | UpstreamSslConfig
+    | undefined;
+  /** Limits for all hosts together. */
   readonly circuitBreakers: CircuitBreakerConfig | undefined;
 }
 
+/** limits look-ups. */
 export interface DnsCacheCircuitBreakers {
+  /** Greatest number of requests that wait for a look-up. */
   readonly maxPendingRequests: number | undefined;
 }
 
+/** says how hosts are looked up and how long that is kept. */
 export interface DnsCacheConfig {
+  /** Kind of addresses. */
   readonly dnsLookupFamily: DnsLookupFamily;
-  readonly dnsRefreshRate: Duration | undefined;
-  readonly hostTtl: Duration | undefined;
-  readonly maxHosts: number | undefined;
-  readonly dnsFailureRefreshRate: RefreshRate | undefined;
-  readonly dnsCacheCircuitBreaker: DnsCacheCircuitBreakers | undefined;
-  readonly dnsResolver: { readonly $case: "caresDns"; readonly value: CaresDnsResolverConfig } | {
-    readonly $case: "appleDns";
-    readonly value: AppleDnsResolverConfig;
-  } | undefined;
+  /** Time between look-ups of a host that is in use. Default 60s. */
+  readonly dnsRefreshRate:
+    | Duration
+    | undefined;
+  /** Time without requests after which a host is forgotten. Default 5m. */
+  readonly hostTtl:
+    | Duration
+    | undefined;
+  /** Greatest number of hosts to keep; requests for more are refused. Default 1024. */
+  readonly maxHosts:
+    | number
+    | undefined;
+  /** Wait before a failed look-up is tried again. Default: as `dnsRefreshRate`. */
+  readonly dnsFailureRefreshRate:
+    | RefreshRate
+    | undefined;
+  /** Limits of look-ups. */
+  readonly dnsCacheCircuitBreaker:
+    | DnsCacheCircuitBreakers
+    | undefined;
+  /** What looks hosts up. Default: that of the operating system. */
+  readonly dnsResolver:
+    | //
+    /** The c-ares library, with servers that are named here. */
+    { readonly $case: "caresDns"; readonly value: CaresDnsResolverConfig }
+    | //
+    /** That of macOS. */
+    { readonly $case: "appleDns"; readonly value: AppleDnsResolverConfig }
+    | undefined;
+  /** Hosts to look up at the start. */
   readonly preresolveHostnames: readonly SocketAddress[];
+  /** Longest time for a look-up. Default 5s; `0s` means no limit. */
   readonly dnsQueryTimeout: Duration | undefined;
 }
 
+/** is a wait at random, up to a bound that doubles each time. */
 export interface RefreshRate {
-  readonly baseInterval: Duration | undefined;
+  /** Bound of the first wait; at least 1ms. */
+  readonly baseInterval:
+    | Duration
+    | undefined;
+  /** Greatest bound. Default ten times `baseInterval`. */
   readonly maxInterval: Duration | undefined;
 }
 
+/** changes the host that is looked up. */
 export interface PerRouteConfig {
-  readonly hostRewriteSpecifier: { readonly $case: "hostRewrite"; readonly value: string } | {
-    readonly $case: "autoHostRewriteHeader";
-    readonly value: string;
-  } | undefined;
+  /** Where the host comes from. Not set: the request's host. */
+  readonly hostRewriteSpecifier:
+    | //
+    /** This one. */
+    { readonly $case: "hostRewrite"; readonly value: string }
+    | //
+    /** The value of this request header. */
+    { readonly $case: "autoHostRewriteHeader"; readonly value: string }
+    | undefined;
 }
 
+/** holds options of look-ups. */
 export interface DnsResolverOptions {
+  /** Whether they go over TCP. */
   readonly useTcpForDnsLookups: boolean;
+  /** Whether names are taken as they are, without the operating system's search domains. */
   readonly noDefaultSearchDomain: boolean;
 }
 
+/** looks up with the c-ares library. */
 export interface CaresDnsResolverConfig {
+  /** Servers to ask. */
   readonly resolvers: readonly Address[];
+  /** Options. */
   readonly dnsResolverOptions: DnsResolverOptions | undefined;
 }
 
+/** looks up as macOS does. */
 export interface AppleDnsResolverConfig {
 }
 

@@ -13,66 +13,163 @@ import { ResourceRef } from "../../../../core/v1/metadata.ts";
 import { StringMatcher } from "../../../../envoy/v1/regex.ts";
 import { FilterStage } from "../../../filters/v1/stages.ts";
 
+/** is about external processing: a gRPC server that sees and changes requests and responses. Enterprise in Gloo. */
 export interface Settings {
-  readonly grpcService: GrpcService | undefined;
-  readonly filterStage: FilterStage | undefined;
-  readonly failureModeAllow: boolean | undefined;
-  readonly processingMode: ProcessingMode | undefined;
-  readonly asyncMode: boolean | undefined;
+  /** The server. */
+  readonly grpcService:
+    | GrpcService
+    | undefined;
+  /** Place among the other filters. */
+  readonly filterStage:
+    | FilterStage
+    | undefined;
+  /** Whether requests pass if the server fails. Default false. */
+  readonly failureModeAllow:
+    | boolean
+    | undefined;
+  /** What the server sees. */
+  readonly processingMode:
+    | ProcessingMode
+    | undefined;
+  /** Whether its answers are not waited for. Default false. */
+  readonly asyncMode:
+    | boolean
+    | undefined;
+  /** Attributes of requests to send to it. */
   readonly requestAttributes: readonly string[];
+  /** Attributes of responses to send to it. */
   readonly responseAttributes: readonly string[];
-  readonly messageTimeout: Duration | undefined;
-  readonly statPrefix: string | undefined;
-  readonly mutationRules: { readonly [key: string]: any } | undefined;
-  readonly maxMessageTimeout: Duration | undefined;
-  readonly disableClearRouteCache: boolean | undefined;
-  readonly forwardRules: HeaderForwardingRules | undefined;
-  readonly filterMetadata: { readonly [key: string]: any } | undefined;
-  readonly allowModeOverride: boolean | undefined;
+  /** Longest time for each answer, up to 1h. Default 200ms. */
+  readonly messageTimeout:
+    | Duration
+    | undefined;
+  /** Part of the names of its statistics. */
+  readonly statPrefix:
+    | string
+    | undefined;
+  /** Which headers it may change. Kept, but not interpreted. */
+  readonly mutationRules:
+    | { readonly [key: string]: any }
+    | undefined;
+  /** Longest time that it may ask for, up to 1h. */
+  readonly maxMessageTimeout:
+    | Duration
+    | undefined;
+  /** Whether its changes never lead to another route. Default false. */
+  readonly disableClearRouteCache:
+    | boolean
+    | undefined;
+  /** Which headers it sees. */
+  readonly forwardRules:
+    | HeaderForwardingRules
+    | undefined;
+  /** Metadata for the filter. */
+  readonly filterMetadata:
+    | { readonly [key: string]: any }
+    | undefined;
+  /** Whether it may change `processingMode` for a request. Default false. */
+  readonly allowModeOverride:
+    | boolean
+    | undefined;
+  /** Namespaces of dynamic metadata to send to it. */
   readonly metadataContextNamespaces: readonly string[];
+  /** Namespaces of typed dynamic metadata to send to it. */
   readonly typedMetadataContextNamespaces: readonly string[];
 }
 
+/** changes external processing for a virtual host or route. */
 export interface RouteSettings {
-  readonly override: { readonly $case: "disabled"; readonly value: boolean | undefined } | {
-    readonly $case: "overrides";
-    readonly value: Overrides;
-  } | undefined;
+  /** The change. One of them is required. */
+  readonly override:
+    | //
+    /** Whether it is off. */
+    { readonly $case: "disabled"; readonly value: boolean | undefined }
+    | //
+    /** Other values. */
+    { readonly $case: "overrides"; readonly value: Overrides }
+    | undefined;
 }
 
+/** is the server. */
 export interface GrpcService {
-  readonly extProcServerRef: ResourceRef | undefined;
-  readonly authority: string | undefined;
-  readonly retryPolicy: { readonly [key: string]: any } | undefined;
-  readonly timeout: Duration | undefined;
+  /** Its upstream. */
+  readonly extProcServerRef:
+    | ResourceRef
+    | undefined;
+  /** Value of its `:authority` header. Default: the cluster's name. */
+  readonly authority:
+    | string
+    | undefined;
+  /** When calls are repeated. Kept, but not interpreted. */
+  readonly retryPolicy:
+    | { readonly [key: string]: any }
+    | undefined;
+  /** Longest time of a call. */
+  readonly timeout:
+    | Duration
+    | undefined;
+  /** Metadata of calls. */
   readonly initialMetadata: readonly GrpcService_HeaderValue[];
 }
 
+/** is an entry of metadata. */
 export interface GrpcService_HeaderValue {
+  /** Name. */
   readonly key: string;
+  /** Value. */
   readonly value: string;
 }
 
+/** are other values for a virtual host or route. */
 export interface Overrides {
-  readonly processingMode: ProcessingMode | undefined;
-  readonly asyncMode: boolean | undefined;
+  /** What the server sees. */
+  readonly processingMode:
+    | ProcessingMode
+    | undefined;
+  /** Whether its answers are not waited for. */
+  readonly asyncMode:
+    | boolean
+    | undefined;
+  /** Attributes of requests to send to it. */
   readonly requestAttributes: readonly string[];
+  /** Attributes of responses to send to it. */
   readonly responseAttributes: readonly string[];
-  readonly grpcService: GrpcService | undefined;
+  /** The server. */
+  readonly grpcService:
+    | GrpcService
+    | undefined;
+  /** Namespaces of dynamic metadata to send to it. */
   readonly metadataContextNamespaces: readonly string[];
+  /** Namespaces of typed dynamic metadata to send to it. */
   readonly typedMetadataContextNamespaces: readonly string[];
 }
 
+/** says what the server sees. */
 export interface ProcessingMode {
+  /** Request headers; sent by default. */
   readonly requestHeaderMode: ProcessingMode_HeaderSendMode;
+  /** Response headers; sent by default. */
   readonly responseHeaderMode: ProcessingMode_HeaderSendMode;
+  /** Request bodies. */
   readonly requestBodyMode: ProcessingMode_BodySendMode;
+  /** Response bodies. */
   readonly responseBodyMode: ProcessingMode_BodySendMode;
+  /** Request trailers; not sent by default. */
   readonly requestTrailerMode: ProcessingMode_HeaderSendMode;
+  /** Response trailers; not sent by default. */
   readonly responseTrailerMode: ProcessingMode_HeaderSendMode;
 }
 
-export const ProcessingMode_HeaderSendMode = { DEFAULT: 0, SEND: 1, SKIP: 2, UNRECOGNIZED: -1 } as const;
+/** says whether headers are sent. */
+export const ProcessingMode_HeaderSendMode = {
+  /** DEFAULT - As the field says. */
+  DEFAULT: 0,
+  /** SEND - Sent. */
+  SEND: 1,
+  /** SKIP - Not sent. */
+  SKIP: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type ProcessingMode_HeaderSendMode =
   typeof ProcessingMode_HeaderSendMode[keyof typeof ProcessingMode_HeaderSendMode];
@@ -84,10 +181,15 @@ export namespace ProcessingMode_HeaderSendMode {
   export type UNRECOGNIZED = typeof ProcessingMode_HeaderSendMode.UNRECOGNIZED;
 }
 
+/** says how bodies are sent. */
 export const ProcessingMode_BodySendMode = {
+  /** NONE - Not at all. */
   NONE: 0,
+  /** STREAMED - In pieces, as they come. */
   STREAMED: 1,
+  /** BUFFERED - As a whole; too large ones are an error. */
   BUFFERED: 2,
+  /** BUFFERED_PARTIAL - As a whole, up to the buffer's limit. */
   BUFFERED_PARTIAL: 3,
   UNRECOGNIZED: -1,
 } as const;
@@ -102,12 +204,19 @@ export namespace ProcessingMode_BodySendMode {
   export type UNRECOGNIZED = typeof ProcessingMode_BodySendMode.UNRECOGNIZED;
 }
 
+/** says which headers the server sees. */
 export interface HeaderForwardingRules {
-  readonly allowedHeaders: HeaderForwardingRules_ListStringMatcher | undefined;
+  /** Those it sees. Not set: all. */
+  readonly allowedHeaders:
+    | HeaderForwardingRules_ListStringMatcher
+    | undefined;
+  /** Those it does not see, even if allowed. */
   readonly disallowedHeaders: HeaderForwardingRules_ListStringMatcher | undefined;
 }
 
+/** is a list of conditions. */
 export interface HeaderForwardingRules_ListStringMatcher {
+  /** Conditions on the name; any of them is enough. */
   readonly patterns: readonly StringMatcher[];
 }
 

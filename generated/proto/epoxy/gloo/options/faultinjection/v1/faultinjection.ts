@@ -8,18 +8,29 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 
+/** answers with errors. */
 export interface RouteAbort {
+  /** Percentage of requests, 0 to 100. */
   readonly percentage: number;
+  /** Status of the answer, 200 to 599. */
   readonly httpStatus: number;
 }
 
+/** holds requests up. */
 export interface RouteDelay {
+  /** Percentage of requests, 0 to 100. */
   readonly percentage: number;
+  /** How long. */
   readonly fixedDelay: Duration | undefined;
 }
 
+/** are faults to try out how clients take them. */
 export interface RouteFaults {
-  readonly abort: RouteAbort | undefined;
+  /** Errors. */
+  readonly abort:
+    | RouteAbort
+    | undefined;
+  /** Delays. */
   readonly delay: RouteDelay | undefined;
 }
 

@@ -8,22 +8,37 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Parameters } from "../../transformation/v1/parameters.ts";
 
+/** is a gRPC server's methods. */
 export interface ServiceSpec {
+  /** Serialized FileDescriptorSet that describes the services. */
   readonly descriptors: Buffer;
-  /** @deprecated */
+  /**
+   * Services in it.
+   *
+   * @deprecated
+   */
   readonly grpcServices: readonly ServiceSpec_GrpcService[];
 }
 
+/** is a gRPC service. */
 export interface ServiceSpec_GrpcService {
+  /** Protobuf package. */
   readonly packageName: string;
+  /** Name of the service. */
   readonly serviceName: string;
+  /** Names of its methods. */
   readonly functionNames: readonly string[];
 }
 
+/** is a call of a method. */
 export interface DestinationSpec {
+  /** Protobuf package of the service. */
   readonly package: string;
+  /** Name of the service. */
   readonly service: string;
+  /** Name of the method. */
   readonly function: string;
+  /** Where the request message's fields are in the HTTP request. */
   readonly parameters: Parameters | undefined;
 }
 

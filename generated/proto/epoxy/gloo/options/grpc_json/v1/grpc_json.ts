@@ -8,30 +8,57 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
+/** serves gRPC services as JSON over HTTP, by their `google.api.http` annotations. */
 export interface GrpcJsonTranscoder {
+  /** Descriptors of the services. One of them is required. */
   readonly descriptorSet:
-    | { readonly $case: "protoDescriptor"; readonly value: string }
-    | { readonly $case: "protoDescriptorBin"; readonly value: Buffer }
-    | { readonly $case: "protoDescriptorConfigMap"; readonly value: GrpcJsonTranscoder_DescriptorConfigMap }
+    | //
+    /** File on the proxy's host with a FileDescriptorSet. */
+    { readonly $case: "protoDescriptor"; readonly value: string }
+    | //
+    /** FileDescriptorSet. */
+    { readonly $case: "protoDescriptorBin"; readonly value: Buffer }
+    | //
+    /** Artifact that holds a FileDescriptorSet. */
+    { readonly $case: "protoDescriptorConfigMap"; readonly value: GrpcJsonTranscoder_DescriptorConfigMap }
     | undefined;
+  /** Full names of the services. */
   readonly services: readonly string[];
-  readonly printOptions: GrpcJsonTranscoder_PrintOptions | undefined;
+  /** How responses are written. */
+  readonly printOptions:
+    | GrpcJsonTranscoder_PrintOptions
+    | undefined;
+  /** Whether the route is found by the request's own path, rather than by `/<service>/<method>`. Default false. */
   readonly matchIncomingRequestRoute: boolean;
+  /** Query parameters that are no fields, and fine all the same. */
   readonly ignoredQueryParameters: readonly string[];
+  /** Whether methods without annotations are served at `POST /<service>/<method>`. Default false. */
   readonly autoMapping: boolean;
+  /** Whether query parameters that are no fields are fine. Default false: they make a request invalid. */
   readonly ignoreUnknownQueryParameters: boolean;
+  /** Whether gRPC errors are written as JSON bodies. Default false. */
   readonly convertGrpcStatus: boolean;
 }
 
+/** says how responses are written. */
 export interface GrpcJsonTranscoder_PrintOptions {
+  /** With line breaks and indents. */
   readonly addWhitespace: boolean;
+  /** With numbers, booleans and texts that have their default value. */
   readonly alwaysPrintPrimitiveFields: boolean;
+  /** With numbers for enum values. */
   readonly alwaysPrintEnumsAsInts: boolean;
+  /** With names as in the .proto, rather than in camel case. */
   readonly preserveProtoFieldNames: boolean;
 }
 
+/** is an artifact that holds a FileDescriptorSet. */
 export interface GrpcJsonTranscoder_DescriptorConfigMap {
-  readonly configMapRef: ResourceRef | undefined;
+  /** The artifact. */
+  readonly configMapRef:
+    | ResourceRef
+    | undefined;
+  /** Key of its data, in base64. Not needed if there is one only. */
   readonly key: string;
 }
 

@@ -8,18 +8,42 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
+/** compresses responses. */
 export interface Gzip {
-  readonly memoryLevel: number | undefined;
-  readonly contentLength: number | undefined;
+  /** Memory for compression, 1 (least) to 9. Default 5. */
+  readonly memoryLevel:
+    | number
+    | undefined;
+  /** Least size of a response to compress, in bytes. Default 30. */
+  readonly contentLength:
+    | number
+    | undefined;
+  /** Speed against size. */
   readonly compressionLevel: Gzip_CompressionLevel_Enum;
+  /** What kind of data to expect. */
   readonly compressionStrategy: Gzip_CompressionStrategy;
+  /** Content types to compress. Default: common text types. */
   readonly contentType: readonly string[];
+  /** Whether responses with an `ETag` are left alone. */
   readonly disableOnEtagHeader: boolean;
+  /** Whether the upstream does not see `Accept-Encoding`, so that it never compresses itself. */
   readonly removeAcceptEncodingHeader: boolean;
+  /** Size of the window, as a power of two, 9 to 15. Default 12. */
   readonly windowBits: number | undefined;
 }
 
-export const Gzip_CompressionStrategy = { DEFAULT: 0, FILTERED: 1, HUFFMAN: 2, RLE: 3, UNRECOGNIZED: -1 } as const;
+/** is what kind of data to expect. */
+export const Gzip_CompressionStrategy = {
+  /** DEFAULT - Any. */
+  DEFAULT: 0,
+  /** FILTERED - Numbers. */
+  FILTERED: 1,
+  /** HUFFMAN - Data without repetition. */
+  HUFFMAN: 2,
+  /** RLE - Images. */
+  RLE: 3,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type Gzip_CompressionStrategy = typeof Gzip_CompressionStrategy[keyof typeof Gzip_CompressionStrategy];
 
@@ -31,10 +55,20 @@ export namespace Gzip_CompressionStrategy {
   export type UNRECOGNIZED = typeof Gzip_CompressionStrategy.UNRECOGNIZED;
 }
 
+/** holds the enum of levels. */
 export interface Gzip_CompressionLevel {
 }
 
-export const Gzip_CompressionLevel_Enum = { DEFAULT: 0, BEST: 1, SPEED: 2, UNRECOGNIZED: -1 } as const;
+/** is speed against size. */
+export const Gzip_CompressionLevel_Enum = {
+  /** DEFAULT - In between. */
+  DEFAULT: 0,
+  /** BEST - Smallest. */
+  BEST: 1,
+  /** SPEED - Fastest. */
+  SPEED: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type Gzip_CompressionLevel_Enum = typeof Gzip_CompressionLevel_Enum[keyof typeof Gzip_CompressionLevel_Enum];
 

@@ -13,57 +13,181 @@ import { Http2ProtocolOptions } from "../../protocol/v1/protocol.ts";
 import { ProtocolUpgradeConfig } from "../../protocol_upgrade/v1/protocol_upgrade.ts";
 import { ListenerTracingSettings } from "../../tracing/v1/tracing.ts";
 
+/** says how HTTP connections are treated. */
 export interface HttpConnectionManagerSettings {
-  readonly skipXffAppend: boolean | undefined;
-  readonly via: string | undefined;
-  readonly xffNumTrustedHops: number | undefined;
-  readonly useRemoteAddress: boolean | undefined;
-  readonly generateRequestId: boolean | undefined;
-  readonly proxy100Continue: boolean | undefined;
-  readonly streamIdleTimeout: Duration | undefined;
-  readonly idleTimeout: Duration | undefined;
-  readonly maxRequestHeadersKb: number | undefined;
-  readonly requestTimeout: Duration | undefined;
-  readonly requestHeadersTimeout: Duration | undefined;
-  readonly drainTimeout: Duration | undefined;
-  readonly delayedCloseTimeout: Duration | undefined;
-  readonly serverName: string | undefined;
-  readonly stripAnyHostPort: boolean | undefined;
-  readonly acceptHttp10: boolean | undefined;
-  readonly defaultHostForHttp10: string | undefined;
-  readonly allowChunkedLength: boolean | undefined;
-  readonly enableTrailers: boolean | undefined;
-  readonly headerFormat: { readonly $case: "properCaseHeaderKeyFormat"; readonly value: boolean | undefined } | {
-    readonly $case: "preserveCaseHeaderKeyFormat";
-    readonly value: boolean | undefined;
-  } | undefined;
-  readonly tracing: ListenerTracingSettings | undefined;
+  /** Whether the client's address is not added to `X-Forwarded-For`. Default false. */
+  readonly skipXffAppend:
+    | boolean
+    | undefined;
+  /** Text to add to the `Via` header of requests and responses. Not set: none. */
+  readonly via:
+    | string
+    | undefined;
+  /**
+   * Trusted proxies in front of this one: how many addresses to go back in `X-Forwarded-For` to find the client's.
+   * Default 0.
+   */
+  readonly xffNumTrustedHops:
+    | number
+    | undefined;
+  /**
+   * Whether the connection's address is the client's, and `X-Forwarded-For` is set from it: true for a proxy at the
+   * edge. Default true.
+   */
+  readonly useRemoteAddress:
+    | boolean
+    | undefined;
+  /** Whether requests without `x-request-id` get one. Default true. */
+  readonly generateRequestId:
+    | boolean
+    | undefined;
+  /** Whether `Expect: 100-continue` is passed to the upstream, rather than answered by the proxy. Default false. */
+  readonly proxy100Continue:
+    | boolean
+    | undefined;
+  /** Longest time without data on a stream. Default 5m; `0s` means no limit. */
+  readonly streamIdleTimeout:
+    | Duration
+    | undefined;
+  /** Time without streams after which a connection is closed. Default 1h; `0s` means no limit. */
+  readonly idleTimeout:
+    | Duration
+    | undefined;
+  /** Greatest size of request headers, in KiB, up to 8192. Default 60. */
+  readonly maxRequestHeadersKb:
+    | number
+    | undefined;
+  /** Longest time for a whole request to arrive. Default: no limit. */
+  readonly requestTimeout:
+    | Duration
+    | undefined;
+  /** Longest time for a request's headers to arrive. Default: no limit. */
+  readonly requestHeadersTimeout:
+    | Duration
+    | undefined;
+  /** Time between the notice that a connection will close and its closing, on HTTP/2. Default 5s. */
+  readonly drainTimeout:
+    | Duration
+    | undefined;
+  /** Longest time to wait for the client's end to close, so that the last answer is not lost. Default 1s. */
+  readonly delayedCloseTimeout:
+    | Duration
+    | undefined;
+  /** Value of the `Server` header in responses. Default `envoy`. */
+  readonly serverName:
+    | string
+    | undefined;
+  /** Whether a port is taken off the Host header before routing. Default false. */
+  readonly stripAnyHostPort:
+    | boolean
+    | undefined;
+  /** Whether HTTP/1.0 requests are served. Default false. */
+  readonly acceptHttp10:
+    | boolean
+    | undefined;
+  /** Host of HTTP/1.0 requests that name none. Without it they are refused. */
+  readonly defaultHostForHttp10:
+    | string
+    | undefined;
+  /**
+   * Whether requests with both `Content-Length` and chunked encoding are served, without the former. They are often
+   * attacks. Default false.
+   */
+  readonly allowChunkedLength:
+    | boolean
+    | undefined;
+  /** Whether HTTP/1.1 trailers are passed on. Default false: they are dropped. */
+  readonly enableTrailers:
+    | boolean
+    | undefined;
+  /** Case of header names on HTTP/1.1. Not set: lower case. */
+  readonly headerFormat:
+    | //
+    /** First letters of words in upper case, as `Content-Type`. */
+    { readonly $case: "properCaseHeaderKeyFormat"; readonly value: boolean | undefined }
+    | //
+    /** As the other side sent them. */
+    { readonly $case: "preserveCaseHeaderKeyFormat"; readonly value: boolean | undefined }
+    | undefined;
+  /** Tracing of requests. */
+  readonly tracing:
+    | ListenerTracingSettings
+    | undefined;
+  /** What is done with the header `x-forwarded-client-cert`. Default: it is removed. */
   readonly forwardClientCertDetails: HttpConnectionManagerSettings_ForwardClientCertDetails;
-  readonly setCurrentClientCertDetails: HttpConnectionManagerSettings_SetCurrentClientCertDetails | undefined;
-  readonly preserveExternalRequestId: boolean | undefined;
+  /** What of the client's certificate is put into that header, with APPEND_FORWARD and SANITIZE_SET. */
+  readonly setCurrentClientCertDetails:
+    | HttpConnectionManagerSettings_SetCurrentClientCertDetails
+    | undefined;
+  /** Whether a client's own `x-request-id` is kept. Default false. */
+  readonly preserveExternalRequestId:
+    | boolean
+    | undefined;
+  /** Protocols that clients may change to. Websocket is on unless it is disabled here. */
   readonly upgrades: readonly ProtocolUpgradeConfig[];
-  readonly maxConnectionDuration: Duration | undefined;
-  readonly maxStreamDuration: Duration | undefined;
-  readonly maxHeadersCount: number | undefined;
+  /** Longest life of a connection. Default: no limit. */
+  readonly maxConnectionDuration:
+    | Duration
+    | undefined;
+  /** Longest life of a stream. Default: no limit. */
+  readonly maxStreamDuration:
+    | Duration
+    | undefined;
+  /** Greatest number of request headers. Default 100. */
+  readonly maxHeadersCount:
+    | number
+    | undefined;
+  /** What is done with headers that have an underscore in their name. */
   readonly headersWithUnderscoresAction: HttpConnectionManagerSettings_HeadersWithUnderscoreAction;
-  readonly maxRequestsPerConnection: number | undefined;
+  /** Requests after which a connection is closed. Default: no limit. */
+  readonly maxRequestsPerConnection:
+    | number
+    | undefined;
+  /** What is done with the upstream's `Server` header. */
   readonly serverHeaderTransformation: HttpConnectionManagerSettings_ServerHeaderTransformation;
+  /** What is done with escaped slashes (`%2F`, `%5C`) in paths. */
   readonly pathWithEscapedSlashesAction: HttpConnectionManagerSettings_PathWithEscapedSlashesAction;
+  /** Versions of HTTP to serve. */
   readonly codecType: HttpConnectionManagerSettings_CodecType;
-  readonly mergeSlashes: boolean | undefined;
-  readonly normalizePath: boolean | undefined;
-  readonly uuidRequestIdConfig: HttpConnectionManagerSettings_UuidRequestIdConfigSettings | undefined;
-  readonly http2ProtocolOptions: Http2ProtocolOptions | undefined;
-  readonly internalAddressConfig: HttpConnectionManagerSettings_InternalAddressConfig | undefined;
-  readonly appendXForwardedPort: boolean | undefined;
+  /** Whether neighbouring slashes in paths become one before routing. Default false. */
+  readonly mergeSlashes:
+    | boolean
+    | undefined;
+  /** Whether paths are put in normal form (RFC 3986: `..` and the like) before routing. Default true. */
+  readonly normalizePath:
+    | boolean
+    | undefined;
+  /** How request IDs take part in tracing. */
+  readonly uuidRequestIdConfig:
+    | HttpConnectionManagerSettings_UuidRequestIdConfigSettings
+    | undefined;
+  /** Options for HTTP/2. */
+  readonly http2ProtocolOptions:
+    | Http2ProtocolOptions
+    | undefined;
+  /** Addresses that count as internal. Default: the private ranges. */
+  readonly internalAddressConfig:
+    | HttpConnectionManagerSettings_InternalAddressConfig
+    | undefined;
+  /** Whether the port that the client connected to is added as `X-Forwarded-Port`. Default false. */
+  readonly appendXForwardedPort:
+    | boolean
+    | undefined;
+  /** Headers to add and remove before anything else, even routing. */
   readonly earlyHeaderManipulation: EarlyHeaderManipulation | undefined;
 }
 
+/** says what is done with the header `x-forwarded-client-cert`. */
 export const HttpConnectionManagerSettings_ForwardClientCertDetails = {
+  /** SANITIZE - It is removed. */
   SANITIZE: 0,
+  /** FORWARD_ONLY - It is passed on if the client showed a certificate. */
   FORWARD_ONLY: 1,
+  /** APPEND_FORWARD - It is passed on if the client showed a certificate, with that added. */
   APPEND_FORWARD: 2,
+  /** SANITIZE_SET - It is replaced by the client's certificate, if the client showed one. */
   SANITIZE_SET: 3,
+  /** ALWAYS_FORWARD_ONLY - It is passed on. */
   ALWAYS_FORWARD_ONLY: 4,
   UNRECOGNIZED: -1,
 } as const;
@@ -82,9 +206,13 @@ export namespace HttpConnectionManagerSettings_ForwardClientCertDetails {
   export type UNRECOGNIZED = typeof HttpConnectionManagerSettings_ForwardClientCertDetails.UNRECOGNIZED;
 }
 
+/** says what is done with the upstream's `Server` header. */
 export const HttpConnectionManagerSettings_ServerHeaderTransformation = {
+  /** OVERWRITE - It is replaced by `serverName`. */
   OVERWRITE: 0,
+  /** APPEND_IF_ABSENT - It is set to `serverName` if it is not there. */
   APPEND_IF_ABSENT: 1,
+  /** PASS_THROUGH - It is left alone. */
   PASS_THROUGH: 2,
   UNRECOGNIZED: -1,
 } as const;
@@ -101,9 +229,13 @@ export namespace HttpConnectionManagerSettings_ServerHeaderTransformation {
   export type UNRECOGNIZED = typeof HttpConnectionManagerSettings_ServerHeaderTransformation.UNRECOGNIZED;
 }
 
+/** says what is done with headers that have an underscore in their name. */
 export const HttpConnectionManagerSettings_HeadersWithUnderscoreAction = {
+  /** ALLOW - They are passed on. */
   ALLOW: 0,
+  /** REJECT_CLIENT_REQUEST - The request is refused. */
   REJECT_CLIENT_REQUEST: 1,
+  /** DROP_HEADER - They are removed. */
   DROP_HEADER: 2,
   UNRECOGNIZED: -1,
 } as const;
@@ -121,11 +253,17 @@ export namespace HttpConnectionManagerSettings_HeadersWithUnderscoreAction {
   export type UNRECOGNIZED = typeof HttpConnectionManagerSettings_HeadersWithUnderscoreAction.UNRECOGNIZED;
 }
 
+/** says what is done with escaped slashes in paths. */
 export const HttpConnectionManagerSettings_PathWithEscapedSlashesAction = {
+  /** IMPLEMENTATION_SPECIFIC_DEFAULT - What Envoy does by default, which is KEEP_UNCHANGED. */
   IMPLEMENTATION_SPECIFIC_DEFAULT: 0,
+  /** KEEP_UNCHANGED - They stay. */
   KEEP_UNCHANGED: 1,
+  /** REJECT_REQUEST - The request is refused with 400. */
   REJECT_REQUEST: 2,
+  /** UNESCAPE_AND_REDIRECT - The client is sent to the path with plain slashes, with 307. */
   UNESCAPE_AND_REDIRECT: 3,
+  /** UNESCAPE_AND_FORWARD - They become plain slashes before routing. */
   UNESCAPE_AND_FORWARD: 4,
   UNRECOGNIZED: -1,
 } as const;
@@ -147,7 +285,16 @@ export namespace HttpConnectionManagerSettings_PathWithEscapedSlashesAction {
   export type UNRECOGNIZED = typeof HttpConnectionManagerSettings_PathWithEscapedSlashesAction.UNRECOGNIZED;
 }
 
-export const HttpConnectionManagerSettings_CodecType = { AUTO: 0, HTTP1: 1, HTTP2: 2, UNRECOGNIZED: -1 } as const;
+/** is the versions of HTTP to serve. */
+export const HttpConnectionManagerSettings_CodecType = {
+  /** AUTO - HTTP/1.1 and HTTP/2, by what the client asks for. */
+  AUTO: 0,
+  /** HTTP1 - HTTP/1.1. */
+  HTTP1: 1,
+  /** HTTP2 - HTTP/2. */
+  HTTP2: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type HttpConnectionManagerSettings_CodecType =
   typeof HttpConnectionManagerSettings_CodecType[keyof typeof HttpConnectionManagerSettings_CodecType];
@@ -159,26 +306,53 @@ export namespace HttpConnectionManagerSettings_CodecType {
   export type UNRECOGNIZED = typeof HttpConnectionManagerSettings_CodecType.UNRECOGNIZED;
 }
 
+/** says what of the client's certificate is passed to the upstream. */
 export interface HttpConnectionManagerSettings_SetCurrentClientCertDetails {
-  readonly subject: boolean | undefined;
-  readonly cert: boolean | undefined;
-  readonly chain: boolean | undefined;
-  readonly dns: boolean | undefined;
+  /** Its subject. */
+  readonly subject:
+    | boolean
+    | undefined;
+  /** The certificate itself, in URL-encoded PEM. */
+  readonly cert:
+    | boolean
+    | undefined;
+  /** The chain, in URL-encoded PEM. */
+  readonly chain:
+    | boolean
+    | undefined;
+  /** Its DNS names. */
+  readonly dns:
+    | boolean
+    | undefined;
+  /** Its URIs. */
   readonly uri: boolean | undefined;
 }
 
+/** says how request IDs take part in tracing. */
 export interface HttpConnectionManagerSettings_UuidRequestIdConfigSettings {
-  readonly packTraceReason: boolean | undefined;
+  /** Whether the ID tells if and why the request is traced. Default true. */
+  readonly packTraceReason:
+    | boolean
+    | undefined;
+  /** Whether the ID decides which requests are traced. Default true. */
   readonly useRequestIdForTraceSampling: boolean | undefined;
 }
 
+/** is a range of addresses. */
 export interface HttpConnectionManagerSettings_CidrRange {
+  /** First address of the range. */
   readonly addressPrefix: string;
+  /** Bits that all addresses of the range share. Default 0. */
   readonly prefixLen: number | undefined;
 }
 
+/** says which addresses count as internal. */
 export interface HttpConnectionManagerSettings_InternalAddressConfig {
-  readonly unixSockets: boolean | undefined;
+  /** Whether Unix sockets do. Default false. */
+  readonly unixSockets:
+    | boolean
+    | undefined;
+  /** Ranges that do. */
   readonly cidrRanges: readonly HttpConnectionManagerSettings_CidrRange[];
 }
 

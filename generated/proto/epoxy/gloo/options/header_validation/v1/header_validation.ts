@@ -8,9 +8,13 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Empty } from "../../../../../google/protobuf/empty.ts";
 
+/** says which requests are refused as malformed. */
 export interface HeaderValidationSettings {
+  /** Methods. */
   readonly headerMethodValidation:
-    | { readonly $case: "disableHttp1MethodValidation"; readonly value: Empty }
+    | //
+    /** Let all methods pass on HTTP/1, also those that no standard knows. */
+    { readonly $case: "disableHttp1MethodValidation"; readonly value: Empty }
     | undefined;
 }
 

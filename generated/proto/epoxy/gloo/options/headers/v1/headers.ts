@@ -9,28 +9,46 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
+/** adds and removes headers. Removing comes first. */
 export interface HeaderManipulation {
+  /** Request headers to add. */
   readonly requestHeadersToAdd: readonly HeaderValueOption[];
+  /** Names of request headers to remove. */
   readonly requestHeadersToRemove: readonly string[];
+  /** Response headers to add. */
   readonly responseHeadersToAdd: readonly HeaderValueOption[];
+  /** Names of response headers to remove. */
   readonly responseHeadersToRemove: readonly string[];
 }
 
+/** adds and removes request headers before anything else. */
 export interface EarlyHeaderManipulation {
+  /** Headers to add. */
   readonly headersToAdd: readonly HeaderValueOption[];
+  /** Names of headers to remove. */
   readonly headersToRemove: readonly string[];
 }
 
+/** is a header to add. */
 export interface HeaderValueOption {
-  readonly headerOption: { readonly $case: "header"; readonly value: HeaderValue } | {
-    readonly $case: "headerSecretRef";
-    readonly value: ResourceRef;
-  } | undefined;
+  /** The header. One of them is required. */
+  readonly headerOption:
+    | //
+    /** Name and value. */
+    { readonly $case: "header"; readonly value: HeaderValue }
+    | //
+    /** Secret of type `header` whose headers are added, for request headers only. */
+    { readonly $case: "headerSecretRef"; readonly value: ResourceRef }
+    | undefined;
+  /** Whether it is added to values that are there, rather than replacing them. Default true. */
   readonly append: boolean | undefined;
 }
 
+/** is a header. */
 export interface HeaderValue {
+  /** Name. */
   readonly key: string;
+  /** Value. May hold Envoy's format operators, such as `%DOWNSTREAM_REMOTE_ADDRESS%`. */
   readonly value: string;
 }
 

@@ -10,31 +10,57 @@ import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
+/** checks JSON web tokens before or after external authorization. */
 export interface JwtStagedVhostExtension {
-  readonly beforeExtAuth: VhostExtension | undefined;
+  /** Checks before it. */
+  readonly beforeExtAuth:
+    | VhostExtension
+    | undefined;
+  /** Checks after it. */
   readonly afterExtAuth: VhostExtension | undefined;
 }
 
+/** checks JSON web tokens on a route. */
 export interface JwtStagedRouteProvidersExtension {
-  readonly beforeExtAuth: VhostExtension | undefined;
+  /** Checks before external authorization. */
+  readonly beforeExtAuth:
+    | VhostExtension
+    | undefined;
+  /** Checks after external authorization. */
   readonly afterExtAuth: VhostExtension | undefined;
 }
 
+/** turns the virtual host's checks off. */
 export interface JwtStagedRouteExtension {
-  readonly beforeExtAuth: RouteExtension | undefined;
+  /** Those before external authorization. */
+  readonly beforeExtAuth:
+    | RouteExtension
+    | undefined;
+  /** Those after external authorization. */
   readonly afterExtAuth: RouteExtension | undefined;
 }
 
+/** checks JSON web tokens. */
 export interface VhostExtension {
+  /** Who may issue tokens, by name. A token of any of them is enough. */
   readonly providers: { [key: string]: Provider };
-  /** @deprecated */
+  /**
+   * Whether requests without a valid token pass. Write `validationPolicy` instead.
+   *
+   * @deprecated
+   */
   readonly allowMissingOrFailedJwt: boolean;
+  /** Which requests pass. */
   readonly validationPolicy: VhostExtension_ValidationPolicy;
 }
 
+/** says which requests pass. */
 export const VhostExtension_ValidationPolicy = {
+  /** REQUIRE_VALID - Those with a valid token. */
   REQUIRE_VALID: 0,
+  /** ALLOW_MISSING - Those with a valid token, or without any. */
   ALLOW_MISSING: 1,
+  /** ALLOW_MISSING_OR_FAILED - All of them. */
   ALLOW_MISSING_OR_FAILED: 2,
   UNRECOGNIZED: -1,
 } as const;
@@ -54,56 +80,105 @@ export interface VhostExtension_ProvidersEntry {
   readonly value: Provider | undefined;
 }
 
+/** turns the check off. */
 export interface RouteExtension {
+  /** Whether it is off. */
   readonly disable: boolean;
 }
 
+/** issues tokens. */
 export interface Provider {
-  readonly jwks: Jwks | undefined;
+  /** Keys to check tokens with. */
+  readonly jwks:
+    | Jwks
+    | undefined;
+  /** Audiences of which a token must be for at least one. Empty: not checked. */
   readonly audiences: readonly string[];
+  /** Issuer that a token must name. Empty: not checked. */
   readonly issuer: string;
-  readonly tokenSource: TokenSource | undefined;
+  /**
+   * Where the token is in the request. Default: the header `Authorization`, after `Bearer`, or the query parameter
+   * `access_token`.
+   */
+  readonly tokenSource:
+    | TokenSource
+    | undefined;
+  /** Whether the upstream gets the token. Default false. */
   readonly keepToken: boolean;
+  /** Claims to pass to the upstream as headers. */
   readonly claimsToHeaders: readonly ClaimToHeader[];
-  readonly clockSkewSeconds: number | undefined;
+  /** Difference of clocks to allow for, in seconds. Default 60. */
+  readonly clockSkewSeconds:
+    | number
+    | undefined;
+  /** Key of the dynamic metadata to keep the reason of a failure under. */
   readonly attachFailedStatusToMetadata: string;
 }
 
+/** is where keys are. */
 export interface Jwks {
-  readonly jwks: { readonly $case: "remote"; readonly value: RemoteJwks } | {
-    readonly $case: "local";
-    readonly value: LocalJwks;
-  } | undefined;
+  /** One of them is required. */
+  readonly jwks:
+    | //
+    /** On a server. */
+    { readonly $case: "remote"; readonly value: RemoteJwks }
+    | //
+    /** Here. */
+    { readonly $case: "local"; readonly value: LocalJwks }
+    | undefined;
 }
 
+/** fetches keys from a server. */
 export interface RemoteJwks {
+  /** URL of the key set. */
   readonly url: string;
-  readonly upstreamRef: ResourceRef | undefined;
-  readonly cacheDuration: Duration | undefined;
+  /** Upstream of that server. */
+  readonly upstreamRef:
+    | ResourceRef
+    | undefined;
+  /** How long keys are kept. Default 5m. */
+  readonly cacheDuration:
+    | Duration
+    | undefined;
+  /** Fetch keys ahead, rather than with the first request. */
   readonly asyncFetch: RemoteJwks_AsyncFetch | undefined;
 }
 
+/** fetches keys ahead. */
 export interface RemoteJwks_AsyncFetch {
+  /** Whether the listener opens before they are there. */
   readonly fastListener: boolean;
 }
 
+/** is a key that stands here. */
 export interface LocalJwks {
+  /** Public key in PEM, or a key set in JSON. */
   readonly key: string;
 }
 
+/** says where the token is in the request. */
 export interface TokenSource {
+  /** Headers to look at. */
   readonly headers: readonly TokenSource_HeaderSource[];
+  /** Query parameters to look at. */
   readonly queryParams: readonly string[];
 }
 
+/** is a header that holds the token. */
 export interface TokenSource_HeaderSource {
+  /** Name of the header. */
   readonly header: string;
+  /** Text before the token. */
   readonly prefix: string;
 }
 
+/** passes a claim to the upstream. */
 export interface ClaimToHeader {
+  /** Name of the claim. */
   readonly claim: string;
+  /** Name of the header. */
   readonly header: string;
+  /** Whether it is added to values that are there, rather than replacing them. Default false. */
   readonly append: boolean;
 }
 

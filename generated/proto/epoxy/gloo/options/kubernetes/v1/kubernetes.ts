@@ -9,12 +9,21 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ServiceSpec } from "../../v1/service_spec.ts";
 import { SubsetSpec } from "../../v1/subset_spec.ts";
 
+/** is a port of a Kubernetes service. Its ready pods are the endpoints. */
 export interface UpstreamSpec {
+  /** Name of the service. */
   readonly serviceName: string;
+  /** Namespace of the service. */
   readonly serviceNamespace: string;
+  /** Port of the service (not of its pods). */
   readonly servicePort: number;
+  /** Labels that a pod must have besides those the service asks for. */
   readonly selector: { [key: string]: string };
-  readonly serviceSpec: ServiceSpec | undefined;
+  /** Functions of the service. */
+  readonly serviceSpec:
+    | ServiceSpec
+    | undefined;
+  /** By which labels routes can choose among the pods. */
   readonly subsetSpec: SubsetSpec | undefined;
 }
 

@@ -8,22 +8,39 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 
+/** says what requests are told apart by, for ring hash and maglev. */
 export interface RouteActionHashConfig {
+  /** Parts of the hash, in order. */
   readonly hashPolicies: readonly HashPolicy[];
 }
 
+/** is a cookie that tells clients apart. */
 export interface Cookie {
+  /** Name of the cookie. */
   readonly name: string;
-  readonly ttl: Duration | undefined;
+  /** Life of the cookie that is set for clients without one. Not set: none is set. `0s`: it lasts for the session. */
+  readonly ttl:
+    | Duration
+    | undefined;
+  /** Path of the cookie that is set. */
   readonly path: string;
 }
 
+/** is a part of the hash. */
 export interface HashPolicy {
+  /** What is hashed. One of them is required. */
   readonly keyType:
-    | { readonly $case: "header"; readonly value: string }
-    | { readonly $case: "cookie"; readonly value: Cookie }
-    | { readonly $case: "sourceIp"; readonly value: boolean }
+    | //
+    /** The value of this request header. */
+    { readonly $case: "header"; readonly value: string }
+    | //
+    /** A cookie. */
+    { readonly $case: "cookie"; readonly value: Cookie }
+    | //
+    /** The client's IP address. */
+    { readonly $case: "sourceIp"; readonly value: boolean }
     | undefined;
+  /** Whether the rest of the list is left out if this part is there. */
   readonly terminal: boolean;
 }
 

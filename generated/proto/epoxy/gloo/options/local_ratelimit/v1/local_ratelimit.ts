@@ -9,15 +9,29 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { BoolValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
+/** is a limit: each request or connection takes a token, and without one it is refused (429, or closed). */
 export interface TokenBucket {
+  /** Greatest number of tokens, with which it starts; at least 1. */
   readonly maxTokens: number;
-  readonly tokensPerFill: number | undefined;
+  /** Tokens to add each time. Default 1. */
+  readonly tokensPerFill:
+    | number
+    | undefined;
+  /** Time between; at least 50ms. Default 1s. */
   readonly fillInterval: Duration | undefined;
 }
 
+/** limits requests, for each proxy by itself. */
 export interface Settings {
-  readonly defaultLimit: TokenBucket | undefined;
-  readonly localRateLimitPerDownstreamConnection: boolean | undefined;
+  /** Limit for all requests. */
+  readonly defaultLimit:
+    | TokenBucket
+    | undefined;
+  /** Whether each connection has a bucket of its own. Default false. */
+  readonly localRateLimitPerDownstreamConnection:
+    | boolean
+    | undefined;
+  /** Whether responses have the headers `x-ratelimit-*`. Default false. */
   readonly enableXRatelimitHeaders: boolean | undefined;
 }
 

@@ -9,16 +9,29 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { BoolValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
+/** holds options for all versions of HTTP. */
 export interface HttpProtocolOptions {
-  readonly idleTimeout: Duration | undefined;
+  /** Time without streams after which a connection is closed. Default 1h; `0s` means no limit. */
+  readonly idleTimeout:
+    | Duration
+    | undefined;
+  /** Greatest number of headers. 0: Envoy's default, 100. */
   readonly maxHeadersCount: number;
-  readonly maxStreamDuration: Duration | undefined;
+  /** Longest life of a stream. Not set: no limit. */
+  readonly maxStreamDuration:
+    | Duration
+    | undefined;
+  /** What is done with headers that have an underscore in their name. */
   readonly headersWithUnderscoresAction: HttpProtocolOptions_HeadersWithUnderscoresAction;
 }
 
+/** says what is done with headers that have an underscore in their name. */
 export const HttpProtocolOptions_HeadersWithUnderscoresAction = {
+  /** ALLOW - They are passed on. */
   ALLOW: 0,
+  /** REJECT_REQUEST - The request is refused. */
   REJECT_REQUEST: 1,
+  /** DROP_HEADER - They are removed. */
   DROP_HEADER: 2,
   UNRECOGNIZED: -1,
 } as const;
@@ -35,19 +48,38 @@ export namespace HttpProtocolOptions_HeadersWithUnderscoresAction {
   export type UNRECOGNIZED = typeof HttpProtocolOptions_HeadersWithUnderscoresAction.UNRECOGNIZED;
 }
 
+/** holds options for HTTP/1.1. */
 export interface Http1ProtocolOptions {
+  /** Whether trailers are passed on. Default false: they are dropped. */
   readonly enableTrailers: boolean;
-  readonly headerFormat: { readonly $case: "properCaseHeaderKeyFormat"; readonly value: boolean } | {
-    readonly $case: "preserveCaseHeaderKeyFormat";
-    readonly value: boolean;
-  } | undefined;
+  /** Case of header names. Not set: lower case. */
+  readonly headerFormat:
+    | //
+    /** First letters of words in upper case, as `Content-Type`. */
+    { readonly $case: "properCaseHeaderKeyFormat"; readonly value: boolean }
+    | //
+    /** As the other side sent them. */
+    { readonly $case: "preserveCaseHeaderKeyFormat"; readonly value: boolean }
+    | undefined;
+  /** Whether an invalid message leaves the connection open. Default false. */
   readonly overrideStreamErrorOnInvalidHttpMessage: boolean | undefined;
 }
 
+/** holds options for HTTP/2. */
 export interface Http2ProtocolOptions {
-  readonly maxConcurrentStreams: number | undefined;
-  readonly initialStreamWindowSize: number | undefined;
-  readonly initialConnectionWindowSize: number | undefined;
+  /** Greatest number of concurrent streams on a connection. Default: that of Envoy. */
+  readonly maxConcurrentStreams:
+    | number
+    | undefined;
+  /** Initial window of a stream in bytes, 65535 to 2147483647. Default: that of Envoy. */
+  readonly initialStreamWindowSize:
+    | number
+    | undefined;
+  /** Initial window of a connection in bytes, 65535 to 2147483647. Default: that of Envoy. */
+  readonly initialConnectionWindowSize:
+    | number
+    | undefined;
+  /** Whether an invalid message ends its stream only, instead of the whole connection. Default false. */
   readonly overrideStreamErrorOnInvalidHttpMessage: boolean | undefined;
 }
 

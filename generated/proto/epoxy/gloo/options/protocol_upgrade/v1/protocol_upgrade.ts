@@ -8,15 +8,25 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../../../google/protobuf/wrappers.ts";
 
+/** is a protocol that clients may change to. */
 export interface ProtocolUpgradeConfig {
+  /** The protocol. One of them is required. */
   readonly upgradeType:
-    | { readonly $case: "websocket"; readonly value: ProtocolUpgradeConfig_ProtocolUpgradeSpec }
-    | { readonly $case: "connect"; readonly value: ProtocolUpgradeConfig_ProtocolUpgradeSpec }
-    | { readonly $case: "connectTerminate"; readonly value: ProtocolUpgradeConfig_ProtocolUpgradeSpec }
+    | //
+    /** WebSocket. */
+    { readonly $case: "websocket"; readonly value: ProtocolUpgradeConfig_ProtocolUpgradeSpec }
+    | //
+    /** CONNECT, passed on to the upstream. */
+    { readonly $case: "connect"; readonly value: ProtocolUpgradeConfig_ProtocolUpgradeSpec }
+    | //
+    /** CONNECT, ended here: what is in the tunnel goes to the upstream as TCP. */
+    { readonly $case: "connectTerminate"; readonly value: ProtocolUpgradeConfig_ProtocolUpgradeSpec }
     | undefined;
 }
 
+/** is about one protocol. */
 export interface ProtocolUpgradeConfig_ProtocolUpgradeSpec {
+  /** Whether clients may change to it. Default true. */
   readonly enabled: boolean | undefined;
 }
 

@@ -7,18 +7,30 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
+/** reads the client's address from the PROXY protocol header at the start of each connection. */
 export interface ProxyProtocol {
+  /** Extra values (TLVs) of the header to keep. */
   readonly rules: readonly ProxyProtocol_Rule[];
+  /**
+   * Whether connections without the header are served, too. Anyone who can reach the port can then claim any address.
+   * Default false.
+   */
   readonly allowRequestsWithoutProxyProtocol: boolean;
 }
 
+/** is where a value is kept. */
 export interface ProxyProtocol_KeyValuePair {
+  /** Namespace in the dynamic metadata. Default that of the filter. */
   readonly metadataNamespace: string;
+  /** Key in the namespace. */
   readonly key: string;
 }
 
+/** keeps a value. */
 export interface ProxyProtocol_Rule {
+  /** Type of the value, 0 to 255. */
   readonly tlvType: number;
+  /** Where it is kept. */
   readonly onTlvPresent: ProxyProtocol_KeyValuePair | undefined;
 }
 

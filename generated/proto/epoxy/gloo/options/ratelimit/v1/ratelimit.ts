@@ -11,61 +11,109 @@ import { BoolValue } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 import { TokenBucket } from "../../local_ratelimit/v1/local_ratelimit.ts";
 
+/** limits requests by whether the user is authenticated. Enterprise in Gloo. */
 export interface IngressRateLimit {
-  readonly authorizedLimits: RateLimit | undefined;
+  /** Limit for each authenticated user. */
+  readonly authorizedLimits:
+    | RateLimit
+    | undefined;
+  /** Limit for each address of other clients. */
   readonly anonymousLimits: RateLimit | undefined;
 }
 
+/** says which rate limit server proxies ask. */
 export interface Settings {
-  readonly ratelimitServerRef: ResourceRef | undefined;
-  readonly requestTimeout: Duration | undefined;
+  /** Its upstream. */
+  readonly ratelimitServerRef:
+    | ResourceRef
+    | undefined;
+  /** Longest time to wait for its answer. Default 100ms. */
+  readonly requestTimeout:
+    | Duration
+    | undefined;
+  /** Whether requests are refused if it does not answer. Default false. */
   readonly denyOnFail: boolean;
+  /** Whether responses have the headers `x-ratelimit-*`. Default false. */
   readonly enableXRatelimitHeaders: boolean;
+  /** Whether limits are checked before authentication. Default false. */
   readonly rateLimitBeforeAuth: boolean;
-  readonly serviceType: { readonly $case: "grpcService"; readonly value: GrpcService } | undefined;
+  /** How the server is called. Default: by gRPC. */
+  readonly serviceType:
+    | //
+    /** By gRPC. */
+    { readonly $case: "grpcService"; readonly value: GrpcService }
+    | undefined;
 }
 
+/** is about gRPC calls. */
 export interface GrpcService {
+  /** Value of the `:authority` header. Default: the cluster's name. */
   readonly authority: string;
 }
 
+/** are the limits that the rate limit server enforces. */
 export interface ServiceSettings {
+  /** Limits for lists of entries, in order. */
   readonly descriptors: readonly Descriptor[];
+  /** Limits for sets of entries, in any order. */
   readonly setDescriptors: readonly SetDescriptor[];
 }
 
+/** refers to RateLimitConfig resources. */
 export interface RateLimitConfigRefs {
+  /** The resources. */
   readonly refs: readonly RateLimitConfigRef[];
 }
 
+/** refers to a RateLimitConfig resource. */
 export interface RateLimitConfigRef {
+  /** Name. */
   readonly name: string;
+  /** Namespace. */
   readonly namespace: string;
 }
 
+/** limits requests to a virtual host. */
 export interface RateLimitVhostExtension {
+  /** What is asked of the rate limit server, each by itself: a request over any of these limits is refused with 429. */
   readonly rateLimits: readonly RateLimitActions[];
+  /** Limit for each proxy by itself, without a server. */
   readonly localRatelimit: TokenBucket | undefined;
 }
 
+/** limits requests to a route. */
 export interface RateLimitRouteExtension {
+  /** Whether the virtual host's limits hold, too. Default false. */
   readonly includeVhRateLimits: boolean;
+  /** What is asked of the rate limit server, each by itself: a request over any of these limits is refused with 429. */
   readonly rateLimits: readonly RateLimitActions[];
+  /** Limit for each proxy by itself, without a server. */
   readonly localRatelimit: TokenBucket | undefined;
 }
 
+/** is a number of requests in a time. */
 export interface RateLimit {
+  /** The time. */
   readonly unit: RateLimit_Unit;
+  /** The number. 0: none at all. */
   readonly requestsPerUnit: number;
 }
 
+/** is a time. */
 export const RateLimit_Unit = {
+  /** UNKNOWN - Not set; invalid. */
   UNKNOWN: 0,
+  /** SECOND - A second. */
   SECOND: 1,
+  /** MINUTE - A minute. */
   MINUTE: 2,
+  /** HOUR - An hour. */
   HOUR: 3,
+  /** DAY - A day. */
   DAY: 4,
+  /** MONTH - A month. */
   MONTH: 5,
+  /** YEAR - A year. */
   YEAR: 6,
   UNRECOGNIZED: -1,
 } as const;
@@ -83,111 +131,241 @@ export namespace RateLimit_Unit {
   export type UNRECOGNIZED = typeof RateLimit_Unit.UNRECOGNIZED;
 }
 
+/** is a limit for requests with certain entries, in order. */
 export interface Descriptor {
+  /** Key of the entry. */
   readonly key: string;
+  /** Its value. Empty: each value has a limit of its own. */
   readonly value: string;
-  readonly rateLimit: RateLimit | undefined;
+  /** The limit. Not set: none at this entry. */
+  readonly rateLimit:
+    | RateLimit
+    | undefined;
+  /** Limits that depend on the next entry. */
   readonly descriptors: readonly Descriptor[];
+  /** Place among limits that fit one request: only those with the greatest weight count. Default 0. */
   readonly weight: number;
+  /** Whether it counts whatever the weights are. */
   readonly alwaysApply: boolean;
 }
 
+/** is an entry. */
 export interface SimpleDescriptor {
+  /** Its key. */
   readonly key: string;
+  /** Its value. Empty: any. */
   readonly value: string;
 }
 
+/** is a limit for requests with certain entries, in any order. */
 export interface SetDescriptor {
+  /** The entries, all of which must be there. */
   readonly simpleDescriptors: readonly SimpleDescriptor[];
-  readonly rateLimit: RateLimit | undefined;
+  /** The limit. */
+  readonly rateLimit:
+    | RateLimit
+    | undefined;
+  /** Whether it counts even if an earlier one fits. */
   readonly alwaysApply: boolean;
 }
 
+/** makes entries from a request. */
 export interface RateLimitActions {
+  /** Entries, in order, for `descriptors`. If one of them can't be made, nothing is asked. */
   readonly actions: readonly Action[];
+  /** Entries, in any order, for `setDescriptors`. */
   readonly setActions: readonly Action[];
-  readonly limit: RateLimitOverride | undefined;
+  /** A limit that the request brings, in place of the server's. */
+  readonly limit:
+    | RateLimitOverride
+    | undefined;
+  /** What is counted. */
+  readonly type: RateLimitActions_LimitType;
 }
 
+/** is what is counted. */
+export const RateLimitActions_LimitType = {
+  /** REQUEST - Requests. */
+  REQUEST: 0,
+  /** TOKEN - Tokens of LLM calls. */
+  TOKEN: 1,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type RateLimitActions_LimitType = typeof RateLimitActions_LimitType[keyof typeof RateLimitActions_LimitType];
+
+export namespace RateLimitActions_LimitType {
+  export type REQUEST = typeof RateLimitActions_LimitType.REQUEST;
+  export type TOKEN = typeof RateLimitActions_LimitType.TOKEN;
+  export type UNRECOGNIZED = typeof RateLimitActions_LimitType.UNRECOGNIZED;
+}
+
+/** is a limit that the request brings. */
 export interface RateLimitOverride {
+  /** From its metadata. */
   readonly dynamicMetadata: RateLimitOverride_DynamicMetadata | undefined;
 }
 
+/** takes a limit from metadata: an object with `requests_per_unit` and `unit`. */
 export interface RateLimitOverride_DynamicMetadata {
+  /** Where it is. */
   readonly metadataKey: MetadataKey | undefined;
 }
 
+/** is a place in metadata. */
 export interface MetadataKey {
+  /** Namespace. */
   readonly key: string;
+  /** Keys from there on. */
   readonly path: readonly MetadataKey_PathSegment[];
 }
 
+/** is a step of a path. */
 export interface MetadataKey_PathSegment {
-  readonly segment: { readonly $case: "key"; readonly value: string } | undefined;
-}
-
-export interface Action {
-  readonly actionSpecifier:
-    | { readonly $case: "sourceCluster"; readonly value: Action_SourceCluster }
-    | { readonly $case: "destinationCluster"; readonly value: Action_DestinationCluster }
-    | { readonly $case: "requestHeaders"; readonly value: Action_RequestHeaders }
-    | { readonly $case: "remoteAddress"; readonly value: Action_RemoteAddress }
-    | { readonly $case: "genericKey"; readonly value: Action_GenericKey }
-    | { readonly $case: "headerValueMatch"; readonly value: Action_HeaderValueMatch }
-    | { readonly $case: "metadata"; readonly value: Action_ActionMetadata }
+  /** The step. */
+  readonly segment:
+    | //
+    /** A key. */
+    { readonly $case: "key"; readonly value: string }
     | undefined;
 }
 
+/** makes an entry from a request. */
+export interface Action {
+  /** How. One of them is required. */
+  readonly actionSpecifier:
+    | //
+    /** The proxy's own cluster, with the key `source_cluster`. */
+    { readonly $case: "sourceCluster"; readonly value: Action_SourceCluster }
+    | //
+    /** The cluster that the request goes to, with the key `destination_cluster`. */
+    { readonly $case: "destinationCluster"; readonly value: Action_DestinationCluster }
+    | //
+    /** A request header. */
+    { readonly $case: "requestHeaders"; readonly value: Action_RequestHeaders }
+    | //
+    /** The client's address, with the key `remote_address`. */
+    { readonly $case: "remoteAddress"; readonly value: Action_RemoteAddress }
+    | //
+    /** A fixed value. */
+    { readonly $case: "genericKey"; readonly value: Action_GenericKey }
+    | //
+    /** A fixed value, if headers fit. */
+    { readonly $case: "headerValueMatch"; readonly value: Action_HeaderValueMatch }
+    | //
+    /** A value from metadata. */
+    { readonly $case: "metadata"; readonly value: Action_ActionMetadata }
+    | //
+    /** The value of an expression. */
+    { readonly $case: "cel"; readonly value: Action_CEL }
+    | undefined;
+}
+
+/** makes an entry from an expression in CEL. */
+export interface Action_CEL {
+  /** The expression. */
+  readonly expression: string;
+  /** Key of the entry. */
+  readonly key: string;
+}
+
+/** makes an entry from the proxy's own cluster. */
 export interface Action_SourceCluster {
 }
 
+/** makes an entry from the cluster that the request goes to. */
 export interface Action_DestinationCluster {
 }
 
+/** makes an entry from a request header. */
 export interface Action_RequestHeaders {
+  /** Name of the header. */
   readonly headerName: string;
+  /** Key of the entry. */
   readonly descriptorKey: string;
 }
 
+/** makes an entry from the client's address. */
 export interface Action_RemoteAddress {
 }
 
+/** makes a fixed entry, with the key `generic_key`. */
 export interface Action_GenericKey {
+  /** Its value. */
   readonly descriptorValue: string;
 }
 
+/** makes a fixed entry, with the key `header_match`, if headers fit. */
 export interface Action_HeaderValueMatch {
+  /** Its value. */
   readonly descriptorValue: string;
-  readonly expectMatch: boolean | undefined;
+  /** Whether headers must fit, rather than not fit. Default true. */
+  readonly expectMatch:
+    | boolean
+    | undefined;
+  /** Conditions on request headers, all of which must hold. */
   readonly headers: readonly Action_HeaderValueMatch_HeaderMatcher[];
 }
 
+/** is a condition on a request header. */
 export interface Action_HeaderValueMatch_HeaderMatcher {
+  /** Name of the header. */
   readonly name: string;
+  /** The condition. Not set: the header is present. */
   readonly headerMatchSpecifier:
-    | { readonly $case: "exactMatch"; readonly value: string }
-    | { readonly $case: "regexMatch"; readonly value: string }
-    | { readonly $case: "rangeMatch"; readonly value: Action_HeaderValueMatch_HeaderMatcher_Int64Range }
-    | { readonly $case: "presentMatch"; readonly value: boolean }
-    | { readonly $case: "prefixMatch"; readonly value: string }
-    | { readonly $case: "suffixMatch"; readonly value: string }
+    | //
+    /** Its value is this. */
+    { readonly $case: "exactMatch"; readonly value: string }
+    | //
+    /** Its value matches this RE2 expression as a whole. */
+    { readonly $case: "regexMatch"; readonly value: string }
+    | //
+    /** Its value is an integer in this range. */
+    { readonly $case: "rangeMatch"; readonly value: Action_HeaderValueMatch_HeaderMatcher_Int64Range }
+    | //
+    /** It is present (or, with false, absent). */
+    { readonly $case: "presentMatch"; readonly value: boolean }
+    | //
+    /** Its value starts with this. */
+    { readonly $case: "prefixMatch"; readonly value: string }
+    | //
+    /** Its value ends with this. */
+    { readonly $case: "suffixMatch"; readonly value: string }
     | undefined;
+  /** Whether the condition holds when the rest of it does not. */
   readonly invertMatch: boolean;
 }
 
+/** is a range of integers. */
 export interface Action_HeaderValueMatch_HeaderMatcher_Int64Range {
+  /** First one in it. */
   readonly start: bigint;
+  /** First one after it. */
   readonly end: bigint;
 }
 
+/** makes an entry from metadata. */
 export interface Action_ActionMetadata {
+  /** Key of the entry. */
   readonly descriptorKey: string;
-  readonly metadataKey: MetadataKey | undefined;
+  /** Where the value is. */
+  readonly metadataKey:
+    | MetadataKey
+    | undefined;
+  /** Value where it is not there. Empty: no entry. */
   readonly defaultValue: string;
+  /** Whose metadata. */
   readonly source: Action_ActionMetadata_Source;
 }
 
-export const Action_ActionMetadata_Source = { DYNAMIC: 0, ROUTE_ENTRY: 1, UNRECOGNIZED: -1 } as const;
+/** says whose metadata. */
+export const Action_ActionMetadata_Source = {
+  /** DYNAMIC - The request's, which filters set. */
+  DYNAMIC: 0,
+  /** ROUTE_ENTRY - The route's. */
+  ROUTE_ENTRY: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type Action_ActionMetadata_Source =
   typeof Action_ActionMetadata_Source[keyof typeof Action_ActionMetadata_Source];
@@ -1131,7 +1309,7 @@ export const SetDescriptor: MessageFns<SetDescriptor> = {
 };
 
 function createBaseRateLimitActions(): RateLimitActions {
-  return { actions: [], setActions: [], limit: undefined };
+  return { actions: [], setActions: [], limit: undefined, type: 0 };
 }
 
 export const RateLimitActions: MessageFns<RateLimitActions> = {
@@ -1144,6 +1322,9 @@ export const RateLimitActions: MessageFns<RateLimitActions> = {
     }
     if (message.limit !== undefined) {
       RateLimitOverride.encode(message.limit, writer.uint32(26).fork()).join();
+    }
+    if (message.type !== 0) {
+      writer.uint32(32).int32(message.type);
     }
     return writer;
   },
@@ -1185,6 +1366,14 @@ export const RateLimitActions: MessageFns<RateLimitActions> = {
             message.limit = RateLimitOverride.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1207,6 +1396,7 @@ export const RateLimitActions: MessageFns<RateLimitActions> = {
     message.limit = (object.limit !== undefined && object.limit !== null)
       ? RateLimitOverride.fromPartial(object.limit)
       : undefined;
+    message.type = object.type ?? 0;
     return message;
   },
 };
@@ -1488,6 +1678,9 @@ export const Action: MessageFns<Action> = {
       case "metadata":
         Action_ActionMetadata.encode(message.actionSpecifier.value, writer.uint32(58).fork()).join();
         break;
+      case "cel":
+        Action_CEL.encode(message.actionSpecifier.value, writer.uint32(66).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1579,6 +1772,14 @@ export const Action: MessageFns<Action> = {
             };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.actionSpecifier = { $case: "cel", value: Action_CEL.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1660,7 +1861,80 @@ export const Action: MessageFns<Action> = {
         }
         break;
       }
+      case "cel": {
+        if (object.actionSpecifier?.value !== undefined && object.actionSpecifier?.value !== null) {
+          message.actionSpecifier = { $case: "cel", value: Action_CEL.fromPartial(object.actionSpecifier.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseAction_CEL(): Action_CEL {
+  return { expression: "", key: "" };
+}
+
+export const Action_CEL: MessageFns<Action_CEL> = {
+  encode(message: Action_CEL, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.expression !== "") {
+      writer.uint32(10).string(message.expression);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Action_CEL {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAction_CEL() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.expression = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Action_CEL>, I>>(base?: I): Action_CEL {
+    return Action_CEL.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Action_CEL>, I>>(object: I): Action_CEL {
+    const message = createBaseAction_CEL() as any;
+    message.expression = object.expression ?? "";
+    message.key = object.key ?? "";
     return message;
   },
 };

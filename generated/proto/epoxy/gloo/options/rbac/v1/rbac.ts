@@ -7,12 +7,17 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
+/** is about access rules for everything. */
 export interface Settings {
+  /** Whether routes without rules refuse all requests. */
   readonly requireRbac: boolean;
 }
 
+/** says who may do what. Once there are policies, what none allows is refused with 403. */
 export interface ExtensionSettings {
+  /** Whether there are no rules here, whatever stands further out. */
   readonly disable: boolean;
+  /** Policies by name; any of them is enough. */
   readonly policies: { [key: string]: Policy };
 }
 
@@ -21,26 +26,43 @@ export interface ExtensionSettings_PoliciesEntry {
   readonly value: Policy | undefined;
 }
 
+/** allows something to someone. */
 export interface Policy {
+  /** Who: any of them is enough. */
   readonly principals: readonly Principal[];
-  readonly permissions: Permissions | undefined;
+  /** What. */
+  readonly permissions:
+    | Permissions
+    | undefined;
+  /** Text that divides names in the claims' paths, such as `.` in `user.group`. Empty: claims are names, not paths. */
   readonly nestedClaimDelimiter: string;
 }
 
+/** is someone. */
 export interface Principal {
+  /** By the claims of a JSON web token. */
   readonly jwtPrincipal: JWTPrincipal | undefined;
 }
 
+/** is someone whose token has certain claims. */
 export interface JWTPrincipal {
+  /** Claims and their values, all of which must fit. */
   readonly claims: { [key: string]: string };
+  /** Provider that the token must be from. Empty: any. */
   readonly provider: string;
+  /** How values are compared. */
   readonly matcher: JWTPrincipal_ClaimMatcher;
 }
 
+/** says how a claim's value is compared. */
 export const JWTPrincipal_ClaimMatcher = {
+  /** EXACT_STRING - As text, the whole. */
   EXACT_STRING: 0,
+  /** BOOLEAN - As `true` or `false`. */
   BOOLEAN: 1,
+  /** LIST_CONTAINS - As a list that has the value. */
   LIST_CONTAINS: 2,
+  /** REGEX_MATCH - By an RE2 expression that must match the whole. */
   REGEX_MATCH: 3,
   UNRECOGNIZED: -1,
 } as const;
@@ -60,8 +82,11 @@ export interface JWTPrincipal_ClaimsEntry {
   readonly value: string;
 }
 
+/** is what a policy allows. */
 export interface Permissions {
+  /** Start of the path. Empty: all paths. */
   readonly pathPrefix: string;
+  /** Methods. Empty: all methods. */
   readonly methods: readonly string[];
 }
 

@@ -9,16 +9,25 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Parameters } from "../../transformation/v1/parameters.ts";
 import { TransformationTemplate } from "../../transformation/v1/transformation.ts";
 
+/** is a REST service's functions. */
 export interface ServiceSpec {
+  /** How requests for each function are made, by name of the function. */
   readonly transformations: { [key: string]: TransformationTemplate };
+  /** OpenAPI document that discovery makes the functions from. */
   readonly swaggerInfo: ServiceSpec_SwaggerInfo | undefined;
 }
 
+/** is the OpenAPI 2 document that describes a service. */
 export interface ServiceSpec_SwaggerInfo {
-  readonly swaggerSpec: { readonly $case: "url"; readonly value: string } | {
-    readonly $case: "inline";
-    readonly value: string;
-  } | undefined;
+  /** Where it is. */
+  readonly swaggerSpec:
+    | //
+    /** At a URL; it is read again and again. */
+    { readonly $case: "url"; readonly value: string }
+    | //
+    /** Here, as JSON or YAML. */
+    { readonly $case: "inline"; readonly value: string }
+    | undefined;
 }
 
 export interface ServiceSpec_TransformationsEntry {
@@ -26,9 +35,15 @@ export interface ServiceSpec_TransformationsEntry {
   readonly value: TransformationTemplate | undefined;
 }
 
+/** is a call of a function. */
 export interface DestinationSpec {
+  /** Function to call, by its name in the upstream's `serviceSpec.rest.transformations`. */
   readonly functionName: string;
-  readonly parameters: Parameters | undefined;
+  /** Where the function's parameters are in the request. */
+  readonly parameters:
+    | Parameters
+    | undefined;
+  /** How the answer is changed. */
   readonly responseTransformation: TransformationTemplate | undefined;
 }
 

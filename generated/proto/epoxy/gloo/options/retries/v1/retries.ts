@@ -9,17 +9,32 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
+/** is the wait between retries: at random, up to a bound that doubles each time. */
 export interface RetryBackOff {
-  readonly baseInterval: Duration | undefined;
+  /** Bound of the first wait. Default 25ms. */
+  readonly baseInterval:
+    | Duration
+    | undefined;
+  /** Greatest bound; at least `baseInterval`. Default ten times that. */
   readonly maxInterval: Duration | undefined;
 }
 
+/** is a response header that says when to try again. */
 export interface ResetHeader {
+  /** Name of the header. */
   readonly name: string;
+  /** How the value is read. */
   readonly format: ResetHeader_HeaderFormat;
 }
 
-export const ResetHeader_HeaderFormat = { SECONDS: 0, UNIX_TIMESTAMP: 1, UNRECOGNIZED: -1 } as const;
+/** says how the value is read. */
+export const ResetHeader_HeaderFormat = {
+  /** SECONDS - Seconds from now. */
+  SECONDS: 0,
+  /** UNIX_TIMESTAMP - Seconds since 1970. */
+  UNIX_TIMESTAMP: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type ResetHeader_HeaderFormat = typeof ResetHeader_HeaderFormat[keyof typeof ResetHeader_HeaderFormat];
 
@@ -29,24 +44,46 @@ export namespace ResetHeader_HeaderFormat {
   export type UNRECOGNIZED = typeof ResetHeader_HeaderFormat.UNRECOGNIZED;
 }
 
+/** waits as long as the upstream asks for. */
 export interface RateLimitedRetryBackOff {
+  /** Headers to look at, in order. */
   readonly resetHeaders: readonly ResetHeader[];
+  /** Longest wait: responses that ask for more do not count. Default 5m. */
   readonly maxInterval: Duration | undefined;
 }
 
+/** says which failed requests are sent again, and how often. */
 export interface RetryPolicy {
+  /**
+   * Conditions, divided by commas, any of which is enough: `5xx`, `gateway-error`, `connect-failure`, `reset`,
+   * `retriable-4xx`, `retriable-status-codes`, `unavailable` (gRPC) and so on, in Envoy's words.
+   */
   readonly retryOn: string;
+  /** Greatest number of retries. Default 1. */
   readonly numRetries: number;
-  readonly perTryTimeout: Duration | undefined;
-  readonly retryBackOff: RetryBackOff | undefined;
-  readonly priorityPredicate:
-    | { readonly $case: "previousPriorities"; readonly value: RetryPolicy_PreviousPriorities }
+  /** Longest time for each try. Default: the route's timeout. */
+  readonly perTryTimeout:
+    | Duration
     | undefined;
+  /** Wait between retries. */
+  readonly retryBackOff:
+    | RetryBackOff
+    | undefined;
+  /** Which priorities retries go to. */
+  readonly priorityPredicate:
+    | //
+    /** Others than those tried before. */
+    { readonly $case: "previousPriorities"; readonly value: RetryPolicy_PreviousPriorities }
+    | undefined;
+  /** Statuses to retry on, with `retriable-status-codes` in `retryOn`. */
   readonly retriableStatusCodes: readonly number[];
+  /** Wait as long as the upstream asks for, where it does. */
   readonly rateLimitedRetryBackOff: RateLimitedRetryBackOff | undefined;
 }
 
+/** sends retries to other priorities than those tried before. */
 export interface RetryPolicy_PreviousPriorities {
+  /** Tries after which priorities are chosen anew; at least 1. Default 2. */
   readonly updateFrequency: number | undefined;
 }
 

@@ -8,8 +8,13 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../../../google/protobuf/wrappers.ts";
 
+/** holds options of the router, the last filter. */
 export interface Router {
-  readonly suppressEnvoyHeaders: boolean | undefined;
+  /** Whether requests and responses get none of the headers `x-envoy-*`. Default false. */
+  readonly suppressEnvoyHeaders:
+    | boolean
+    | undefined;
+  /** Whether statistics of upstreams are kept for each request. Default true. */
   readonly dynamicStats: boolean | undefined;
 }
 

@@ -8,10 +8,17 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
+/** sends a copy of requests to another upstream. Its answers are thrown away. */
 export interface RouteShadowing {
-  readonly upstream: ResourceRef | undefined;
+  /** The upstream. */
+  readonly upstream:
+    | ResourceRef
+    | undefined;
+  /** Percentage of requests, 0 to 100. */
   readonly percentage: number;
+  /** Whether the host of copies stays as it is, rather than getting `-shadow` at its end. */
   readonly disableShadowHostSuffixAppend: boolean;
+  /** Host of copies. */
   readonly hostRewriteLiteral: string;
 }
 

@@ -8,25 +8,40 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 
+/** keeps each client on its endpoint. Enterprise in Gloo. */
 export interface StatefulSession {
-  readonly sessionState: { readonly $case: "cookieBased"; readonly value: CookieBasedSessionState } | {
-    readonly $case: "headerBased";
-    readonly value: HeaderBasedSessionState;
-  } | undefined;
+  /** How the client shows which one that is. One of them is required. */
+  readonly sessionState:
+    | //
+    /** By a cookie. */
+    { readonly $case: "cookieBased"; readonly value: CookieBasedSessionState }
+    | //
+    /** By a header. */
+    { readonly $case: "headerBased"; readonly value: HeaderBasedSessionState }
+    | undefined;
+  /** Whether requests are answered 503 if the endpoint is gone, rather than sent to another. */
   readonly strict: boolean;
 }
 
+/** keeps the endpoint in a cookie. */
 export interface CookieBasedSessionState {
+  /** The cookie. */
   readonly cookie: CookieBasedSessionState_Cookie | undefined;
 }
 
+/** is the cookie. */
 export interface CookieBasedSessionState_Cookie {
+  /** Name. */
   readonly name: string;
+  /** Path. Empty: all paths. */
   readonly path: string;
+  /** Life. `0s`: it lasts for the browser's session. */
   readonly ttl: Duration | undefined;
 }
 
+/** keeps the endpoint in a header. */
 export interface HeaderBasedSessionState {
+  /** Name of the header. */
   readonly headerName: string;
 }
 

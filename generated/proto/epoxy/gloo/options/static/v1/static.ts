@@ -10,24 +10,47 @@ import { Struct } from "../../../../../google/protobuf/struct.ts";
 import { BoolValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 import { ServiceSpec } from "../../v1/service_spec.ts";
 
+/** is a list of addresses. */
 export interface UpstreamSpec {
+  /** The addresses. */
   readonly hosts: readonly Host[];
-  readonly useTls: boolean | undefined;
-  readonly serviceSpec: ServiceSpec | undefined;
+  /** Whether TLS is used even without `sslConfig` on the upstream. Not set: where the port is 443. */
+  readonly useTls:
+    | boolean
+    | undefined;
+  /** Functions of the service. */
+  readonly serviceSpec:
+    | ServiceSpec
+    | undefined;
+  /** Whether the server name to ask for is the host's own `sniAddr` or `addr`. Default true. */
   readonly autoSniRewrite: boolean | undefined;
 }
 
+/** is an address. */
 export interface Host {
+  /** IP address or DNS name. With a name among them, the addresses of all hosts are looked up again and again. */
   readonly addr: string;
+  /** Port, 1 to 65535. */
   readonly port: number;
+  /** Server name to ask for by TLS. Default: `addr`, if it is a name. */
   readonly sniAddr: string;
-  readonly loadBalancingWeight: number | undefined;
-  readonly healthCheckConfig: Host_HealthCheckConfig | undefined;
+  /** Share of the requests, relative to the other hosts; at least 1. Not set: 1. */
+  readonly loadBalancingWeight:
+    | number
+    | undefined;
+  /** Health check of this address, in place of the upstream's. */
+  readonly healthCheckConfig:
+    | Host_HealthCheckConfig
+    | undefined;
+  /** Metadata for Envoy, by the filter that reads it. That under `envoy.lb` is what subsets look at. */
   readonly metadata: { [key: string]: { readonly [key: string]: any } | undefined };
 }
 
+/** is about the health check of one address, in place of the upstream's. */
 export interface Host_HealthCheckConfig {
+  /** Path to ask for. */
   readonly path: string;
+  /** Method to use. */
   readonly method: string;
 }
 

@@ -10,27 +10,52 @@ import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { BoolValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
+/** copies requests and responses for debugging. Enterprise in Gloo. */
 export interface Tap {
+  /** Where copies go: exactly one. */
   readonly sinks: readonly Sink[];
-  readonly maxBufferedRxBytes: number | undefined;
-  readonly maxBufferedTxBytes: number | undefined;
-  readonly recordHeadersReceivedTime: boolean | undefined;
+  /** Greatest size of request data to copy, in bytes. */
+  readonly maxBufferedRxBytes:
+    | number
+    | undefined;
+  /** Greatest size of response data to copy, in bytes. */
+  readonly maxBufferedTxBytes:
+    | number
+    | undefined;
+  /** Whether the time of headers is kept. */
+  readonly recordHeadersReceivedTime:
+    | boolean
+    | undefined;
+  /** Whether the client's address is kept. */
   readonly recordDownstreamConnection: boolean | undefined;
 }
 
+/** is where copies go. */
 export interface Sink {
-  readonly sinkType: { readonly $case: "grpcService"; readonly value: GrpcService } | {
-    readonly $case: "httpService";
-    readonly value: HttpService;
-  } | undefined;
+  /** One of them is required. */
+  readonly sinkType:
+    | //
+    /** A gRPC server. */
+    { readonly $case: "grpcService"; readonly value: GrpcService }
+    | //
+    /** An HTTP server. */
+    { readonly $case: "httpService"; readonly value: HttpService }
+    | undefined;
 }
 
+/** is a gRPC server that takes copies. */
 export interface GrpcService {
+  /** Its upstream. */
   readonly tapServer: ResourceRef | undefined;
 }
 
+/** is an HTTP server that takes copies. */
 export interface HttpService {
-  readonly tapServer: ResourceRef | undefined;
+  /** Its upstream. */
+  readonly tapServer:
+    | ResourceRef
+    | undefined;
+  /** Longest time of a call. Required. */
   readonly timeout: Duration | undefined;
 }
 

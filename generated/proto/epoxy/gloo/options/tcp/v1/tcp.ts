@@ -9,25 +9,47 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { BoolValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
+/** says how TCP connections are passed on. */
 export interface TcpProxySettings {
-  readonly maxConnectAttempts: number | undefined;
-  readonly idleTimeout: Duration | undefined;
-  readonly tunnelingConfig: TcpProxySettings_TunnelingConfig | undefined;
+  /** Attempts to connect before giving up, at least 1. Default 1. */
+  readonly maxConnectAttempts:
+    | number
+    | undefined;
+  /** Time without data after which a connection is closed. Default 1h; `0s` means no limit. */
+  readonly idleTimeout:
+    | Duration
+    | undefined;
+  /** Send connections through an HTTP CONNECT tunnel to the upstream. */
+  readonly tunnelingConfig:
+    | TcpProxySettings_TunnelingConfig
+    | undefined;
+  /** Time between access log entries for one open connection, at least 1ms. Not set: one entry, at its end. */
   readonly accessLogFlushInterval: Duration | undefined;
 }
 
+/** sends connections through an HTTP CONNECT tunnel. */
 export interface TcpProxySettings_TunnelingConfig {
+  /** Host and port to ask the upstream for. */
   readonly hostname: string;
+  /** Headers of the CONNECT request. */
   readonly headersToAdd: readonly HeaderValueOption[];
 }
 
+/** is a header to add. */
 export interface HeaderValueOption {
-  readonly header: HeaderValue | undefined;
+  /** The header. */
+  readonly header:
+    | HeaderValue
+    | undefined;
+  /** Whether it is added to values that are there, rather than replacing them. Default true. */
   readonly append: boolean | undefined;
 }
 
+/** is a header. */
 export interface HeaderValue {
+  /** Name. */
   readonly key: string;
+  /** Value. May hold Envoy's format operators, such as `%DOWNSTREAM_REMOTE_ADDRESS%`. */
   readonly value: string;
 }
 

@@ -11,53 +11,115 @@ import { Struct } from "../../../../../google/protobuf/struct.ts";
 import { BoolValue, FloatValue, StringValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
+/** is about tracing of requests. */
 export interface ListenerTracingSettings {
+  /** Request headers to record as tags. */
   readonly requestHeadersForTags: readonly string[];
-  readonly verbose: boolean | undefined;
-  readonly tracePercentages: TracePercentages | undefined;
-  readonly providerConfig:
-    | { readonly $case: "zipkinConfig"; readonly value: ZipkinConfig }
-    | { readonly $case: "datadogConfig"; readonly value: DatadogConfig }
-    | { readonly $case: "openTelemetryConfig"; readonly value: OpenTelemetryConfig }
-    | { readonly $case: "openCensusConfig"; readonly value: OpenCensusConfig }
+  /** Whether spans have events, such as bodies' ends. */
+  readonly verbose:
+    | boolean
     | undefined;
+  /** Which requests are traced. */
+  readonly tracePercentages:
+    | TracePercentages
+    | undefined;
+  /** Where spans go. */
+  readonly providerConfig:
+    | //
+    /** Zipkin. */
+    { readonly $case: "zipkinConfig"; readonly value: ZipkinConfig }
+    | //
+    /** Datadog. */
+    { readonly $case: "datadogConfig"; readonly value: DatadogConfig }
+    | //
+    /** OpenTelemetry. */
+    { readonly $case: "openTelemetryConfig"; readonly value: OpenTelemetryConfig }
+    | //
+    /** OpenCensus, which Envoy no longer has. */
+    { readonly $case: "openCensusConfig"; readonly value: OpenCensusConfig }
+    | undefined;
+  /** Environment variables of the proxy to record as tags. */
   readonly environmentVariablesForTags: readonly TracingTagEnvironmentVariable[];
+  /** Fixed tags. */
   readonly literalsForTags: readonly TracingTagLiteral[];
+  /** Metadata to record as tags. */
   readonly metadataForTags: readonly TracingTagMetadata[];
+  /** Whether calls of upstreams have spans of their own. */
   readonly spawnUpstreamSpan: boolean;
 }
 
+/** is about tracing of a route. */
 export interface RouteTracingSettings {
+  /** Name of its spans. */
   readonly routeDescriptor: string;
-  readonly tracePercentages: TracePercentages | undefined;
+  /** Which requests are traced, in place of the listener's. */
+  readonly tracePercentages:
+    | TracePercentages
+    | undefined;
+  /** Whether upstreams get the span's context. Default true. */
   readonly propagate: boolean | undefined;
 }
 
+/** says which requests are traced. */
 export interface TracePercentages {
-  readonly clientSamplePercentage: number | undefined;
-  readonly randomSamplePercentage: number | undefined;
+  /** Percentage of those that ask for it (`x-client-trace-id`). Default 100. */
+  readonly clientSamplePercentage:
+    | number
+    | undefined;
+  /** Percentage of the others. Default 100. */
+  readonly randomSamplePercentage:
+    | number
+    | undefined;
+  /** Percentage of all, after those. Default 100. */
   readonly overallSamplePercentage: number | undefined;
 }
 
+/** is a tag from the proxy's environment. */
 export interface TracingTagEnvironmentVariable {
-  readonly tag: string | undefined;
-  readonly name: string | undefined;
+  /** Name of the tag. */
+  readonly tag:
+    | string
+    | undefined;
+  /** Name of the variable. */
+  readonly name:
+    | string
+    | undefined;
+  /** Value where it is not set. */
   readonly defaultValue: string | undefined;
 }
 
+/** is a fixed tag. */
 export interface TracingTagLiteral {
-  readonly tag: string | undefined;
+  /** Name of the tag. */
+  readonly tag:
+    | string
+    | undefined;
+  /** Its value. */
   readonly value: string | undefined;
 }
 
+/** is a tag from metadata. */
 export interface TracingTagMetadata {
+  /** Name of the tag. */
   readonly tag: string;
+  /** Whose metadata. */
   readonly kind: TracingTagMetadata_Kind;
-  readonly value: TracingTagMetadata_MetadataValue | undefined;
+  /** Where in the metadata. */
+  readonly value:
+    | TracingTagMetadata_MetadataValue
+    | undefined;
+  /** Value where it is not there. */
   readonly defaultValue: string;
 }
 
-export const TracingTagMetadata_Kind = { REQUEST: 0, ENDPOINT: 1, UNRECOGNIZED: -1 } as const;
+/** says whose metadata. */
+export const TracingTagMetadata_Kind = {
+  /** REQUEST - The request's, which filters set. */
+  REQUEST: 0,
+  /** ENDPOINT - The endpoint's. */
+  ENDPOINT: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type TracingTagMetadata_Kind = typeof TracingTagMetadata_Kind[keyof typeof TracingTagMetadata_Kind];
 
@@ -67,26 +129,48 @@ export namespace TracingTagMetadata_Kind {
   export type UNRECOGNIZED = typeof TracingTagMetadata_Kind.UNRECOGNIZED;
 }
 
+/** is a place in metadata. */
 export interface TracingTagMetadata_MetadataValue {
+  /** Namespace. */
   readonly namespace: string;
+  /** Key in it. */
   readonly key: string;
+  /** Text that divides names in a key that is a path. Empty: it is not one. */
   readonly nestedFieldDelimiter: string;
 }
 
+/** sends spans to Zipkin. */
 export interface ZipkinConfig {
-  readonly collectorCluster: { readonly $case: "collectorUpstreamRef"; readonly value: ResourceRef } | {
-    readonly $case: "clusterName";
-    readonly value: string;
-  } | undefined;
+  /** The collector. One of them is required. */
+  readonly collectorCluster:
+    | //
+    /** Its upstream. */
+    { readonly $case: "collectorUpstreamRef"; readonly value: ResourceRef }
+    | //
+    /** A cluster of Envoy's static configuration. */
+    { readonly $case: "clusterName"; readonly value: string }
+    | undefined;
+  /** Path of its API, such as `/api/v2/spans`. Required. */
   readonly collectorEndpoint: string;
-  readonly traceId128bit: boolean | undefined;
-  readonly sharedSpanContext: boolean | undefined;
+  /** Whether trace IDs have 128 bits. Default false. */
+  readonly traceId128bit:
+    | boolean
+    | undefined;
+  /** Whether client and server share a span. Default true. */
+  readonly sharedSpanContext:
+    | boolean
+    | undefined;
+  /** Version of its API. */
   readonly collectorEndpointVersion: ZipkinConfig_CollectorEndpointVersion;
 }
 
+/** is a version of Zipkin's API. */
 export const ZipkinConfig_CollectorEndpointVersion = {
+  /** DEPRECATED_AND_UNAVAILABLE_DO_NOT_USE - Version 1, which is gone. */
   DEPRECATED_AND_UNAVAILABLE_DO_NOT_USE: 0,
+  /** HTTP_JSON - Version 2, as JSON. */
   HTTP_JSON: 1,
+  /** HTTP_PROTO - Version 2, as protobuf. */
   HTTP_PROTO: 2,
   UNRECOGNIZED: -1,
 } as const;
@@ -102,51 +186,100 @@ export namespace ZipkinConfig_CollectorEndpointVersion {
   export type UNRECOGNIZED = typeof ZipkinConfig_CollectorEndpointVersion.UNRECOGNIZED;
 }
 
+/** sends spans to Datadog. */
 export interface DatadogConfig {
-  readonly collectorCluster: { readonly $case: "collectorUpstreamRef"; readonly value: ResourceRef } | {
-    readonly $case: "clusterName";
-    readonly value: string;
-  } | undefined;
-  readonly serviceName: string | undefined;
+  /** The agent. One of them is required. */
+  readonly collectorCluster:
+    | //
+    /** Its upstream. */
+    { readonly $case: "collectorUpstreamRef"; readonly value: ResourceRef }
+    | //
+    /** A cluster of Envoy's static configuration. */
+    { readonly $case: "clusterName"; readonly value: string }
+    | undefined;
+  /** Name of the service in spans. Required. */
+  readonly serviceName:
+    | string
+    | undefined;
+  /** Host header of calls. Default: the cluster's name. */
   readonly collectorHostname: string;
+  /** Settings that the agent may send. */
   readonly remoteConfig: DatadogConfig_RemoteConfig | undefined;
 }
 
+/** is about settings that the agent may send. */
 export interface DatadogConfig_RemoteConfig {
-  readonly pollingInterval: Duration | undefined;
+  /** Time between questions. */
+  readonly pollingInterval:
+    | Duration
+    | undefined;
+  /** Whether none are asked for. */
   readonly disabled: boolean | undefined;
 }
 
+/** sends spans to an OpenTelemetry collector, by gRPC. */
 export interface OpenTelemetryConfig {
-  readonly collectorCluster: { readonly $case: "collectorUpstreamRef"; readonly value: ResourceRef } | {
-    readonly $case: "clusterName";
-    readonly value: string;
-  } | undefined;
+  /** The collector. One of them is required. */
+  readonly collectorCluster:
+    | //
+    /** Its upstream. */
+    { readonly $case: "collectorUpstreamRef"; readonly value: ResourceRef }
+    | //
+    /** A cluster of Envoy's static configuration. */
+    { readonly $case: "clusterName"; readonly value: string }
+    | undefined;
+  /** Name of the service in spans. Default: the proxy's. */
   readonly serviceName: string;
-  readonly serviceType: { readonly $case: "grpcService"; readonly value: OpenTelemetryConfig_GrpcService } | undefined;
+  /** How the collector is called. */
+  readonly serviceType:
+    | //
+    /** By gRPC. */
+    { readonly $case: "grpcService"; readonly value: OpenTelemetryConfig_GrpcService }
+    | undefined;
+  /** Greatest number of spans to keep before they are sent. Default 1024. */
   readonly maxCacheSize: number | undefined;
 }
 
+/** is about gRPC calls. */
 export interface OpenTelemetryConfig_GrpcService {
+  /** Value of the `:authority` header. Default: the cluster's name. */
   readonly authority: string;
 }
 
+/** sends spans to OpenCensus. */
 export interface OpenCensusConfig {
-  readonly traceConfig: { readonly [key: string]: any } | undefined;
+  /** Sampling and limits. Kept, but not interpreted. */
+  readonly traceConfig:
+    | { readonly [key: string]: any }
+    | undefined;
+  /** Whether spans are sent to an agent. */
   readonly ocagentExporterEnabled: boolean;
-  readonly ocagentAddress: { readonly $case: "httpAddress"; readonly value: string } | {
-    readonly $case: "grpcAddress";
-    readonly value: OpenCensusConfig_OcagentGrpcAddress;
-  } | undefined;
+  /** The agent. */
+  readonly ocagentAddress:
+    | //
+    /** Address over HTTP. */
+    { readonly $case: "httpAddress"; readonly value: string }
+    | //
+    /** Address over gRPC. */
+    { readonly $case: "grpcAddress"; readonly value: OpenCensusConfig_OcagentGrpcAddress }
+    | undefined;
+  /** Headers to take a context from, first ones first. */
   readonly incomingTraceContext: readonly OpenCensusConfig_TraceContext[];
+  /** Headers to put the context in. */
   readonly outgoingTraceContext: readonly OpenCensusConfig_TraceContext[];
 }
 
+/** is a kind of header. */
 export const OpenCensusConfig_TraceContext = {
+  /** NONE - None. */
   NONE: 0,
+  /** TRACE_CONTEXT - W3C `traceparent`. */
   TRACE_CONTEXT: 1,
+  /** GRPC_TRACE_BIN - `grpc-trace-bin`. */
   GRPC_TRACE_BIN: 2,
+  /** CLOUD_TRACE_CONTEXT - `X-Cloud-Trace-Context`. */
   CLOUD_TRACE_CONTEXT: 3,
+  /** B3 - `X-B3-*`. */
   B3: 4,
   UNRECOGNIZED: -1,
 } as const;
@@ -163,8 +296,11 @@ export namespace OpenCensusConfig_TraceContext {
   export type UNRECOGNIZED = typeof OpenCensusConfig_TraceContext.UNRECOGNIZED;
 }
 
+/** is an agent's address over gRPC. */
 export interface OpenCensusConfig_OcagentGrpcAddress {
+  /** Address. */
   readonly targetUri: string;
+  /** Part of the names of its statistics. */
   readonly statPrefix: string;
 }
 

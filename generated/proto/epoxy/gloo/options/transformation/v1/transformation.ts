@@ -10,59 +10,127 @@ import { Empty } from "../../../../../google/protobuf/empty.ts";
 import { BoolValue, StringValue } from "../../../../../google/protobuf/wrappers.ts";
 import { HeaderMatcher, Matcher } from "../../../matchers/v1/matchers.ts";
 
+/** transforms some responses. */
 export interface ResponseMatch {
+  /** Conditions on response headers, all of which must hold. */
   readonly matchers: readonly HeaderMatcher[];
+  /** Envoy's details of the response code, such as `via_upstream`. Empty: any. */
   readonly responseCodeDetails: string;
+  /** The transformation. */
   readonly responseTransformation: Transformation | undefined;
 }
 
+/** transforms some requests, and their responses. */
 export interface RequestMatch {
-  readonly matcher: Matcher | undefined;
+  /** Those requests. Not set: all. */
+  readonly matcher:
+    | Matcher
+    | undefined;
+  /** Whether the route is chosen anew, since the transformation may have changed what it depends on. */
   readonly clearRouteCache: boolean;
-  readonly requestTransformation: Transformation | undefined;
+  /** The request's transformation. */
+  readonly requestTransformation:
+    | Transformation
+    | undefined;
+  /** The response's transformation, of requests that match. */
   readonly responseTransformation: Transformation | undefined;
 }
 
+/** transform requests and responses. */
 export interface Transformations {
-  readonly requestTransformation: Transformation | undefined;
+  /** The request's transformation. */
+  readonly requestTransformation:
+    | Transformation
+    | undefined;
+  /** Whether the route is chosen anew, since the transformation may have changed what it depends on. */
   readonly clearRouteCache: boolean;
+  /** The response's transformation. */
   readonly responseTransformation: Transformation | undefined;
 }
 
+/** are the transformations of one stage. */
 export interface RequestResponseTransformations {
+  /** By request: the first that matches is used. */
   readonly requestTransforms: readonly RequestMatch[];
+  /** By response: the first that matches is used, unless the request's match had one. */
   readonly responseTransforms: readonly ResponseMatch[];
 }
 
+/** are transformations at different places in the order of filters. */
 export interface TransformationStages {
-  readonly early: RequestResponseTransformations | undefined;
-  readonly regular: RequestResponseTransformations | undefined;
-  readonly postRouting: RequestResponseTransformations | undefined;
+  /** Before authentication and rate limits. */
+  readonly early:
+    | RequestResponseTransformations
+    | undefined;
+  /** After authentication and rate limits, before the upstream is called. */
+  readonly regular:
+    | RequestResponseTransformations
+    | undefined;
+  /** After the upstream's endpoint is chosen. */
+  readonly postRouting:
+    | RequestResponseTransformations
+    | undefined;
+  /**
+   * Whether those of the virtual host (on a route) or the route (on a weighted destination) are used as well, after
+   * these.
+   */
   readonly inheritTransformation: boolean;
-  readonly logRequestResponseInfo: boolean | undefined;
+  /** Whether bodies and headers are logged at debug level. */
+  readonly logRequestResponseInfo:
+    | boolean
+    | undefined;
+  /** Whether escaped characters in JSON values stay escaped. */
   readonly escapeCharacters: boolean | undefined;
 }
 
+/** changes a request or response. */
 export interface Transformation {
-  readonly transformationType: { readonly $case: "transformationTemplate"; readonly value: TransformationTemplate } | {
-    readonly $case: "headerBodyTransform";
-    readonly value: HeaderBodyTransform;
-  } | undefined;
+  /** How. One of them is required. */
+  readonly transformationType:
+    | //
+    /** By templates. */
+    { readonly $case: "transformationTemplate"; readonly value: TransformationTemplate }
+    | //
+    /** By putting the headers into the body, as JSON. */
+    { readonly $case: "headerBodyTransform"; readonly value: HeaderBodyTransform }
+    | undefined;
+  /** Whether bodies and headers are logged at debug level. */
   readonly logRequestResponseInfo: boolean;
 }
 
+/** takes a value from a request or response, by an expression. */
 export interface Extraction {
-  readonly source: { readonly $case: "header"; readonly value: string } | {
-    readonly $case: "body";
-    readonly value: Empty;
-  } | undefined;
+  /** What it is taken from. One of them is required. */
+  readonly source:
+    | //
+    /** A header. */
+    { readonly $case: "header"; readonly value: string }
+    | //
+    /** The body. */
+    { readonly $case: "body"; readonly value: Empty }
+    | undefined;
+  /** RE2 expression. Unless `mode` says otherwise it must match the whole text. */
   readonly regex: string;
+  /** Number of the group that is the value. 0: the whole match. */
   readonly subgroup: number;
-  readonly replacementText: string | undefined;
+  /** Text to put in, for the modes that replace. */
+  readonly replacementText:
+    | string
+    | undefined;
+  /** What is done with the match. */
   readonly mode: Extraction_Mode;
 }
 
-export const Extraction_Mode = { EXTRACT: 0, SINGLE_REPLACE: 1, REPLACE_ALL: 2, UNRECOGNIZED: -1 } as const;
+/** says what is done with the match. */
+export const Extraction_Mode = {
+  /** EXTRACT - The group is the value. */
+  EXTRACT: 0,
+  /** SINGLE_REPLACE - The value is the text, with the group replaced by `replacementText`. */
+  SINGLE_REPLACE: 1,
+  /** REPLACE_ALL - The value is the text, with all matches replaced by `replacementText`. */
+  REPLACE_ALL: 2,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type Extraction_Mode = typeof Extraction_Mode[keyof typeof Extraction_Mode];
 
@@ -73,26 +141,58 @@ export namespace Extraction_Mode {
   export type UNRECOGNIZED = typeof Extraction_Mode.UNRECOGNIZED;
 }
 
+/** changes headers and the body by Inja templates, which can use extracted values, headers and the JSON body. */
 export interface TransformationTemplate {
+  /**
+   * Whether names have slashes between parts and extracted values are called as functions: `{{ extraction("name")
+   * }}`.
+   */
   readonly advancedTemplates: boolean;
+  /** Values to take, by name. */
   readonly extractors: { [key: string]: Extraction };
+  /** Headers to set. An empty text removes one. */
   readonly headers: { [key: string]: InjaTemplate };
+  /** Headers to add to those that are there. */
   readonly headersToAppend: readonly TransformationTemplate_HeaderToAppend[];
+  /** Headers to remove. */
   readonly headersToRemove: readonly string[];
+  /** What becomes of the body. Not set: it is read as JSON for the templates, and stays. */
   readonly bodyTransformation:
-    | { readonly $case: "body"; readonly value: InjaTemplate }
-    | { readonly $case: "passthrough"; readonly value: Passthrough }
-    | { readonly $case: "mergeExtractorsToBody"; readonly value: MergeExtractorsToBody }
-    | { readonly $case: "mergeJsonKeys"; readonly value: MergeJsonKeys }
+    | //
+    /** A template for the new body. */
+    { readonly $case: "body"; readonly value: InjaTemplate }
+    | //
+    /** It is passed on unread. Templates can't use it. */
+    { readonly $case: "passthrough"; readonly value: Passthrough }
+    | //
+    /** Extracted values are put into it, by their names. */
+    { readonly $case: "mergeExtractorsToBody"; readonly value: MergeExtractorsToBody }
+    | //
+    /** Values are put into it, by path. */
+    { readonly $case: "mergeJsonKeys"; readonly value: MergeJsonKeys }
     | undefined;
+  /** Whether the body is read as JSON. */
   readonly parseBodyBehavior: TransformationTemplate_RequestBodyParse;
+  /** Whether a body that is no JSON is fine, rather than answered 400. */
   readonly ignoreErrorOnParse: boolean;
+  /** Values to keep for other filters and logs. */
   readonly dynamicMetadataValues: readonly TransformationTemplate_DynamicMetadataValue[];
-  readonly escapeCharacters: boolean | undefined;
+  /** Whether escaped characters in JSON values stay escaped. */
+  readonly escapeCharacters:
+    | boolean
+    | undefined;
+  /** Changes of the tracing span. */
   readonly spanTransformer: TransformationTemplate_SpanTransformer | undefined;
 }
 
-export const TransformationTemplate_RequestBodyParse = { ParseAsJson: 0, DontParse: 1, UNRECOGNIZED: -1 } as const;
+/** says whether the body is read. */
+export const TransformationTemplate_RequestBodyParse = {
+  /** ParseAsJson - It is read as JSON. */
+  ParseAsJson: 0,
+  /** DontParse - It is not. */
+  DontParse: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type TransformationTemplate_RequestBodyParse =
   typeof TransformationTemplate_RequestBodyParse[keyof typeof TransformationTemplate_RequestBodyParse];
@@ -103,19 +203,31 @@ export namespace TransformationTemplate_RequestBodyParse {
   export type UNRECOGNIZED = typeof TransformationTemplate_RequestBodyParse.UNRECOGNIZED;
 }
 
+/** is a header to add. */
 export interface TransformationTemplate_HeaderToAppend {
+  /** Name. */
   readonly key: string;
+  /** Template for its value. */
   readonly value: InjaTemplate | undefined;
 }
 
+/** is a value to keep for other filters and logs. */
 export interface TransformationTemplate_DynamicMetadataValue {
+  /** Namespace to keep it in. Default: that of the filter. */
   readonly metadataNamespace: string;
+  /** Key in the namespace. */
   readonly key: string;
-  readonly value: InjaTemplate | undefined;
+  /** Template for the value. */
+  readonly value:
+    | InjaTemplate
+    | undefined;
+  /** Whether the text is JSON to be kept as a structure. */
   readonly jsonToProto: boolean;
 }
 
+/** changes the tracing span. */
 export interface TransformationTemplate_SpanTransformer {
+  /** Template for its name. */
   readonly name: InjaTemplate | undefined;
 }
 
@@ -129,16 +241,25 @@ export interface TransformationTemplate_HeadersEntry {
   readonly value: InjaTemplate | undefined;
 }
 
+/** is a template in the language Inja. */
 export interface InjaTemplate {
+  /** The template, such as `{{ header("x-user") }}`. */
   readonly text: string;
 }
 
+/** puts values into a JSON body. */
 export interface MergeJsonKeys {
+  /** Values by path, with dots. */
   readonly jsonKeys: { [key: string]: MergeJsonKeys_OverridableTemplate };
 }
 
+/** is a value to put in. */
 export interface MergeJsonKeys_OverridableTemplate {
-  readonly tmpl: InjaTemplate | undefined;
+  /** Template for the value. */
+  readonly tmpl:
+    | InjaTemplate
+    | undefined;
+  /** Whether an empty value replaces what is there. */
   readonly overrideEmpty: boolean;
 }
 
@@ -147,13 +268,17 @@ export interface MergeJsonKeys_JsonKeysEntry {
   readonly value: MergeJsonKeys_OverridableTemplate | undefined;
 }
 
+/** puts the headers into the body, as JSON. */
 export interface HeaderBodyTransform {
+  /** Whether path, method and query are put in, too. */
   readonly addRequestMetadata: boolean;
 }
 
+/** passes the body on unread. */
 export interface Passthrough {
 }
 
+/** puts extracted values into the body, by their names: a name with dots is a path. */
 export interface MergeExtractorsToBody {
 }
 

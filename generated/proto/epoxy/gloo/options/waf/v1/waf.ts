@@ -6,30 +6,109 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Struct } from "../../../../../google/protobuf/struct.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
+/** is a web application firewall of ModSecurity rules. Enterprise in Gloo. */
 export interface Settings {
+  /** Whether it is off here. */
   readonly disabled: boolean;
+  /** Text of the answer to refused requests. */
   readonly customInterventionMessage: string;
-  readonly coreRuleSet: CoreRuleSet | undefined;
-  readonly ruleSets: readonly { readonly [key: string]: any }[];
+  /** Use OWASP's core rules. */
+  readonly coreRuleSet:
+    | CoreRuleSet
+    | undefined;
+  /** Further rules. */
+  readonly ruleSets: readonly RuleSet[];
+  /** Artifacts with further rules. */
   readonly configMapRuleSets: readonly RuleSetFromConfigMap[];
-  readonly auditLogging: { readonly [key: string]: any } | undefined;
+  /** Logs of what the rules found. */
+  readonly auditLogging:
+    | AuditLogging
+    | undefined;
+  /** Whether requests' bodies are not looked at. */
   readonly requestHeadersOnly: boolean;
+  /** Whether responses' bodies are not looked at. */
   readonly responseHeadersOnly: boolean;
 }
 
+/** is rules in ModSecurity's language. */
+export interface RuleSet {
+  /** Rules that stand here. They come before those of files. */
+  readonly ruleStr: string;
+  /** Files on the proxy's host with rules. */
+  readonly files: readonly string[];
+  /** Folder on the proxy's host: all files in it whose name ends in `.conf` hold rules. */
+  readonly directory: string;
+}
+
+/** is about logs of what the rules found. */
+export interface AuditLogging {
+  /** Which requests are logged. */
+  readonly action: AuditLogging_AuditLogAction;
+  /** Where the logs are kept, for access logs to print. */
+  readonly location: AuditLogging_AuditLogLocation;
+}
+
+/** says which requests are logged. */
+export const AuditLogging_AuditLogAction = {
+  /** NEVER - None. */
+  NEVER: 0,
+  /** RELEVANT_ONLY - Those that the rules found something in. */
+  RELEVANT_ONLY: 1,
+  /** ALWAYS - All. */
+  ALWAYS: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type AuditLogging_AuditLogAction = typeof AuditLogging_AuditLogAction[keyof typeof AuditLogging_AuditLogAction];
+
+export namespace AuditLogging_AuditLogAction {
+  export type NEVER = typeof AuditLogging_AuditLogAction.NEVER;
+  export type RELEVANT_ONLY = typeof AuditLogging_AuditLogAction.RELEVANT_ONLY;
+  export type ALWAYS = typeof AuditLogging_AuditLogAction.ALWAYS;
+  export type UNRECOGNIZED = typeof AuditLogging_AuditLogAction.UNRECOGNIZED;
+}
+
+/** is a place for logs. */
+export const AuditLogging_AuditLogLocation = {
+  /** FILTER_STATE - Envoy's filter state. */
+  FILTER_STATE: 0,
+  /** DYNAMIC_METADATA - The dynamic metadata. */
+  DYNAMIC_METADATA: 1,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type AuditLogging_AuditLogLocation =
+  typeof AuditLogging_AuditLogLocation[keyof typeof AuditLogging_AuditLogLocation];
+
+export namespace AuditLogging_AuditLogLocation {
+  export type FILTER_STATE = typeof AuditLogging_AuditLogLocation.FILTER_STATE;
+  export type DYNAMIC_METADATA = typeof AuditLogging_AuditLogLocation.DYNAMIC_METADATA;
+  export type UNRECOGNIZED = typeof AuditLogging_AuditLogLocation.UNRECOGNIZED;
+}
+
+/** is an artifact with rules. */
 export interface RuleSetFromConfigMap {
-  readonly configMapRef: ResourceRef | undefined;
+  /** The artifact. */
+  readonly configMapRef:
+    | ResourceRef
+    | undefined;
+  /** Keys of its data to use, in order. Empty: all of them, by name. */
   readonly dataMapKeys: readonly string[];
 }
 
+/** is OWASP's core rules. */
 export interface CoreRuleSet {
-  readonly customSettingsType: { readonly $case: "customSettingsString"; readonly value: string } | {
-    readonly $case: "customSettingsFile";
-    readonly value: string;
-  } | undefined;
+  /** Settings in place of those that come with the rules. */
+  readonly customSettingsType:
+    | //
+    /** As they stand here. */
+    { readonly $case: "customSettingsString"; readonly value: string }
+    | //
+    /** From a file on the proxy's host. */
+    { readonly $case: "customSettingsFile"; readonly value: string }
+    | undefined;
 }
 
 function createBaseSettings(): Settings {
@@ -57,13 +136,13 @@ export const Settings: MessageFns<Settings> = {
       CoreRuleSet.encode(message.coreRuleSet, writer.uint32(26).fork()).join();
     }
     for (const v of message.ruleSets) {
-      Struct.encode(Struct.wrap(v!), writer.uint32(34).fork()).join();
+      RuleSet.encode(v!, writer.uint32(34).fork()).join();
     }
     for (const v of message.configMapRuleSets) {
       RuleSetFromConfigMap.encode(v!, writer.uint32(42).fork()).join();
     }
     if (message.auditLogging !== undefined) {
-      Struct.encode(Struct.wrap(message.auditLogging), writer.uint32(50).fork()).join();
+      AuditLogging.encode(message.auditLogging, writer.uint32(50).fork()).join();
     }
     if (message.requestHeadersOnly !== false) {
       writer.uint32(56).bool(message.requestHeadersOnly);
@@ -116,7 +195,7 @@ export const Settings: MessageFns<Settings> = {
               break;
             }
 
-            message.ruleSets.push(Struct.unwrap(Struct.decode(reader, reader.uint32())));
+            message.ruleSets.push(RuleSet.decode(reader, reader.uint32()));
             continue;
           }
           case 5: {
@@ -132,7 +211,7 @@ export const Settings: MessageFns<Settings> = {
               break;
             }
 
-            message.auditLogging = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            message.auditLogging = AuditLogging.decode(reader, reader.uint32());
             continue;
           }
           case 7: {
@@ -173,11 +252,159 @@ export const Settings: MessageFns<Settings> = {
     message.coreRuleSet = (object.coreRuleSet !== undefined && object.coreRuleSet !== null)
       ? CoreRuleSet.fromPartial(object.coreRuleSet)
       : undefined;
-    message.ruleSets = object.ruleSets?.map((e) => e) || [];
+    message.ruleSets = object.ruleSets?.map((e) => RuleSet.fromPartial(e)) || [];
     message.configMapRuleSets = object.configMapRuleSets?.map((e) => RuleSetFromConfigMap.fromPartial(e)) || [];
-    message.auditLogging = object.auditLogging ?? undefined;
+    message.auditLogging = (object.auditLogging !== undefined && object.auditLogging !== null)
+      ? AuditLogging.fromPartial(object.auditLogging)
+      : undefined;
     message.requestHeadersOnly = object.requestHeadersOnly ?? false;
     message.responseHeadersOnly = object.responseHeadersOnly ?? false;
+    return message;
+  },
+};
+
+function createBaseRuleSet(): RuleSet {
+  return { ruleStr: "", files: [], directory: "" };
+}
+
+export const RuleSet: MessageFns<RuleSet> = {
+  encode(message: RuleSet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ruleStr !== "") {
+      writer.uint32(10).string(message.ruleStr);
+    }
+    for (const v of message.files) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.directory !== "") {
+      writer.uint32(26).string(message.directory);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RuleSet {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRuleSet() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ruleStr = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.files.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.directory = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RuleSet>, I>>(base?: I): RuleSet {
+    return RuleSet.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RuleSet>, I>>(object: I): RuleSet {
+    const message = createBaseRuleSet() as any;
+    message.ruleStr = object.ruleStr ?? "";
+    message.files = object.files?.map((e) => e) || [];
+    message.directory = object.directory ?? "";
+    return message;
+  },
+};
+
+function createBaseAuditLogging(): AuditLogging {
+  return { action: 0, location: 0 };
+}
+
+export const AuditLogging: MessageFns<AuditLogging> = {
+  encode(message: AuditLogging, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.action !== 0) {
+      writer.uint32(8).int32(message.action);
+    }
+    if (message.location !== 0) {
+      writer.uint32(16).int32(message.location);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditLogging {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditLogging() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.action = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.location = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AuditLogging>, I>>(base?: I): AuditLogging {
+    return AuditLogging.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AuditLogging>, I>>(object: I): AuditLogging {
+    const message = createBaseAuditLogging() as any;
+    message.action = object.action ?? 0;
+    message.location = object.location ?? 0;
     return message;
   },
 };

@@ -9,24 +9,49 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Any } from "../../../../../google/protobuf/any.ts";
 import { FilterStage } from "../../../filters/v1/stages.ts";
 
+/** is WebAssembly filters. */
 export interface PluginSource {
+  /** The filters, in order. */
   readonly filters: readonly WasmFilter[];
 }
 
+/** is a WebAssembly filter. */
 export interface WasmFilter {
-  readonly src: { readonly $case: "image"; readonly value: string } | {
-    readonly $case: "filePath";
-    readonly value: string;
-  } | undefined;
-  readonly config: Any | undefined;
-  readonly filterStage: FilterStage | undefined;
+  /** Where its code is. One of them is required. */
+  readonly src:
+    | //
+    /** An OCI image. */
+    { readonly $case: "image"; readonly value: string }
+    | //
+    /** A file on the proxy's host. */
+    { readonly $case: "filePath"; readonly value: string }
+    | undefined;
+  /** Its configuration. */
+  readonly config:
+    | Any
+    | undefined;
+  /** Place among the other filters. */
+  readonly filterStage:
+    | FilterStage
+    | undefined;
+  /** Name for logs. */
   readonly name: string;
+  /** ID that tells apart filters in one program. */
   readonly rootId: string;
+  /** What runs it. */
   readonly vmType: WasmFilter_VmType;
+  /** Whether requests pass if it fails. Default false. */
   readonly failOpen: boolean;
 }
 
-export const WasmFilter_VmType = { V8: 0, WAVM: 1, UNRECOGNIZED: -1 } as const;
+/** is what runs the code. */
+export const WasmFilter_VmType = {
+  /** V8 - V8. */
+  V8: 0,
+  /** WAVM - WAVM, which Envoy no longer has. */
+  WAVM: 1,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type WasmFilter_VmType = typeof WasmFilter_VmType[keyof typeof WasmFilter_VmType];
 

@@ -1,0 +1,81 @@
+import { createFileRegistry, getExtension, hasExtension, type DescExtension } from "@bufbuild/protobuf";
+import {
+  type FieldOptions,
+  type FileDescriptorProto,
+  file_google_protobuf_descriptor,
+  type MessageOptions,
+} from "@bufbuild/protobuf/wkt";
+
+/** The options of epoxy/options/v1/options.proto, with defaults filled in. */
+interface ResourceOptions {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly shortNames: readonly string[];
+  readonly scope: number;
+  readonly hasStatus: boolean;
+  readonly columns: readonly { readonly header: string; readonly path: string; readonly wide: boolean }[];
+}
+
+interface SnapshotOptions {
+  readonly description: string;
+}
+
+interface MessageRules {
+  readonly inlineKeys: readonly string[];
+}
+
+interface FieldRules {
+  readonly aliases: readonly string[];
+  readonly singleAliases: readonly string[];
+  readonly unwrap: string;
+  readonly restrictsAccess: boolean;
+  readonly sensitive: boolean;
+}
+
+/** Reads Epoxy's options; each is undefined where it isn't set. */
+export interface OptionReader {
+  resource(options: MessageOptions | undefined): ResourceOptions | undefined;
+  snapshot(options: MessageOptions | undefined): SnapshotOptions | undefined;
+  messageRules(options: MessageOptions | undefined): MessageRules | undefined;
+  fieldRules(options: FieldOptions | undefined): FieldRules | undefined;
+}
+
+/** Number of `resource` among a message's options, `snapshot` and so on: parts of paths in source positions. */
+export const optionNumbers = { resource: 50100, snapshot: 50101 } as const;
+
+const optionsFile = "epoxy/options/v1/options.proto";
+
+/**
+ * A reader for the options as the given files declare them. They are read by reflection, not by generated code, so that
+ * the generator can make its own output from nothing. Without options.proto among the files nothing is a resource.
+ */
+export function createOptionReader(files: readonly FileDescriptorProto[]): OptionReader {
+  const declaration = files.find((file) => file.name === optionsFile);
+  const registry =
+    declaration === undefined
+      ? undefined
+      : createFileRegistry(declaration, (name) =>
+          name === "google/protobuf/descriptor.proto" ? file_google_protobuf_descriptor : undefined,
+        );
+
+  function reader<Options extends MessageOptions | FieldOptions, Value>(name: string) {
+    const extension = registry?.getExtension(`epoxy.options.v1.${name}`) as
+      | (DescExtension & { extendee: { $typeName: Options["$typeName"] } })
+      | undefined;
+    return (options: Options | undefined): Value | undefined => {
+      if (extension === undefined || options === undefined) return undefined;
+      const known = extension as Parameters<typeof hasExtension>[1];
+      // The declaration is Epoxy's own: its fields are those of the interfaces above.
+      return hasExtension(options as never, known) ? (getExtension(options as never, known) as Value) : undefined;
+    };
+  }
+
+  return {
+    resource: reader<MessageOptions, ResourceOptions>("resource"),
+    snapshot: reader<MessageOptions, SnapshotOptions>("snapshot"),
+    messageRules: reader<MessageOptions, MessageRules>("message"),
+    fieldRules: reader<FieldOptions, FieldRules>("field"),
+  };
+}
