@@ -9,6 +9,7 @@ import {
   refOf,
 } from "../resources/index.ts";
 import { type BackoffOptions, type Clock, systemClock } from "./backoff.ts";
+import { checkSelector } from "./check-selector.ts";
 import type { ListOptions, ResourceClient, Storage } from "./client.ts";
 import { notFoundError, resourceText } from "./driver-errors.ts";
 import type { StorageDriver } from "./driver.ts";
@@ -165,7 +166,7 @@ function createClient<T extends Resource>(kind: Kind<T>, runtime: Runtime): Reso
 
     async list({ namespaces, selector, signal } = {}) {
       const within = namespacesOf(kind, namespaces);
-      matchesSelector(selector, {});
+      checkSelector(selector);
       const { entries, problems } = await call(signal, `can't list ${kind.plural}`, (ending) =>
         driver.list(kind, within, { signal: ending }),
       );
@@ -175,8 +176,7 @@ function createClient<T extends Resource>(kind: Kind<T>, runtime: Runtime): Reso
 
     watch({ namespaces, selector, signal } = {}) {
       const within = namespacesOf(kind, namespaces);
-      // An operator that can't be evaluated fails here, not in the middle of a watch.
-      matchesSelector(selector, {});
+      checkSelector(selector);
       runtime.assertOpen();
       return {
         [Symbol.asyncIterator]() {
