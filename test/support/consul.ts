@@ -13,7 +13,7 @@ export interface ConsulOptions {
   /** ACLs, denied by default. */
   readonly acl?: boolean | undefined;
   /** Further settings of the agent's configuration file. */
-  readonly config?: object | undefined;
+  readonly config?: Readonly<Record<string, unknown>> & { readonly ports?: Readonly<Record<string, number>> };
 }
 
 /** A service instance as Consul's agent takes it. */
@@ -52,6 +52,7 @@ export async function startConsul(options: ConsulOptions = {}): Promise<RunningC
   const folder = await mkdtemp(join(tmpdir(), "epoxy-consul-"));
   const data = join(folder, "data");
   const [http = 0, server = 0, serf = 0] = await freePorts(3);
+  const { ports, ...configWithoutPorts } = options.config ?? {};
   const base = `http://127.0.0.1:${http}`;
   const config = {
     bind_addr: "127.0.0.1",
@@ -61,11 +62,11 @@ export async function startConsul(options: ConsulOptions = {}): Promise<RunningC
     log_level: "warn",
     disable_update_check: true,
     leave_on_terminate: false,
-    ports: { http, server, serf_lan: serf, serf_wan: -1, dns: -1, grpc: -1, https: -1 },
+    ports: { http, server, serf_lan: serf, serf_wan: -1, dns: -1, grpc: -1, https: -1, ...ports },
     performance: { raft_multiplier: 1 },
     ...(options.acl === true && { acl: { enabled: true, default_policy: "deny" } }),
     ...(options.persistent === true && { server: true, bootstrap_expect: 1, data_dir: data }),
-    ...options.config,
+    ...configWithoutPorts,
   };
   const file = join(folder, "consul.json");
   await writeFile(file, JSON.stringify(config));

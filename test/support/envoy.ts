@@ -43,10 +43,9 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   const folder = await mkdtemp(join(tmpdir(), "epoxy-envoy-"));
   const file = join(folder, "envoy.yaml");
   await writeFile(file, stringify(bootstrap));
-  const child = startChild(binary, [
-    ...["-c", file, "--disable-hot-restart", "--use-dynamic-base-id"],
-    ...["--concurrency", `${options.concurrency ?? 1}`, "--log-level", options.logLevel ?? "warning"],
-  ]);
+  const settings = ["-c", file, "--disable-hot-restart", "--use-dynamic-base-id"];
+  const speed = ["--concurrency", `${options.concurrency ?? 1}`, "--log-level", options.logLevel ?? "warning"];
+  const child = startChild(binary, [...settings, ...speed]);
   const admin = async (path: string): Promise<string> => {
     const answer = await httpGet(`http://127.0.0.1:${adminPort}${path}`);
     if (answer.status !== 200)

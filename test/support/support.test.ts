@@ -32,7 +32,7 @@ test("a cut proxy fails requests, a restored one serves them, and the load count
   await waitFor(() => load.report().failed >= 5);
   proxy.restore();
   const { good } = load.report();
-  await waitFor(() => load.report().good >= good + 5);
+  expect(await waitFor(() => load.report().good >= good + 5)).toBe(true);
 });
 
 test("Envoy starts without a control plane, and its admin port tells what it has", async () => {

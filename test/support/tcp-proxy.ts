@@ -33,16 +33,6 @@ export async function startTcpProxy(target: { readonly port: number; readonly ho
     join(near, far, () => pairs.delete(pair));
     join(far, near, () => pairs.delete(pair));
   });
-  const join = (from: Socket, to: Socket, ended: () => void): void => {
-    from.setNoDelay(true);
-    from.on("data", (bytes) => to.write(bytes));
-    from.once("end", () => to.end());
-    from.once("error", () => to.destroy());
-    from.once("close", () => {
-      to.destroy();
-      ended();
-    });
-  };
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const reset = (): void => {
     for (const [near, far] of pairs) {
@@ -73,4 +63,15 @@ export async function startTcpProxy(target: { readonly port: number; readonly ho
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function join(from: Socket, to: Socket, ended: () => void): void {
+  from.setNoDelay(true);
+  from.on("data", (bytes) => to.write(bytes));
+  from.once("end", () => to.end());
+  from.once("error", () => to.destroy());
+  from.once("close", () => {
+    to.destroy();
+    ended();
+  });
 }

@@ -1,0 +1,171 @@
+import { EpoxyError } from "../errors/index.ts";
+import { consulStatus } from "./consul-errors.ts";
+import type { ConsulOptions } from "./consul-options.ts";
+import type { CatalogOptions, ConsulAnswer, HealthEntry, KvEntry, QueryOptions } from "./consul-queries.ts";
+import { type CallOptions, createConsulTransport, type RawConsul, type Reply } from "./consul-transport.ts";
+
+/**
+ * Consul's HTTP API, as far as it is used. Each call ends with its signal and with a timeout, and rejects with `unavailable`. One
+ * client has at most 136 connections.
+ */
+export interface ConsulClient extends AsyncDisposable {
+  /** For people: `http://127.0.0.1:8500`. */
+  readonly address: string;
+  kvRead(key: string, options: QueryOptions): Promise<ConsulAnswer<KvEntry | undefined>>;
+  kvList(prefix: string, options: QueryOptions): Promise<ConsulAnswer<readonly KvEntry[]>>;
+  /**
+   * Writes if the entry's ModifyIndex is `expected` (0: if there is none). Resolves to the new one; undefined: not so.
+   * @throws `invalid` if it is larger than Consul takes
+   */
+  kvPut(key: string, text: string, expected: number, options: QueryOptions): Promise<number | undefined>;
+  /** Deletes if the entry's ModifyIndex is `expected`. Resolves to false if it isn't. */
+  kvDelete(key: string, expected: number, options: QueryOptions): Promise<boolean>;
+  datacenters(options: QueryOptions): Promise<readonly string[]>;
+  /** Tags by name of the service. */
+  services(options: CatalogOptions): Promise<ConsulAnswer<Readonly<Record<string, readonly string[]>>>>;
+  /** All instances of a service, healthy or not. */
+  instances(service: string, options: CatalogOptions): Promise<ConsulAnswer<readonly HealthEntry[]>>;
+  /** Of interest is the index: that of the newest change of any check. */
+  checks(options: CatalogOptions): Promise<ConsulAnswer<undefined>>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+interface RawEntry {
+  readonly Key: string;
+  readonly CreateIndex: number;
+  readonly ModifyIndex: number;
+  readonly Value: string | null;
+}
+
+/** Consul's limit of 512 KB is on a transaction's whole body, which holds the value as base64. */
+const maxTransactionValue = 380_000;
+
+/** Opens no connection yet. @throws `invalid` for a bad address or a certificate that can't be read */
+export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
+  const { address, call, close } = createConsulTransport(options);
+
+  async function query<T>(
+    what: string,
+    queryOptions: CatalogOptions,
+    invoke: (raw: RawConsul, common: CallOptions) => Promise<Reply>,
+    read: (body: unknown) => T,
+  ): Promise<ConsulAnswer<T>> {
+    const [response, body] = await call(what, queryOptions, invoke);
+    if (response.headers["x-consul-results-filtered-by-acls"] === "true") {
+      const text = `Consul at ${address} left out results of ${what} that its token may not read: docs/consul.md prints the policy that is needed`;
+      throw new EpoxyError("unavailable", text);
+    }
+    const index = Number(response.headers["x-consul-index"]);
+    if (!Number.isInteger(index)) {
+      throw new EpoxyError(
+        "unavailable",
+        `what answers at ${address} is not Consul: the header X-Consul-Index is missing`,
+      );
+    }
+    try {
+      // Below 1 a blocking query would return at once, again and again.
+      return { value: read(body), index: Math.max(1, index) };
+    } catch (cause) {
+      throw new EpoxyError("unavailable", `Consul at ${address} answered ${what} with what can't be read`, { cause });
+    }
+  }
+
+  /** The ModifyIndex after a transaction of one operation; undefined if its condition doesn't hold. */
+  async function transact(what: string, operation: object, queryOptions: QueryOptions): Promise<number | undefined> {
+    try {
+      const [, body] = await call(what, queryOptions, (raw, common) =>
+        raw.transaction.create([{ KV: operation }], common),
+      );
+      return (body as { Results?: readonly { KV: RawEntry }[] | null }).Results?.[0]?.KV.ModifyIndex ?? 0;
+    } catch (error) {
+      // 409: rolled back.
+      if (consulStatus(error) === 409) return undefined;
+      throw error;
+    }
+  }
+
+  const client: ConsulClient = {
+    address,
+    kvRead(key, queryOptions) {
+      const invoke = (raw: RawConsul, common: CallOptions): Promise<Reply> => raw.kv.get({ ...common, key });
+      return query(`reading ${key}`, queryOptions, invoke, (body) => {
+        const item = body as RawEntry | undefined;
+        return item && entry(item, () => item.Value ?? "");
+      });
+    },
+    kvList(prefix, queryOptions) {
+      // As bytes, so that only the values that are asked for are decoded.
+      const invoke = (raw: RawConsul, common: CallOptions): Promise<Reply> =>
+        raw.kv.get({ ...common, key: prefix, recurse: true, raw: true });
+      return query(`listing ${prefix}`, queryOptions, invoke, (body) => {
+        const items = Buffer.isBuffer(body) ? (JSON.parse(body.toString()) as RawEntry[]) : [];
+        return items.map((item) => entry(item, () => Buffer.from(item.Value ?? "", "base64").toString()));
+      });
+    },
+    async kvPut(key, text, expected, queryOptions) {
+      const what = `writing ${key}`;
+      const value = Buffer.from(text);
+      if (value.length < maxTransactionValue) {
+        // Unlike a plain PUT, a transaction tells the new index.
+        return transact(
+          what,
+          { Verb: "cas", Key: key, Value: value.toString("base64"), Index: expected },
+          queryOptions,
+        );
+      }
+      try {
+        const [, done] = await call(what, queryOptions, (raw, common) =>
+          raw.kv.set({ ...common, key, value, cas: expected }),
+        );
+        if (done !== true) return undefined;
+      } catch (error) {
+        if (consulStatus(error) !== 413) throw error;
+        const size = `${value.length} bytes, more than kv_max_value_size allows (512 KB unless set)`;
+        throw new EpoxyError("invalid", `${key} is too large for Consul: ${size}`, { cause: error });
+      }
+      return (await client.kvRead(key, { ...queryOptions, consistency: "consistent" })).value?.modifyIndex;
+    },
+    async kvDelete(key, expected, queryOptions) {
+      const operation = { Verb: "delete-cas", Key: key, Index: expected };
+      return (await transact(`deleting ${key}`, operation, queryOptions)) !== undefined;
+    },
+    async datacenters(queryOptions) {
+      const [, body] = await call("the datacenters", queryOptions, (raw, common) => raw.catalog.datacenters(common));
+      return body as readonly string[];
+    },
+    services: (queryOptions) =>
+      query(
+        "the services",
+        queryOptions,
+        (raw, common) => raw.catalog.service.list(common),
+        (body) => body as Readonly<Record<string, readonly string[]>>,
+      ),
+    instances: (service, queryOptions) =>
+      query(
+        `the instances of ${service}`,
+        queryOptions,
+        (raw, common) => raw.health.service({ ...common, service }),
+        (body) => body as readonly HealthEntry[],
+      ),
+    checks: (queryOptions) =>
+      query(
+        "the checks",
+        queryOptions,
+        (raw, common) => raw.health.state({ ...common, state: "any" }),
+        () => undefined,
+      ),
+    async close() {
+      close();
+    },
+    [Symbol.asyncDispose]: async () => close(),
+  };
+  return client;
+}
+
+const entry = (item: RawEntry, text: () => string): KvEntry => ({
+  key: item.Key,
+  createIndex: item.CreateIndex,
+  modifyIndex: item.ModifyIndex,
+  text,
+});

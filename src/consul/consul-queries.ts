@@ -1,0 +1,51 @@
+import type { ConsulConsistency } from "./consul-options.ts";
+
+export interface QueryOptions {
+  readonly signal: AbortSignal;
+  /** Wait until the index is beyond this one, at most for the wait time. Default: answer at once. */
+  readonly index?: number | undefined;
+  /** Default `default`. */
+  readonly consistency?: ConsulConsistency | undefined;
+}
+
+/** Options of queries about services. */
+export interface CatalogOptions extends QueryOptions {
+  /** Default: that of the client. */
+  readonly datacenter?: string | undefined;
+  /** Let the agent answer from its cache. Not with `consistent`. */
+  readonly useCache?: boolean | undefined;
+}
+
+/** What an answer holds, and the index to wait with for the next. */
+export interface ConsulAnswer<T> {
+  readonly value: T;
+  readonly index: number;
+}
+
+/** An entry of the key-value store. */
+export interface KvEntry {
+  readonly key: string;
+  readonly createIndex: number;
+  readonly modifyIndex: number;
+  /** Decodes the value, anew with each call. */
+  text(): string;
+}
+
+/** One check of an instance or of its node. */
+export interface ConsulCheck {
+  readonly Status: string;
+  readonly Output: string;
+}
+
+/** An instance of a service as the health API shows it. */
+export interface HealthEntry {
+  readonly Node: { readonly Node: string; readonly Address: string; readonly Datacenter?: string };
+  readonly Service: {
+    readonly ID: string;
+    readonly Tags: readonly string[] | null;
+    readonly Meta: Readonly<Record<string, string>> | null;
+    readonly Address: string;
+    readonly Port: number;
+  };
+  readonly Checks: readonly ConsulCheck[] | null;
+}
