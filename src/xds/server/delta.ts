@@ -32,7 +32,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
   /** A wildcard subscription that is still to be answered, with everything, even if that is nothing. */
   let everythingDue = false;
   /** What a reconnecting client says that it has; resolved once the type is complete. */
-  let claimed: ReadonlyMap<string, string> | undefined;
+  let claimed: Map<string, string> | undefined;
   let resuming = false;
   let lastSerial = 0;
   let sentVersion: string | undefined;
@@ -55,15 +55,6 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     return { response, errorDetail };
   }
 
-  function start(request: DeltaRequest): void {
-    started = true;
-    if (request.initialResourceVersions.size > 0) {
-      claimed = request.initialResourceVersions;
-      resuming = true;
-    }
-    if (request.subscribe.length === 0 && traits.legacyWildcard) subscribe("*");
-  }
-
   function subscribe(name: string): void {
     if (name === "*") {
       everythingDue = true;
@@ -71,6 +62,11 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       return;
     }
     subscription.add(name);
+    owe(name);
+  }
+
+  function owe(name: string): void {
+    claimed?.delete(name);
     owed.add(name);
   }
 
@@ -217,14 +213,19 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     traits,
     receive(request) {
       const settled = settle(request);
-      if (!started) start(request);
+      if (!started && request.subscribe.length === 0 && traits.legacyWildcard) subscribe("*");
       for (const name of request.unsubscribe) unsubscribe(name);
       for (const name of request.subscribe) subscribe(name);
+      if (!started && request.initialResourceVersions.size > 0) {
+        claimed = new Map(request.initialResourceVersions);
+        resuming = true;
+      }
+      started = true;
       return settled;
     },
     next,
     resend(name) {
-      if (subscription.covers(name)) owed.add(name);
+      if (subscription.covers(name)) owe(name);
     },
     get pending() {
       return started && log.complete && moved();
