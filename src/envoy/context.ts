@@ -1,0 +1,46 @@
+import type { CircuitBreakerConfig } from "../../generated/proto/epoxy/gloo/circuit_breaker/v1/circuit_breaker.ts";
+import type { UpstreamGroup } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { Secret } from "../../generated/proto/epoxy/gloo/v1/secret.ts";
+import type { GlooOptions_InvalidConfigPolicy, Settings } from "../../generated/proto/epoxy/gloo/v1/settings.ts";
+import type { Ref } from "../resources/index.ts";
+
+/** What a route needs to know of an Upstream. Small on purpose: a change of its hosts translates no route again. */
+export interface UpstreamState {
+  /** False: the Upstream has errors, or its kind isn't supported, so that it has no cluster. */
+  readonly valid: boolean;
+  /** Keys of each of its subsets, sorted. A destination's `subset` must have exactly the keys of one of them. */
+  readonly subsets: readonly (readonly string[])[];
+}
+
+/** The settings that translation depends on. */
+export interface TranslationSettings {
+  readonly invalidConfigPolicy: GlooOptions_InvalidConfigPolicy | undefined;
+  /** For Upstreams that have none. */
+  readonly circuitBreakers: CircuitBreakerConfig | undefined;
+  /** Largest program, in instructions as RE2 counts them, that a regex may compile to; undefined: as Envoy does. */
+  readonly regexMaxProgramSize: number | undefined;
+}
+
+/** Takes from the Settings what translation depends on, so that a change of anything else translates nothing again. */
+export function translationSettings(settings: Settings | undefined): TranslationSettings {
+  const gloo = settings?.gloo;
+  return {
+    invalidConfigPolicy: gloo?.invalidConfigPolicy,
+    circuitBreakers: gloo?.circuitBreakers,
+    regexMaxProgramSize: gloo?.regexMaxProgramSize,
+  };
+}
+
+/**
+ * Everything that one translation looks at beside its own input. The caller provides it, and may track who asked for
+ * what. Look-ups must be free of side effects that a translator could see.
+ */
+export interface TranslationContext {
+  /** Undefined: there is no such Upstream. */
+  upstream(ref: Ref): UpstreamState | undefined;
+  upstreamGroup(ref: Ref): UpstreamGroup | undefined;
+  secret(ref: Ref): Secret | undefined;
+  readonly settings: TranslationSettings;
+  /** The listener's `routeOptions.maxDirectResponseBodySizeBytes`; undefined: Envoy's default of 4096. */
+  readonly maxDirectResponseBodyBytes?: number | undefined;
+}

@@ -1,0 +1,91 @@
+import type { Destination } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { Ref } from "../resources/index.ts";
+import type { EnvoyMetadata } from "./api.ts";
+import type { TranslationContext } from "./context.ts";
+import { clusterName, consulUpstreamRef } from "./names.ts";
+import type { Report } from "./report.ts";
+
+/** What became of a destination. `faulty`: the report has the error. */
+export type ResolvedDestination =
+  | { readonly kind: "cluster"; readonly cluster: string; readonly metadataMatch: EnvoyMetadata | undefined }
+  | { readonly kind: "missing" | "unsupported" | "faulty" };
+
+/** Key of the metadata by which Envoy's load balancer picks subsets. */
+export const LOAD_BALANCER_METADATA = "envoy.lb";
+
+/** Finds the cluster of a destination. What is missing or not supported yet is a warning. */
+export function resolveDestination(
+  destination: Destination | undefined,
+  path: string,
+  context: TranslationContext,
+  report: Report,
+): ResolvedDestination {
+  const type = destination?.destinationType;
+  if (destination === undefined || type === undefined) {
+    report.error(path, "the destination names no upstream: set upstream, consul or kube");
+    return { kind: "faulty" };
+  }
+  const spec = destination.destinationSpec?.destinationType;
+  if (spec !== undefined) {
+    report.warn(
+      `${path}.destinationSpec.${spec.$case}`,
+      "routing to functions is not supported yet: requests for them get 503 rather than reach the upstream unchanged",
+    );
+    return { kind: "unsupported" };
+  }
+  switch (type.$case) {
+    case "kube":
+      report.warn(`${path}.kube`, "Kubernetes services as destinations are not supported yet: requests get 503");
+      return { kind: "unsupported" };
+    case "consul": {
+      const { serviceName, tags, dataCenters } = type.value;
+      if (tags.length > 0 || dataCenters.length > 0) {
+        report.warn(
+          `${path}.consul.${tags.length > 0 ? "tags" : "dataCenters"}`,
+          "choosing instances is not supported yet: requests get 503 rather than reach any instance",
+        );
+        return { kind: "unsupported" };
+      }
+      return resolveUpstream(consulUpstreamRef(serviceName), destination, path, context, report);
+    }
+    case "upstream":
+      return resolveUpstream(type.value, destination, path, context, report);
+  }
+}
+
+function resolveUpstream(
+  { name, namespace }: Ref,
+  destination: Destination,
+  path: string,
+  context: TranslationContext,
+  report: Report,
+): ResolvedDestination {
+  const upstream = { name, namespace };
+  const state = context.upstream(upstream);
+  if (state?.valid !== true) {
+    report.warn(
+      path,
+      invalidDestination("Upstream", upstream, state === undefined ? "not found" : "has no cluster: see its status"),
+    );
+    return { kind: "missing" };
+  }
+  const values = Object.entries(destination.subset?.values ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (values.length === 0) return { kind: "cluster", cluster: clusterName(upstream), metadataMatch: undefined };
+  const keys = values.map(([key]) => key);
+  if (!state.subsets.some((subset) => subset.length === keys.length && subset.every((key, at) => key === keys[at]))) {
+    report.error(`${path}.subset`, `the upstream has no subset by ${keys.join(", ")}`);
+    return { kind: "faulty" };
+  }
+  return {
+    kind: "cluster",
+    cluster: clusterName(upstream),
+    metadataMatch: {
+      filterMetadata: { [LOAD_BALANCER_METADATA]: Object.fromEntries(values) },
+      typedFilterMetadata: {},
+    },
+  };
+}
+
+/** The text of the warning for a destination that can't be used; people search for it. */
+export const invalidDestination = (kind: string, { namespace, name }: Ref, why: string): string =>
+  `Route Warning: InvalidDestinationWarning. Reason: *v1.${kind} { ${namespace}.${name} } ${why}`;

@@ -1,0 +1,108 @@
+import type { HttpListener } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import {
+  ApiVersion,
+  type EnvoyConfigSource,
+  EnvoyRoute,
+  EnvoyVirtualHost,
+  type Filter,
+  HttpConnectionManager,
+  type HttpFilter,
+  RouteConfiguration,
+  Router,
+} from "./api.ts";
+import type { EnvoyDirectResponseAction } from "./api.ts";
+import { type FeatureScope, mergeContribution, type StagedHttpFilter, stages } from "./feature.ts";
+import { features } from "./features/index.ts";
+import { MATCH_ALL } from "./matcher.ts";
+import { packAny } from "./pack.ts";
+
+const TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const FILTER_NAME = "envoy.filters.network.http_connection_manager";
+const EMPTY = HttpConnectionManager.fromPartial({});
+const EMPTY_ROUTES = RouteConfiguration.fromPartial({});
+const EMPTY_VIRTUAL_HOST = EnvoyVirtualHost.fromPartial({});
+const EMPTY_ROUTE = EnvoyRoute.fromPartial({});
+const DEFAULT_STAT_PREFIX = "http";
+
+/** Resources come over the stream that the listener came over. */
+export const ADS: EnvoyConfigSource = {
+  authorities: [],
+  configSourceSpecifier: { $case: "ads", value: {} },
+  initialFetchTimeout: undefined,
+  resourceApiVersion: ApiVersion.V3,
+};
+
+const ROUTER: HttpFilter = {
+  name: "envoy.filters.http.router",
+  configType: {
+    $case: "typedConfig",
+    value: packAny("envoy.extensions.filters.http.router.v3.Router", Router.encode(Router.fromPartial({}))),
+  },
+  isOptional: false,
+  disabled: false,
+};
+
+/** Where the routes are: in a route configuration of this name, or every request gets one answer. */
+export type RouteSource = { readonly name: string } | { readonly answer: EnvoyDirectResponseAction };
+
+/** The network filter that speaks HTTP for a listener. */
+export function httpConnectionManager(listener: HttpListener, routes: RouteSource, scope: FeatureScope): Filter {
+  let manager: HttpConnectionManager = {
+    ...EMPTY,
+    statPrefix: listener.statPrefix === "" ? DEFAULT_STAT_PREFIX : listener.statPrefix,
+    normalizePath: true,
+    upgradeConfigs: [{ upgradeType: "websocket", filters: [], enabled: undefined }],
+  };
+  const filters: StagedHttpFilter[] = [];
+  if (listener.options !== undefined) {
+    for (const feature of features) {
+      const contribution = feature.httpListener?.(listener.options, scope);
+      manager = mergeContribution(manager, contribution?.manager);
+      filters.push(...(contribution?.httpFilters ?? []));
+    }
+  }
+  return connectionManagerFilter({
+    ...manager,
+    routeSpecifier: routeSpecifier(routes),
+    // The router ends the chain: Envoy wants a terminal filter last.
+    httpFilters: [...orderFilters(filters), ROUTER],
+  });
+}
+
+/** A connection manager that gives every request the same answer. */
+export const answeringManager = (answer: EnvoyDirectResponseAction): Filter =>
+  connectionManagerFilter({
+    ...EMPTY,
+    statPrefix: DEFAULT_STAT_PREFIX,
+    routeSpecifier: routeSpecifier({ answer }),
+    httpFilters: [ROUTER],
+  });
+
+const connectionManagerFilter = (manager: HttpConnectionManager): Filter => ({
+  name: FILTER_NAME,
+  configType: { $case: "typedConfig", value: packAny(TYPE, HttpConnectionManager.encode(manager)) },
+});
+
+function routeSpecifier(routes: RouteSource): HttpConnectionManager["routeSpecifier"] {
+  if ("name" in routes) {
+    return { $case: "rds", value: { configSource: ADS, routeConfigName: routes.name } };
+  }
+  const route = {
+    ...EMPTY_ROUTE,
+    match: MATCH_ALL,
+    action: { $case: "directResponse", value: routes.answer },
+  } as const;
+  const virtualHost = { ...EMPTY_VIRTUAL_HOST, name: "all", domains: ["*"], routes: [route] };
+  return { $case: "routeConfig", value: { ...EMPTY_ROUTES, name: "all", virtualHosts: [virtualHost] } };
+}
+
+const PLACEMENTS: readonly StagedHttpFilter["placement"][] = ["before", "during", "after"];
+
+/** By stage, then placement, then name. */
+function orderFilters(filters: readonly StagedHttpFilter[]): readonly HttpFilter[] {
+  const rank = ({ stage, placement }: StagedHttpFilter) =>
+    stages.indexOf(stage) * PLACEMENTS.length + PLACEMENTS.indexOf(placement);
+  return filters
+    .toSorted((a, b) => rank(a) - rank(b) || (a.filter.name < b.filter.name ? -1 : 1))
+    .map(({ filter }) => filter);
+}

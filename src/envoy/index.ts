@@ -1,0 +1,21 @@
+export type { TranslationContext, TranslationSettings, UpstreamState } from "./context.ts";
+export { translationSettings } from "./context.ts";
+export type { EndpointAddress, TranslatedEndpoints } from "./endpoints.ts";
+export { translateEndpoints } from "./endpoints.ts";
+export { fallbackSnapshot } from "./fallback.ts";
+export type {
+  Feature,
+  FeatureScope,
+  HttpListenerContribution,
+  RouteContribution,
+  Stage,
+  StagedHttpFilter,
+} from "./feature.ts";
+export type { TranslatedListener } from "./listener.ts";
+export { translateListener } from "./listener.ts";
+export { clusterName, consulUpstreamRef, listenerName, routeConfigurationName, virtualHostName } from "./names.ts";
+export { routeConfigHeader, virtualHostPart } from "./route-configuration.ts";
+export type { TranslatedUpstream } from "./upstream.ts";
+export { translateUpstream } from "./upstream.ts";
+export type { TranslatedVirtualHost } from "./virtual-host.ts";
+export { translateVirtualHost } from "./virtual-host.ts";

@@ -1,0 +1,35 @@
+import type { RouteConfigurationOptions } from "../../generated/proto/epoxy/gloo/v1/route_configuration_options.ts";
+import { RouteConfiguration } from "./api.ts";
+
+const EMPTY = RouteConfiguration.fromPartial({});
+/** Tag of `virtual_hosts` in RouteConfiguration: field 2, length-delimited. */
+const VIRTUAL_HOSTS_TAG = (2 << 3) | 2;
+
+/**
+ * The encoded route configuration without virtual hosts. Followed by {@link virtualHostPart}s, in any order, it is the
+ * encoded resource, since protobuf lets the fields of a message stand one after the other.
+ *
+ * @param name - of the route configuration
+ * @param options - `routeOptions` of the listener
+ */
+export function routeConfigHeader(name: string, options: RouteConfigurationOptions | undefined): Uint8Array {
+  const header: RouteConfiguration = {
+    ...EMPTY,
+    name,
+    maxDirectResponseBodySizeBytes: options?.maxDirectResponseBodySizeBytes,
+    mostSpecificHeaderMutationsWins: options?.mostSpecificHeaderMutationsWins ?? false,
+  };
+  return RouteConfiguration.encode(header).finish();
+}
+
+/** An encoded virtual host as a field of a route configuration: tag, length, bytes. */
+export function virtualHostPart(virtualHost: Uint8Array): Uint8Array {
+  const prefix = [VIRTUAL_HOSTS_TAG];
+  let length = virtualHost.length;
+  for (; length > 127; length >>>= 7) prefix.push((length & 127) | 128);
+  prefix.push(length);
+  const part = new Uint8Array(prefix.length + virtualHost.length);
+  part.set(prefix);
+  part.set(virtualHost, prefix.length);
+  return part;
+}

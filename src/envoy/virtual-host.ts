@@ -1,0 +1,92 @@
+import type { VirtualHost } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
+import type { TranslationProblem } from "../resources/index.ts";
+import { type EnvoyRoute, EnvoyVirtualHost } from "./api.ts";
+import { domainFault, normalizeDomain } from "./checks/domain.ts";
+import type { TranslationContext } from "./context.ts";
+import { mergeContribution } from "./feature.ts";
+import { features, unimplementedIn } from "./features/index.ts";
+import { virtualHostName } from "./names.ts";
+import { FAULTY, UNPROTECTED } from "./refusal.ts";
+import { createReport, type Report } from "./report.ts";
+import { translateRoute, VIRTUAL_HOST_PATH } from "./route.ts";
+import { sourcesOf } from "./sources.ts";
+
+/** A virtual host for Envoy. */
+export interface TranslatedVirtualHost {
+  /** Undefined where not one of its domains is valid: there is nothing that could be served. */
+  readonly virtualHost: EnvoyVirtualHost | undefined;
+  /** The encoded virtual host. */
+  readonly bytes: Uint8Array | undefined;
+  /** Names of the clusters that it routes to, sorted. */
+  readonly clusters: readonly string[];
+  readonly problems: readonly TranslationProblem[];
+  /** Keep the last good version, if there is one; else serve what is here, which answers as much as it can with errors. */
+  readonly fatal: boolean;
+}
+
+const EMPTY = EnvoyVirtualHost.fromPartial({});
+const ALL_DOMAINS = ["*"];
+
+/**
+ * Translates the virtual host of a fragment. A faulty route harms no other; a faulty domain or option of the virtual host
+ * itself is fatal to this version of it, whose routes then all answer 500.
+ */
+export function translateVirtualHost(fragment: ProxyFragment, context: TranslationContext): TranslatedVirtualHost {
+  const [input] = fragment.virtualHosts;
+  if (input === undefined) {
+    return { virtualHost: undefined, bytes: undefined, clusters: [], problems: [], fatal: false };
+  }
+  const report = createReport(() => sourcesOf(fragment.owner, input));
+  const domains = translateDomains(input.domains, report);
+  const name = virtualHostName(input.name);
+  const unprotected = unimplementedIn.virtualHost(input, VIRTUAL_HOST_PATH, report);
+  const options = applyFeatures(input, context, report);
+  const fatal = report.errors > 0;
+
+  const routes: EnvoyRoute[] = [];
+  const clusters = new Set<string>();
+  const problems = [...report.problems];
+  for (const [index, route] of input.routes.entries()) {
+    const routeReport = createReport(() => sourcesOf(fragment.owner, input, route));
+    const place = { virtualHost: name, index, refused: fatal ? FAULTY : unprotected ? UNPROTECTED : undefined };
+    const translated = translateRoute(route, place, context, routeReport);
+    for (const translatedRoute of translated.routes) routes.push(translatedRoute);
+    for (const cluster of translated.clusters) clusters.add(cluster);
+    for (const problem of routeReport.problems) problems.push(problem);
+  }
+  if (domains.length === 0) return { virtualHost: undefined, bytes: undefined, clusters: [], problems, fatal };
+  const virtualHost: EnvoyVirtualHost = { ...(fatal ? EMPTY : options), name, domains, routes };
+  return {
+    virtualHost,
+    bytes: EnvoyVirtualHost.encode(virtualHost).finish(),
+    clusters: [...clusters].sort(),
+    problems,
+    fatal,
+  };
+}
+
+/** The valid domains, each once; none given means all. */
+function translateDomains(domains: readonly string[], report: Report): readonly string[] {
+  if (domains.length === 0) return ALL_DOMAINS;
+  const translated = new Set<string>();
+  for (const [index, domain] of domains.entries()) {
+    const path = `${VIRTUAL_HOST_PATH}.domains[${index}]`;
+    const fault = domainFault(domain);
+    const normalized = normalizeDomain(domain);
+    if (fault !== undefined) report.error(path, fault);
+    else if (translated.has(normalized)) report.warn(path, `${domain} is listed twice`);
+    else translated.add(normalized);
+  }
+  return [...translated];
+}
+
+function applyFeatures(input: VirtualHost, context: TranslationContext, report: Report): EnvoyVirtualHost {
+  let virtualHost = EMPTY;
+  if (input.options === undefined) return virtualHost;
+  const scope = { context, report, path: `${VIRTUAL_HOST_PATH}.options` };
+  for (const feature of features) {
+    virtualHost = mergeContribution(virtualHost, feature.virtualHost?.(input.options, scope));
+  }
+  return virtualHost;
+}
