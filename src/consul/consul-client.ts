@@ -43,7 +43,8 @@ const maxTransactionValue = 380_000;
 
 /** Opens no connection yet. @throws `invalid` for a bad address or a certificate that can't be read */
 export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
-  const { address, call, close } = createConsulTransport(options);
+  const transport = createConsulTransport(options);
+  const { address } = transport;
 
   async function query<T>(
     what: string,
@@ -51,7 +52,7 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
     invoke: (raw: RawConsul, common: CallOptions) => Promise<Reply>,
     read: (body: unknown) => T,
   ): Promise<ConsulAnswer<T>> {
-    const [response, body] = await call(what, queryOptions, invoke);
+    const [response, body] = await transport.call(what, queryOptions, invoke);
     if (response.headers["x-consul-results-filtered-by-acls"] === "true") {
       const text = `Consul at ${address} left out results of ${what} that its token may not read: docs/consul.md prints the policy that is needed`;
       throw new EpoxyError("unavailable", text);
@@ -74,7 +75,7 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
   /** The ModifyIndex after a transaction of one operation; undefined if its condition doesn't hold. */
   async function transact(what: string, operation: object, queryOptions: QueryOptions): Promise<number | undefined> {
     try {
-      const [, body] = await call(what, queryOptions, (raw, common) =>
+      const [, body] = await transport.call(what, queryOptions, (raw, common) =>
         raw.transaction.create([{ KV: operation }], common),
       );
       return (body as { Results?: readonly { KV: RawEntry }[] | null }).Results?.[0]?.KV.ModifyIndex ?? 0;
@@ -115,7 +116,7 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
         );
       }
       try {
-        const [, done] = await call(what, queryOptions, (raw, common) =>
+        const [, done] = await transport.call(what, queryOptions, (raw, common) =>
           raw.kv.set({ ...common, key, value, cas: expected }),
         );
         if (done !== true) return undefined;
@@ -131,7 +132,9 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
       return (await transact(`deleting ${key}`, operation, queryOptions)) !== undefined;
     },
     async datacenters(queryOptions) {
-      const [, body] = await call("the datacenters", queryOptions, (raw, common) => raw.catalog.datacenters(common));
+      const [, body] = await transport.call("the datacenters", queryOptions, (raw, common) =>
+        raw.catalog.datacenters(common),
+      );
       return body as readonly string[];
     },
     services: (queryOptions) =>
@@ -156,9 +159,9 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
         () => undefined,
       ),
     async close() {
-      close();
+      transport.close();
     },
-    [Symbol.asyncDispose]: async () => close(),
+    [Symbol.asyncDispose]: async () => transport.close(),
   };
   return client;
 }

@@ -23,7 +23,7 @@ export function consulError(address: string, what: string, cause: unknown): Epox
     return new EpoxyError("unavailable", `Consul at ${address} doesn't answer (${what}): ${reason}`, { cause });
   }
   const body = failure.response?.body;
-  const text = Buffer.isBuffer(body) || typeof body === "string" ? `${body}`.trim() : "";
+  const text = Buffer.isBuffer(body) || typeof body === "string" ? body.toString().trim() : "";
   const detail = text === "" ? (failure.message ?? "") : text.slice(0, 500);
   return new EpoxyError(
     "unavailable",

@@ -1,0 +1,102 @@
+import type { KvEntry } from "../../consul/index.ts";
+import { EpoxyError } from "../../errors/index.ts";
+import { type Kind, type Ref, refKey, type Resource } from "../../resources/index.ts";
+import type { Problem } from "../client.ts";
+import type { StoredEntry } from "../driver.ts";
+import type { KeyLayout } from "./key-layout.ts";
+import { type KvDocument, readKvDocument } from "./kv-document.ts";
+
+/** What an answer changed. */
+export interface KindChange<T> {
+  readonly changed: readonly StoredEntry<T>[];
+  readonly removed: readonly Ref[];
+}
+
+/** What is known of a kind's keys, between answers and over lost connections. */
+export interface KindState<T> {
+  readonly size: number;
+  readonly entries: readonly StoredEntry<T>[];
+  readonly problems: readonly Problem[];
+  /** Resources that are kept although Consul lost them. */
+  readonly heldCount: number;
+  /** Whether a key is known in the very creation that one of these is. */
+  hasSurvivor(answer: readonly KvEntry[]): boolean;
+  /**
+   * Takes an answer over; only values whose ModifyIndex moved are decoded.
+   * @param replaced Consul's data are others than before: nothing is taken as unmoved, and what is missing is held
+   */
+  apply(answer: readonly KvEntry[], replaced: boolean): KindChange<T>;
+  /** Gives up what is held; the next answer removes it. */
+  release(): void;
+}
+
+export function createKindState<T extends Resource>(kind: Kind<T>, layout: KeyLayout): KindState<T> {
+  let documents = new Map<string, KvDocument<T>>();
+  /** By refKey: what is shown of each resource. */
+  let shown = new Map<string, KvDocument<T>>();
+  let held = new Map<string, KvDocument<T>>();
+  let problems: readonly Problem[] = [];
+
+  const show = (next: Map<string, KvDocument<T>>): KindChange<T> => {
+    const found: Problem[] = [];
+    const nextShown = new Map<string, KvDocument<T>>();
+    for (const document of next.values()) {
+      if (document.problem !== undefined) found.push(document.problem);
+      if (document.ref === undefined) continue;
+      const id = refKey(document.ref);
+      const other = nextShown.get(id);
+      // Keys come sorted, so a namespace's own key comes before those below it, which win.
+      if (other !== undefined) found.push(duplicate(other, document));
+      nextShown.set(id, document);
+    }
+    for (const [id, document] of held) {
+      if (nextShown.has(id)) held.delete(id);
+      else nextShown.set(id, document);
+    }
+    const changed: StoredEntry<T>[] = [];
+    const removed: Ref[] = [];
+    for (const [id, { stored }] of nextShown) {
+      if (stored !== undefined && shown.get(id)?.stored !== stored) changed.push(stored);
+    }
+    for (const [id, { ref }] of shown) if (ref !== undefined && !nextShown.has(id)) removed.push(ref);
+    documents = next;
+    shown = nextShown;
+    problems = found;
+    return { changed, removed };
+  };
+
+  return {
+    get size() {
+      return shown.size;
+    },
+    get entries() {
+      return [...shown.values()].flatMap(({ stored }) => stored ?? []);
+    },
+    get problems() {
+      return problems;
+    },
+    get heldCount() {
+      return held.size;
+    },
+    hasSurvivor: (answer) => answer.some((entry) => documents.get(entry.key)?.createIndex === entry.createIndex),
+    apply(answer, replaced) {
+      if (replaced) held = new Map([...shown].filter(([, { stored }]) => stored !== undefined));
+      const next = new Map<string, KvDocument<T>>();
+      for (const entry of answer) {
+        const known = replaced ? undefined : documents.get(entry.key);
+        const unmoved = known?.modifyIndex === entry.modifyIndex && known.createIndex === entry.createIndex;
+        next.set(entry.key, unmoved ? known : readKvDocument(kind, layout, entry));
+      }
+      return show(next);
+    },
+    release() {
+      held.clear();
+    },
+  };
+}
+
+function duplicate(first: KvDocument<unknown>, second: KvDocument<unknown>): Problem {
+  const message = `${first.key} holds the same resource as ${second.key}, which is used: delete one of them`;
+  const location = { source: first.key };
+  return { ref: undefined, location, error: new EpoxyError("invalid", message, { location }), lastGoodKept: false };
+}
