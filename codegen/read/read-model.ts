@@ -9,6 +9,7 @@ import {
   FieldDescriptorProtoSchema,
   type FileDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
+import { defaultJsonName } from "../model/json-name.ts";
 import type { EnumModel, FieldModel, FileModel, MessageModel, Model, TypeModel } from "../model/model.ts";
 import { tsProtoMessageName, tsProtoName } from "./naming.ts";
 import { createOptionReader, type OptionReader, optionNumbers } from "./read-options.ts";
@@ -114,7 +115,8 @@ function readField(
     position,
     number: field.number,
     name: field.name,
-    jsonName: field.jsonName,
+    // Compilers fill it in; sets of descriptors made by other tools may lack it.
+    jsonName: field.jsonName === "" ? defaultJsonName(field.name) : field.jsonName,
     localName: tsProtoName(field.name),
     oneof: oneof && tsProtoName(oneof.name),
     cardinality: cardinality(field, entry !== undefined),

@@ -1,3 +1,4 @@
+import { defaultJsonName } from "../model/json-name.ts";
 import type { EnumModel, FieldModel, MessageModel, Model, TypeModel } from "../model/model.ts";
 import { isOptionsPackage } from "./package-model.ts";
 
@@ -70,7 +71,7 @@ function enumLines(type: EnumModel): string {
 function fieldLine(field: FieldModel, packageName: string): string {
   const marks = { singular: "", optional: "?", repeated: "[]", map: `{${field.mapKey}}` };
   const parts = [String(field.number), field.name, marks[field.cardinality] + typeText(field.type, packageName)];
-  if (field.jsonName !== jsonNameOf(field.name)) parts.push(`json=${field.jsonName}`);
+  if (field.jsonName !== defaultJsonName(field.name)) parts.push(`json=${field.jsonName}`);
   if (field.localName !== field.jsonName) parts.push(`local=${field.localName}`);
   if (field.oneof !== undefined) parts.push(`oneof=${field.oneof}`);
   if (field.aliases.length > 0) parts.push(`alias=${field.aliases.join(",")}`);
@@ -88,6 +89,3 @@ function typeText(type: TypeModel, packageName: string): string {
   const local = type.name.startsWith(`${packageName}.`) ? nameInPackage(type.name, packageName) : undefined;
   return local !== undefined && /^[A-Z]/.test(local) ? local : `.${type.name}`;
 }
-
-/** The name that a field has in JSON unless its proto says otherwise. Source: protobuf's ToJsonName */
-const jsonNameOf = (name: string): string => name.replace(/_+([^_]?)/g, (_, next: string) => next.toUpperCase());

@@ -93,8 +93,9 @@ import { tables } from "../tables.ts";
 export type { AuthConfig };
 
 /**
- * says how external authorization decides: who the user is, and whether they may. Routes, virtual hosts and weighted
- * destinations refer to it by `extauth.configRef`. It needs an external authorization server that reads it.
+ * AuthConfig says how external authorization decides: who the user is, and whether they may. Routes, virtual hosts
+ * and weighted destinations refer to it by `extauth.configRef`. It needs an external authorization server that reads
+ * it.
  */
 export const AuthConfigKind: Kind<AuthConfig> = {
   group: "enterprise.gloo.solo.io",

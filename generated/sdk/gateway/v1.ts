@@ -54,7 +54,7 @@ export type {
   VirtualService,
 };
 
-/** holds options that several virtual hosts share, by `optionsConfigRefs`. */
+/** VirtualHostOption holds options that several virtual hosts share, by `optionsConfigRefs`. */
 export const VirtualHostOptionKind: Kind<VirtualHostOption> = {
   group: "gateway.solo.io",
   version: "v1",
@@ -75,7 +75,7 @@ export function createVirtualHostOptionClient(storage: Storage): VirtualHostOpti
   return storage.client(VirtualHostOptionKind);
 }
 
-/** holds options that several routes share, by `optionsConfigRefs`. */
+/** RouteOption holds options that several routes share, by `optionsConfigRefs`. */
 export const RouteOptionKind: Kind<RouteOption> = {
   group: "gateway.solo.io",
   version: "v1",
@@ -96,7 +96,7 @@ export function createRouteOptionClient(storage: Storage): RouteOptionClient {
   return storage.client(RouteOptionKind);
 }
 
-/** holds listener options for the Kubernetes Gateway API. */
+/** ListenerOption holds listener options for the Kubernetes Gateway API. */
 export const ListenerOptionKind: Kind<ListenerOption> = {
   group: "gateway.solo.io",
   version: "v1",
@@ -117,7 +117,7 @@ export function createListenerOptionClient(storage: Storage): ListenerOptionClie
   return storage.client(ListenerOptionKind);
 }
 
-/** holds HTTP listener options for the Kubernetes Gateway API. */
+/** HttpListenerOption holds HTTP listener options for the Kubernetes Gateway API. */
 export const HttpListenerOptionKind: Kind<HttpListenerOption> = {
   group: "gateway.solo.io",
   version: "v1",
@@ -139,8 +139,8 @@ export function createHttpListenerOptionClient(storage: Storage): HttpListenerOp
 }
 
 /**
- * opens an address and port on proxies and says what is served there: virtual services over HTTP, raw TCP, or a mix
- * that depends on the connection. Gateways are read from the control plane's own namespace unless
+ * Gateway opens an address and port on proxies and says what is served there: virtual services over HTTP, raw TCP, or
+ * a mix that depends on the connection. Gateways are read from the control plane's own namespace unless
  * `gateway.readGatewaysFromAllNamespaces` is on in the Settings.
  */
 export const GatewayKind: Kind<Gateway> = {
@@ -170,7 +170,7 @@ export function createGatewayClient(storage: Storage): GatewayClient {
   return storage.client(GatewayKind);
 }
 
-/** is an HTTP gateway for some connections of the hybrid gateways that include it. */
+/** MatchableHttpGateway is an HTTP gateway for some connections of the hybrid gateways that include it. */
 export const MatchableHttpGatewayKind: Kind<MatchableHttpGateway> = {
   group: "gateway.solo.io",
   version: "v1",
@@ -191,7 +191,7 @@ export function createMatchableHttpGatewayClient(storage: Storage): MatchableHtt
   return storage.client(MatchableHttpGatewayKind);
 }
 
-/** is a TCP gateway for some connections of the hybrid gateways that include it. */
+/** MatchableTcpGateway is a TCP gateway for some connections of the hybrid gateways that include it. */
 export const MatchableTcpGatewayKind: Kind<MatchableTcpGateway> = {
   group: "gateway.solo.io",
   version: "v1",
@@ -213,8 +213,8 @@ export function createMatchableTcpGatewayClient(storage: Storage): MatchableTcpG
 }
 
 /**
- * holds routes that virtual services, or other route tables, delegate to, so that teams can own parts of a domain. It
- * serves nothing by itself.
+ * RouteTable holds routes that virtual services, or other route tables, delegate to, so that teams can own parts of a
+ * domain. It serves nothing by itself.
  */
 export const RouteTableKind: Kind<RouteTable> = {
   group: "gateway.solo.io",
@@ -240,8 +240,8 @@ export function createRouteTableClient(storage: Storage): RouteTableClient {
 }
 
 /**
- * serves domains: it routes their requests, and holds the certificate where they are served over TLS. The same domain
- * in two virtual services of one gateway is an error on both.
+ * VirtualService serves domains: it routes their requests, and holds the certificate where they are served over TLS.
+ * The same domain in two virtual services of one gateway is an error on both.
  */
 export const VirtualServiceKind: Kind<VirtualService> = {
   group: "gateway.solo.io",

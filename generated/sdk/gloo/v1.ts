@@ -119,7 +119,7 @@ import { tables } from "../tables.ts";
 
 export type { Artifact, Endpoint, Proxy, ProxyFragment, Secret, Settings, Upstream, UpstreamGroup };
 
-/** holds plain data that other resources refer to, such as protobuf descriptors or firewall rules. */
+/** Artifact holds plain data that other resources refer to, such as protobuf descriptors or firewall rules. */
 export const ArtifactKind: Kind<Artifact> = {
   group: "gloo.solo.io",
   version: "v1",
@@ -140,7 +140,7 @@ export function createArtifactClient(storage: Storage): ArtifactClient {
   return storage.client(ArtifactKind);
 }
 
-/** is an address where requests to upstreams can be sent. Discovery makes them; they are in memory only. */
+/** Endpoint is an address where requests to upstreams can be sent. Discovery makes them; they are in memory only. */
 export const EndpointKind: Kind<Endpoint> = {
   group: "gloo.solo.io",
   version: "v1",
@@ -166,8 +166,8 @@ export function createEndpointClient(storage: Storage): EndpointClient {
 }
 
 /**
- * is what a proxy is to do: everything it listens on and serves. Controllers write it (the gateway controller makes
- * one for each name in `proxyNames`); the Envoy translator reads it. People seldom write it by hand.
+ * Proxy is what a proxy is to do: everything it listens on and serves. Controllers write it (the gateway controller
+ * makes one for each name in `proxyNames`); the Envoy translator reads it. People seldom write it by hand.
  */
 export const ProxyKind: Kind<Proxy> = {
   group: "gloo.solo.io",
@@ -193,8 +193,8 @@ export function createProxyClient(storage: Storage): ProxyClient {
 }
 
 /**
- * is a set of destinations among which requests are divided by weight. Many routes can refer to it, so that traffic
- * is moved in one place.
+ * UpstreamGroup is a set of destinations among which requests are divided by weight. Many routes can refer to it, so
+ * that traffic is moved in one place.
  */
 export const UpstreamGroupKind: Kind<UpstreamGroup> = {
   group: "gloo.solo.io",
@@ -247,7 +247,7 @@ export function createProxyFragmentClient(storage: Storage): ProxyFragmentClient
   return storage.client(ProxyFragmentKind);
 }
 
-/** holds a certificate, key or credential. Its values are in no log, dump, table or error. */
+/** Secret holds a certificate, key or credential. Its values are in no log, dump, table or error. */
 export const SecretKind: Kind<Secret> = {
   group: "gloo.solo.io",
   version: "v1",
@@ -269,7 +269,7 @@ export function createSecretClient(storage: Storage): SecretClient {
 }
 
 /**
- * is the configuration of the control plane itself. With file storage and Consul it is read from a file,
+ * Settings is the configuration of the control plane itself. With file storage and Consul it is read from a file,
  * `<dir>/<namespace>/<name>.yaml`, by default `gloo-system/default.yaml`; a change is taken up while running.
  */
 export const SettingsKind: Kind<Settings> = {
@@ -296,8 +296,8 @@ export function createSettingsClient(storage: Storage): SettingsClient {
 }
 
 /**
- * is something that requests can be sent to, and how connections to it are made: protocol, TLS, load balancing,
- * health checks. Discovery writes them for services that it finds; hand-written ones are equal to those.
+ * Upstream is something that requests can be sent to, and how connections to it are made: protocol, TLS, load
+ * balancing, health checks. Discovery writes them for services that it finds; hand-written ones are equal to those.
  */
 export const UpstreamKind: Kind<Upstream> = {
   group: "gloo.solo.io",

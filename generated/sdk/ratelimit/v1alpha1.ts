@@ -7,8 +7,8 @@ import { tables } from "../tables.ts";
 export type { RateLimitConfig };
 
 /**
- * holds rate limits, and what requests they are for, to be shared by routes and virtual hosts. It needs a rate limit
- * server.
+ * RateLimitConfig holds rate limits, and what requests they are for, to be shared by routes and virtual hosts. It
+ * needs a rate limit server.
  */
 export const RateLimitConfigKind: Kind<RateLimitConfig> = {
   group: "ratelimit.solo.io",

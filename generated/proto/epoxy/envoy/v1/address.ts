@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../google/protobuf/wrappers.ts";
 
-/** is a range of addresses, such as `10.0.0.0` with 8 bits. */
+/** CidrRange is a range of addresses, such as `10.0.0.0` with 8 bits. */
 export interface CidrRange {
   /** First address of the range, IPv4 or IPv6. */
   readonly addressPrefix: string;
@@ -16,7 +16,7 @@ export interface CidrRange {
   readonly prefixLen: number | undefined;
 }
 
-/** is an address and port. */
+/** SocketAddress is an address and port. */
 export interface SocketAddress {
   /** TCP or UDP. */
   readonly protocol: SocketAddress_Protocol;
@@ -37,7 +37,7 @@ export interface SocketAddress {
   readonly ipv4Compat: boolean;
 }
 
-/** is a transport protocol. */
+/** Protocol is a transport protocol. */
 export const SocketAddress_Protocol = {
   /** TCP - TCP. */
   TCP: 0,
@@ -54,7 +54,7 @@ export namespace SocketAddress_Protocol {
   export type UNRECOGNIZED = typeof SocketAddress_Protocol.UNRECOGNIZED;
 }
 
-/** is a Unix domain socket. */
+/** Pipe is a Unix domain socket. */
 export interface Pipe {
   /** Its path. `@` at the start stands for Linux's abstract namespace. */
   readonly path: string;
@@ -62,7 +62,7 @@ export interface Pipe {
   readonly mode: number;
 }
 
-/** is a place to connect to or to listen on. */
+/** Address is a place to connect to or to listen on. */
 export interface Address {
   /** One of them is required. */
   readonly address:
@@ -75,7 +75,7 @@ export interface Address {
     | undefined;
 }
 
-/** is an option to set on a socket, in the operating system's numbers. */
+/** SocketOption is an option to set on a socket, in the operating system's numbers. */
 export interface SocketOption {
   /** For people. */
   readonly description: string;
@@ -96,7 +96,7 @@ export interface SocketOption {
   readonly state: SocketOption_SocketState;
 }
 
-/** is when an option is set. */
+/** SocketState is when an option is set. */
 export const SocketOption_SocketState = {
   /** STATE_PREBIND - Before the socket is bound. */
   STATE_PREBIND: 0,

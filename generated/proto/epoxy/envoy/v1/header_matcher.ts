@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Int64Range } from "./percent.ts";
 import { RegexMatcher } from "./regex.ts";
 
-/** is a condition on a header, in Envoy's form. */
+/** HeaderMatcher is a condition on a header, in Envoy's form. */
 export interface HeaderMatcher {
   /** Name of the header. */
   readonly name: string;

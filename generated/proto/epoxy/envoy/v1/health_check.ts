@@ -14,7 +14,7 @@ import { ResourceRef } from "../../core/v1/metadata.ts";
 import { Int64Range } from "./percent.ts";
 import { StringMatcher } from "./regex.ts";
 
-/** asks endpoints whether they are healthy, in Envoy's form. */
+/** HealthCheck asks endpoints whether they are healthy, in Envoy's form. */
 export interface HealthCheck {
   /** Longest time to wait for an answer. Required. */
   readonly timeout:
@@ -93,7 +93,7 @@ export interface HealthCheck {
   readonly tlsOptions: HealthCheck_TlsOptions | undefined;
 }
 
-/** is an HTTP method. */
+/** RequestMethod is an HTTP method. */
 export const HealthCheck_RequestMethod = {
   /** METHOD_UNSPECIFIED - The default, GET. */
   METHOD_UNSPECIFIED: 0,
@@ -134,7 +134,7 @@ export namespace HealthCheck_RequestMethod {
   export type UNRECOGNIZED = typeof HealthCheck_RequestMethod.UNRECOGNIZED;
 }
 
-/** is a version of HTTP. */
+/** CodecClientType is a version of HTTP. */
 export const HealthCheck_CodecClientType = {
   /** HTTP1 - HTTP/1.1. */
   HTTP1: 0,
@@ -154,7 +154,7 @@ export namespace HealthCheck_CodecClientType {
   export type UNRECOGNIZED = typeof HealthCheck_CodecClientType.UNRECOGNIZED;
 }
 
-/** is bytes to send or to look for. */
+/** Payload is bytes to send or to look for. */
 export interface HealthCheck_Payload {
   /** One of them is required. */
   readonly payload:
@@ -167,7 +167,7 @@ export interface HealthCheck_Payload {
     | undefined;
 }
 
-/** asks by an HTTP request. */
+/** HttpHealthCheck asks by an HTTP request. */
 export interface HealthCheck_HttpHealthCheck {
   /** Value of the Host header. Default: the endpoint's host name, or else the cluster's name. */
   readonly host: string;
@@ -210,7 +210,7 @@ export interface HealthCheck_HttpHealthCheck {
   readonly codecClientType: HealthCheck_CodecClientType;
 }
 
-/** asks by connecting. */
+/** TcpHealthCheck asks by connecting. */
 export interface HealthCheck_TcpHealthCheck {
   /** Bytes to send. Not set: connecting is enough. */
   readonly send:
@@ -220,7 +220,7 @@ export interface HealthCheck_TcpHealthCheck {
   readonly receive: readonly HealthCheck_Payload[];
 }
 
-/** asks by gRPC's health service. */
+/** GrpcHealthCheck asks by gRPC's health service. */
 export interface HealthCheck_GrpcHealthCheck {
   /** Service to ask about. Empty: the server as a whole. */
   readonly serviceName: string;
@@ -230,7 +230,7 @@ export interface HealthCheck_GrpcHealthCheck {
   readonly initialMetadata: readonly HealthCheck_HeaderValueOption[];
 }
 
-/** asks by an extension of Envoy. */
+/** CustomHealthCheck asks by an extension of Envoy. */
 export interface HealthCheck_CustomHealthCheck {
   /** Name of the extension, such as `envoy.health_checkers.redis`. */
   readonly name: string;
@@ -245,7 +245,7 @@ export interface HealthCheck_CustomHealthCheck {
     | undefined;
 }
 
-/** is a header. */
+/** HeaderValue is a header. */
 export interface HealthCheck_HeaderValue {
   /** Name. */
   readonly key: string;
@@ -253,7 +253,7 @@ export interface HealthCheck_HeaderValue {
   readonly value: string;
 }
 
-/** is a header to add. */
+/** HeaderValueOption is a header to add. */
 export interface HealthCheck_HeaderValueOption {
   /** The header. One of them is required. */
   readonly headerOption:
@@ -268,7 +268,7 @@ export interface HealthCheck_HeaderValueOption {
   readonly append: boolean | undefined;
 }
 
-/** is about the TLS of checks. */
+/** TlsOptions is about the TLS of checks. */
 export interface HealthCheck_TlsOptions {
   /** Protocols to offer by ALPN. Default: none. */
   readonly alpnProtocols: readonly string[];

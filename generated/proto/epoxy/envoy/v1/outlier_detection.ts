@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { UInt32Value } from "../../../google/protobuf/wrappers.ts";
 
-/** leaves endpoints that fail requests out for a while, in Envoy's form. */
+/** OutlierDetection leaves endpoints that fail requests out for a while, in Envoy's form. */
 export interface OutlierDetection {
   /** Errors (5xx) in a row after which an endpoint is left out. Default 5. */
   readonly consecutive5xx:

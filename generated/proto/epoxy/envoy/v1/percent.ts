@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** is a share. */
+/** FractionalPercent is a share. */
 export interface FractionalPercent {
   /** Numerator. */
   readonly numerator: number;
@@ -15,7 +15,7 @@ export interface FractionalPercent {
   readonly denominator: FractionalPercent_DenominatorType;
 }
 
-/** is the denominator of a share. */
+/** DenominatorType is the denominator of a share. */
 export const FractionalPercent_DenominatorType = {
   /** HUNDRED - 100. */
   HUNDRED: 0,
@@ -36,13 +36,13 @@ export namespace FractionalPercent_DenominatorType {
   export type UNRECOGNIZED = typeof FractionalPercent_DenominatorType.UNRECOGNIZED;
 }
 
-/** is a percentage. */
+/** Percent is a percentage. */
 export interface Percent {
   /** 0 to 100. */
   readonly value: number;
 }
 
-/** is a share that Envoy's runtime can set. */
+/** RuntimeFractionalPercent is a share that Envoy's runtime can set. */
 export interface RuntimeFractionalPercent {
   /** The share, where runtime does not set it. */
   readonly defaultValue:
@@ -52,7 +52,7 @@ export interface RuntimeFractionalPercent {
   readonly runtimeKey: string;
 }
 
-/** is a number that Envoy's runtime can set. */
+/** RuntimeUInt32 is a number that Envoy's runtime can set. */
 export interface RuntimeUInt32 {
   /** The number, where runtime does not set it. */
   readonly defaultValue: number;
@@ -60,7 +60,7 @@ export interface RuntimeUInt32 {
   readonly runtimeKey: string;
 }
 
-/** is a range of integers. */
+/** Int64Range is a range of integers. */
 export interface Int64Range {
   /** First one in it. */
   readonly start: bigint;

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../google/protobuf/wrappers.ts";
 
-/** is a regular expression that must match the whole text. */
+/** RegexMatcher is a regular expression that must match the whole text. */
 export interface RegexMatcher {
   /** The engine. Not set: RE2. */
   readonly engineType:
@@ -20,13 +20,13 @@ export interface RegexMatcher {
   readonly regex: string;
 }
 
-/** is the engine RE2. */
+/** GoogleRE2 is the engine RE2. */
 export interface RegexMatcher_GoogleRE2 {
   /** Greatest size of the compiled expression. */
   readonly maxProgramSize: number | undefined;
 }
 
-/** replaces what an expression matches. */
+/** RegexMatchAndSubstitute replaces what an expression matches. */
 export interface RegexMatchAndSubstitute {
   /** The expression. Here it may match parts; every match is replaced. */
   readonly pattern:
@@ -36,7 +36,7 @@ export interface RegexMatchAndSubstitute {
   readonly substitution: string;
 }
 
-/** is a condition on a text. */
+/** StringMatcher is a condition on a text. */
 export interface StringMatcher {
   /** The condition. One of them is required. */
   readonly matchPattern:

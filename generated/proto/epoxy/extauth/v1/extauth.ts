@@ -14,8 +14,9 @@ import { Metadata, ResourceRef } from "../../core/v1/metadata.ts";
 import { NamespacedStatuses } from "../../core/v1/status.ts";
 
 /**
- * says how external authorization decides: who the user is, and whether they may. Routes, virtual hosts and weighted
- * destinations refer to it by `extauth.configRef`. It needs an external authorization server that reads it.
+ * AuthConfig says how external authorization decides: who the user is, and whether they may. Routes, virtual hosts
+ * and weighted destinations refer to it by `extauth.configRef`. It needs an external authorization server that reads
+ * it.
  */
 export interface AuthConfig {
   /** Name, namespace, labels and annotations. */
@@ -39,7 +40,7 @@ export interface AuthConfig {
   readonly failOnRedirect: boolean;
 }
 
-/** is a step. */
+/** Config is a step. */
 export interface AuthConfig_Config {
   /** Name, for `booleanExpr`. Default: made from its kind and place. */
   readonly name:
@@ -86,23 +87,23 @@ export interface AuthConfig_Config {
     | undefined;
 }
 
-/** says what is asked for requests to a virtual host, route or weighted destination. */
+/** ExtAuthExtension says what is asked for requests to a virtual host, route or weighted destination. */
 export interface ExtAuthExtension {
   /** One of them is required. */
   readonly spec:
     | //
-    /** Nothing, whatever stands further out; must be true. */
+    /** Whether nothing is asked, whatever stands further out; must be true. */
     { readonly $case: "disable"; readonly value: boolean }
     | //
-    /** What an AuthConfig says. */
+    /** AuthConfig resource that says what is asked. */
     { readonly $case: "configRef"; readonly value: ResourceRef }
     | //
-    /** What a custom authorization server decides. */
+    /** A custom authorization server that decides. */
     { readonly $case: "customAuth"; readonly value: CustomAuth }
     | undefined;
 }
 
-/** says which external authorization server proxies ask. */
+/** Settings says which external authorization server proxies ask. */
 export interface Settings {
   /** Its upstream. */
   readonly extauthzServerRef:
@@ -139,7 +140,7 @@ export interface Settings {
   readonly statPrefix: string;
 }
 
-/** is a version of Envoy's API. */
+/** ApiVersion is a version of Envoy's API. */
 export const Settings_ApiVersion = {
   /** V3 - Version 3. */
   V3: 0,
@@ -153,13 +154,13 @@ export namespace Settings_ApiVersion {
   export type UNRECOGNIZED = typeof Settings_ApiVersion.UNRECOGNIZED;
 }
 
-/** is about gRPC calls. */
+/** GrpcService is about gRPC calls. */
 export interface GrpcService {
   /** Value of the `:authority` header. Default: the cluster's name. */
   readonly authority: string;
 }
 
-/** is about HTTP calls. */
+/** HttpService is about HTTP calls. */
 export interface HttpService {
   /** Text to put before the path of the request. */
   readonly pathPrefix: string;
@@ -171,7 +172,7 @@ export interface HttpService {
   readonly response: HttpService_Response | undefined;
 }
 
-/** says what the server gets of the request. */
+/** Request says what the server gets of the request. */
 export interface HttpService_Request {
   /** Headers besides `Host`, `Method`, `Path`, `Content-Length` and `Authorization`. */
   readonly allowedHeaders: readonly string[];
@@ -186,7 +187,7 @@ export interface HttpService_Request_HeadersToAddEntry {
   readonly value: string;
 }
 
-/** says what becomes of the server's answer. */
+/** Response says what becomes of the server's answer. */
 export interface HttpService_Response {
   /** Headers that the upstream gets, in place of the client's. */
   readonly allowedUpstreamHeaders: readonly string[];
@@ -196,7 +197,7 @@ export interface HttpService_Response {
   readonly allowedUpstreamHeadersToAppend: readonly string[];
 }
 
-/** says how much of the request's body the server gets. */
+/** BufferSettings says how much of the request's body the server gets. */
 export interface BufferSettings {
   /** Greatest number of bytes; longer bodies are answered 413, unless a part is enough. Default 4096. */
   readonly maxRequestBytes: number;
@@ -206,7 +207,7 @@ export interface BufferSettings {
   readonly packAsBytes: boolean;
 }
 
-/** is the decision of a custom authorization server. */
+/** CustomAuth is the decision of a custom authorization server. */
 export interface CustomAuth {
   /** Values to send to it with each request. */
   readonly contextExtensions: { [key: string]: string };
@@ -219,7 +220,7 @@ export interface CustomAuth_ContextExtensionsEntry {
   readonly value: string;
 }
 
-/** is a Go plugin of the authorization server. */
+/** AuthPlugin is a Go plugin of the authorization server. */
 export interface AuthPlugin {
   /** Name of the plugin. */
   readonly name: string;
@@ -231,7 +232,7 @@ export interface AuthPlugin {
   readonly config: { readonly [key: string]: any } | undefined;
 }
 
-/** is HTTP basic authentication. */
+/** BasicAuth is HTTP basic authentication. */
 export interface BasicAuth {
   /** Realm to name to clients. */
   readonly realm: string;
@@ -251,13 +252,13 @@ export interface BasicAuth {
     | undefined;
 }
 
-/** is users with passwords hashed by APR1. */
+/** Apr is users with passwords hashed by APR1. */
 export interface BasicAuth_Apr {
   /** Users by name. */
   readonly users: { [key: string]: BasicAuth_Apr_SaltedHashedPassword };
 }
 
-/** is a hashed password. */
+/** SaltedHashedPassword is a hashed password. */
 export interface BasicAuth_Apr_SaltedHashedPassword {
   /** Salt. */
   readonly salt: string;
@@ -270,7 +271,7 @@ export interface BasicAuth_Apr_UsersEntry {
   readonly value: BasicAuth_Apr_SaltedHashedPassword | undefined;
 }
 
-/** is how passwords are hashed. */
+/** EncryptionType is how passwords are hashed. */
 export interface BasicAuth_EncryptionType {
   /** One of them is required. */
   readonly algorithm:
@@ -283,11 +284,11 @@ export interface BasicAuth_EncryptionType {
     | undefined;
 }
 
-/** hashes by SHA-1. */
+/** Sha1 hashes by SHA-1. */
 export interface BasicAuth_EncryptionType_Sha1 {
 }
 
-/** is a user. */
+/** User is a user. */
 export interface BasicAuth_User {
   /** Salt of the password. */
   readonly salt: string;
@@ -295,7 +296,7 @@ export interface BasicAuth_User {
   readonly hashedPassword: string;
 }
 
-/** is users. */
+/** UserList is users. */
 export interface BasicAuth_UserList {
   /** Users by name. */
   readonly users: { [key: string]: BasicAuth_User };
@@ -306,7 +307,7 @@ export interface BasicAuth_UserList_UsersEntry {
   readonly value: BasicAuth_User | undefined;
 }
 
-/** checks signatures of requests. */
+/** HmacAuth checks signatures of requests. */
 export interface HmacAuth {
   /** Where keys are. One of them is required. */
   readonly secretStorage:
@@ -322,13 +323,13 @@ export interface HmacAuth {
     | undefined;
 }
 
-/** is secrets. */
+/** SecretRefList is secrets. */
 export interface SecretRefList {
   /** Secrets of type `credentials`, with the user's name and key. */
   readonly secretRefs: readonly ResourceRef[];
 }
 
-/** is OpenID Connect in the older form. */
+/** OAuth is OpenID Connect in the older form. */
 export interface OAuth {
   /**
    * ID of the client.
@@ -381,7 +382,7 @@ export interface OAuth_AuthEndpointQueryParamsEntry {
   readonly value: string;
 }
 
-/** is OAuth 2.0 and OpenID Connect. */
+/** OAuth2 is OAuth 2.0 and OpenID Connect. */
 export interface OAuth2 {
   /** The kind. One of them is required. */
   readonly oauthType:
@@ -397,7 +398,7 @@ export interface OAuth2 {
     | undefined;
 }
 
-/** says how Redis is reached. */
+/** RedisOptions says how Redis is reached. */
 export interface RedisOptions {
   /** Host and port. */
   readonly host: string;
@@ -411,7 +412,7 @@ export interface RedisOptions {
   readonly socketType: RedisOptions_SocketType;
 }
 
-/** says whether TLS is used. */
+/** SocketType says whether TLS is used. */
 export const RedisOptions_SocketType = {
   /** TCP - It is not. */
   TCP: 0,
@@ -428,7 +429,7 @@ export namespace RedisOptions_SocketType {
   export type UNRECOGNIZED = typeof RedisOptions_SocketType.UNRECOGNIZED;
 }
 
-/** says how sessions of users are kept. */
+/** UserSession says how sessions of users are kept. */
 export interface UserSession {
   /** Whether requests are refused if the session can't be read, rather than sent to log in anew. */
   readonly failOnFetchFailure: boolean;
@@ -449,9 +450,9 @@ export interface UserSession {
   readonly cipherConfig: UserSession_CipherConfig | undefined;
 }
 
-/** keeps sessions in the cookie. */
+/** InternalSession keeps sessions in the cookie. */
 export interface UserSession_InternalSession {
-  /** Whether tokens are renewed when they end. */
+  /** Whether tokens are renewed when they end. Default false. */
   readonly allowRefreshing:
     | boolean
     | undefined;
@@ -461,7 +462,7 @@ export interface UserSession_InternalSession {
   readonly targetDomain: string;
 }
 
-/** keeps sessions in Redis. */
+/** RedisSession keeps sessions in Redis. */
 export interface UserSession_RedisSession {
   /** How Redis is reached. */
   readonly options:
@@ -485,7 +486,7 @@ export interface UserSession_RedisSession {
   readonly headerName: string;
 }
 
-/** holds options of the session's cookie. */
+/** CookieOptions holds options of the session's cookie. */
 export interface UserSession_CookieOptions {
   /** Its life in seconds. Default 30 days; 0: until the browser closes. */
   readonly maxAge:
@@ -501,15 +502,15 @@ export interface UserSession_CookieOptions {
   readonly path:
     | string
     | undefined;
-  /** Whether other sites' requests carry it. */
+  /** Whether other sites' requests carry it. Default LaxMode. */
   readonly sameSite: UserSession_CookieOptions_SameSite;
   /** Its domain. Default: the request's host. */
   readonly domain: string;
 }
 
-/** says whether other sites' requests carry a cookie. */
+/** SameSite says whether other sites' requests carry a cookie. */
 export const UserSession_CookieOptions_SameSite = {
-  /** DefaultMode - Not said; browsers mostly take it as Lax. */
+  /** DefaultMode - Not said in the cookie; browsers mostly take it as Lax. */
   DefaultMode: 0,
   /** LaxMode - Only when a user follows a link. */
   LaxMode: 1,
@@ -531,7 +532,7 @@ export namespace UserSession_CookieOptions_SameSite {
   export type UNRECOGNIZED = typeof UserSession_CookieOptions_SameSite.UNRECOGNIZED;
 }
 
-/** is the encryption of the cookie. */
+/** CipherConfig is the encryption of the cookie. */
 export interface UserSession_CipherConfig {
   /** The key. One of them is required. */
   readonly key:
@@ -541,7 +542,7 @@ export interface UserSession_CipherConfig {
     | undefined;
 }
 
-/** says which tokens the upstream gets. */
+/** HeaderConfiguration says which tokens the upstream gets. */
 export interface HeaderConfiguration {
   /** Header for the ID token. Empty: it does not get it. */
   readonly idTokenHeader: string;
@@ -551,7 +552,7 @@ export interface HeaderConfiguration {
   readonly useBearerSchemaForAuthorization: boolean | undefined;
 }
 
-/** replaces parts of what the provider tells of itself. */
+/** DiscoveryOverride replaces parts of what the provider tells of itself. */
 export interface DiscoveryOverride {
   /** URL to log in at. */
   readonly authEndpoint: string;
@@ -577,7 +578,7 @@ export interface DiscoveryOverride {
   readonly endSessionEndpoint: string;
 }
 
-/** says when keys are fetched because a token names one that is not known. */
+/** JwksOnDemandCacheRefreshPolicy says when keys are fetched because a token names one that is not known. */
 export interface JwksOnDemandCacheRefreshPolicy {
   /** Default: never. */
   readonly policy:
@@ -593,19 +594,19 @@ export interface JwksOnDemandCacheRefreshPolicy {
     | undefined;
 }
 
-/** passes what the provider says of itself on, in the dynamic metadata. */
+/** AutoMapFromMetadata passes what the provider says of itself on, in the dynamic metadata. */
 export interface AutoMapFromMetadata {
   /** Namespace to put it in. */
   readonly namespace: string;
 }
 
-/** says how users are logged out at the provider. */
+/** EndSessionProperties says how users are logged out at the provider. */
 export interface EndSessionProperties {
   /** Method of the request. */
   readonly methodType: EndSessionProperties_MethodType;
 }
 
-/** is a method. */
+/** MethodType is a method. */
 export const EndSessionProperties_MethodType = {
   /** GetMethod - GET. */
   GetMethod: 0,
@@ -623,7 +624,7 @@ export namespace EndSessionProperties_MethodType {
   export type UNRECOGNIZED = typeof EndSessionProperties_MethodType.UNRECOGNIZED;
 }
 
-/** passes a claim to the upstream. */
+/** ClaimToHeader passes a claim to the upstream. */
 export interface ClaimToHeader {
   /** Name of the claim. */
   readonly claim: string;
@@ -633,7 +634,7 @@ export interface ClaimToHeader {
   readonly append: boolean;
 }
 
-/** is Microsoft's provider, whose tokens may leave groups out. */
+/** Azure is Microsoft's provider, whose tokens may leave groups out. */
 export interface Azure {
   /** ID of the client that asks for groups. */
   readonly clientId: string;
@@ -647,7 +648,7 @@ export interface Azure {
   readonly claimsCachingOptions: RedisOptions | undefined;
 }
 
-/** lets users log in at an OpenID Connect provider. */
+/** OidcAuthorizationCode lets users log in at an OpenID Connect provider. */
 export interface OidcAuthorizationCode {
   /** ID of the client, from the provider. */
   readonly clientId: string;
@@ -746,19 +747,19 @@ export interface OidcAuthorizationCode {
   readonly frontChannelLogout: OidcAuthorizationCode_FrontChannelLogout | undefined;
 }
 
-/** is about the access token. */
+/** AccessToken is about the access token. */
 export interface OidcAuthorizationCode_AccessToken {
   /** Claims that the upstream gets. */
   readonly claimsToHeaders: readonly ClaimToHeader[];
 }
 
-/** is about the ID token. */
+/** IdentityToken is about the ID token. */
 export interface OidcAuthorizationCode_IdentityToken {
   /** Claims that the upstream gets. */
   readonly claimsToHeaders: readonly ClaimToHeader[];
 }
 
-/** says how the client authenticates at the provider. */
+/** ClientAuthentication says how the client authenticates at the provider. */
 export interface OidcAuthorizationCode_ClientAuthentication {
   /** One of them is required. */
   readonly clientAuthenticationConfig:
@@ -771,7 +772,7 @@ export interface OidcAuthorizationCode_ClientAuthentication {
     | undefined;
 }
 
-/** authenticates with a secret. */
+/** ClientSecret authenticates with a secret. */
 export interface OidcAuthorizationCode_ClientAuthentication_ClientSecret {
   /** Secret of type `oauth`. */
   readonly clientSecretRef:
@@ -781,7 +782,7 @@ export interface OidcAuthorizationCode_ClientAuthentication_ClientSecret {
   readonly disableClientSecret: boolean | undefined;
 }
 
-/** authenticates with a signed token. */
+/** PrivateKeyJwt authenticates with a signed token. */
 export interface OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt {
   /** Secret that holds the key. */
   readonly signingKeyRef:
@@ -791,13 +792,13 @@ export interface OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt {
   readonly validFor: Duration | undefined;
 }
 
-/** lets the provider end sessions. */
+/** FrontChannelLogout lets the provider end sessions. */
 export interface OidcAuthorizationCode_FrontChannelLogout {
   /** Path that it calls. */
   readonly path: string;
 }
 
-/** is a provider that keeps to the standard. */
+/** Default is a provider that keeps to the standard. */
 export interface OidcAuthorizationCode_Default {
 }
 
@@ -816,7 +817,7 @@ export interface OidcAuthorizationCode_DynamicMetadataFromClaimsEntry {
   readonly value: string;
 }
 
-/** lets users log in at an OAuth 2.0 provider. */
+/** PlainOAuth2 lets users log in at an OAuth 2.0 provider. */
 export interface PlainOAuth2 {
   /** ID of the client, from the provider. */
   readonly clientId: string;
@@ -862,7 +863,7 @@ export interface PlainOAuth2_TokenEndpointQueryParamsEntry {
   readonly value: string;
 }
 
-/** checks access tokens that are JSON web tokens. */
+/** JwtValidation checks access tokens that are JSON web tokens. */
 export interface JwtValidation {
   /** Keys to check with. One of them is required. */
   readonly jwksSourceSpecifier:
@@ -879,7 +880,7 @@ export interface JwtValidation {
   readonly audiences: readonly string[];
 }
 
-/** fetches keys from a server. */
+/** RemoteJwks fetches keys from a server. */
 export interface JwtValidation_RemoteJwks {
   /** URL of the key set. */
   readonly url: string;
@@ -887,13 +888,13 @@ export interface JwtValidation_RemoteJwks {
   readonly refreshInterval: Duration | undefined;
 }
 
-/** is a key set that stands here. */
+/** LocalJwks is a key set that stands here. */
 export interface JwtValidation_LocalJwks {
   /** The key set, in JSON. */
   readonly inlineString: string;
 }
 
-/** asks the provider about access tokens. */
+/** IntrospectionValidation asks the provider about access tokens. */
 export interface IntrospectionValidation {
   /** URL to ask at. */
   readonly introspectionUrl: string;
@@ -909,7 +910,7 @@ export interface IntrospectionValidation {
   readonly disableClientSecret: boolean | undefined;
 }
 
-/** checks access tokens that requests bring. */
+/** AccessTokenValidation checks access tokens that requests bring. */
 export interface AccessTokenValidation {
   /** How. One of them is required. */
   readonly validationType:
@@ -950,13 +951,13 @@ export interface AccessTokenValidation {
     | undefined;
 }
 
-/** is scopes. */
+/** ScopeList is scopes. */
 export interface AccessTokenValidation_ScopeList {
   /** The scopes. */
   readonly scope: readonly string[];
 }
 
-/** is a provider that keeps to the standard. */
+/** Default is a provider that keeps to the standard. */
 export interface AccessTokenValidation_Default {
 }
 
@@ -965,13 +966,13 @@ export interface AccessTokenValidation_DynamicMetadataFromClaimsEntry {
   readonly value: string;
 }
 
-/** is the secret of an OAuth client. */
+/** OauthSecret is the secret of an OAuth client. */
 export interface OauthSecret {
   /** The secret. */
   readonly clientSecret: string;
 }
 
-/** checks API keys. */
+/** ApiKeyAuth checks API keys. */
 export interface ApiKeyAuth {
   /**
    * Labels of secrets with keys. Write `k8sSecretApikeyStorage` instead.
@@ -1018,7 +1019,7 @@ export interface ApiKeyAuth {
   readonly match: ApiKeyMatch | undefined;
 }
 
-/** is a value of a secret. */
+/** SecretKey is a value of a secret. */
 export interface ApiKeyAuth_SecretKey {
   /** Its name. */
   readonly name: string;
@@ -1026,7 +1027,7 @@ export interface ApiKeyAuth_SecretKey {
   readonly required: boolean;
 }
 
-/** is a value of a key's metadata. */
+/** MetadataEntry is a value of a key's metadata. */
 export interface ApiKeyAuth_MetadataEntry {
   /** Its name. */
   readonly name: string;
@@ -1049,7 +1050,7 @@ export interface ApiKeyAuth_HeadersFromMetadataEntryEntry {
   readonly value: ApiKeyAuth_MetadataEntry | undefined;
 }
 
-/** is about keys that are stored as signatures. */
+/** ApiKeyHmac is about keys that are stored as signatures. */
 export interface ApiKeyHmac {
   /** Algorithm of the signature. */
   readonly algorithm: ApiKeyHmac_Algorithm;
@@ -1057,9 +1058,9 @@ export interface ApiKeyHmac {
   readonly sharedSecretRef: ResourceRef | undefined;
 }
 
-/** is an algorithm of signatures. */
+/** Algorithm is an algorithm of signatures. */
 export const ApiKeyHmac_Algorithm = {
-  /** ALGORITHM_UNSPECIFIED - Not set; invalid. */
+  /** ALGORITHM_UNSPECIFIED - The default, HMAC with SHA-256. */
   ALGORITHM_UNSPECIFIED: 0,
   /** HMAC_SHA256 - HMAC with SHA-256. */
   HMAC_SHA256: 1,
@@ -1074,15 +1075,15 @@ export namespace ApiKeyHmac_Algorithm {
   export type UNRECOGNIZED = typeof ApiKeyHmac_Algorithm.UNRECOGNIZED;
 }
 
-/** is about keys that are stored as digests. */
+/** ApiKeyDigest is about keys that are stored as digests. */
 export interface ApiKeyDigest {
   /** Algorithm of the digest. */
   readonly algorithm: ApiKeyDigest_Algorithm;
 }
 
-/** is an algorithm of digests. */
+/** Algorithm is an algorithm of digests. */
 export const ApiKeyDigest_Algorithm = {
-  /** ALGORITHM_UNSPECIFIED - Not set; invalid. */
+  /** ALGORITHM_UNSPECIFIED - The default, SHA-256. */
   ALGORITHM_UNSPECIFIED: 0,
   /** SHA256 - SHA-256. */
   SHA256: 1,
@@ -1097,19 +1098,19 @@ export namespace ApiKeyDigest_Algorithm {
   export type UNRECOGNIZED = typeof ApiKeyDigest_Algorithm.UNRECOGNIZED;
 }
 
-/** says what else of the request a key must fit. */
+/** ApiKeyMatch says what else of the request a key must fit. */
 export interface ApiKeyMatch {
   /** Headers. */
   readonly headers: readonly HeaderMatch[];
 }
 
-/** is a header that a key must fit. */
+/** HeaderMatch is a header that a key must fit. */
 export interface HeaderMatch {
   /** Name of the header. */
   readonly name: string;
 }
 
-/** takes keys from secrets of type `apiKey`. */
+/** K8sSecretApiKeyStorage takes keys from secrets of type `apiKey`. */
 export interface K8sSecretApiKeyStorage {
   /** Labels that a secret must have, all of them. */
   readonly labelSelector: { [key: string]: string };
@@ -1122,13 +1123,13 @@ export interface K8sSecretApiKeyStorage_LabelSelectorEntry {
   readonly value: string;
 }
 
-/** takes keys from Aerospike. */
+/** AerospikeApiKeyStorage takes keys from Aerospike. */
 export interface AerospikeApiKeyStorage {
   /** Host. */
   readonly hostname: string;
   /** Namespace. Default `solo-namespace`. */
   readonly namespace: string;
-  /** Set. Default `solo-set`. */
+  /** Set. Default `apikeys`. */
   readonly set: string;
   /** Port. Default 3000. */
   readonly port: number;
@@ -1161,7 +1162,7 @@ export interface AerospikeApiKeyStorage {
   readonly allowInsecure: boolean;
   /** File with the authorities to trust. */
   readonly rootCaPath: string;
-  /** Version of TLS, such as `1.3`. */
+  /** Version of TLS, such as `1.2`. Default `1.3`. */
   readonly tlsVersion: string;
   /** Curves for the key exchange. */
   readonly tlsCurveGroups: readonly AerospikeApiKeyStorage_TlsCurveID[];
@@ -1169,7 +1170,7 @@ export interface AerospikeApiKeyStorage {
   readonly labelSelector: { [key: string]: string };
 }
 
-/** is how a strongly consistent namespace is read. */
+/** ReadModeSc is how a strongly consistent namespace is read. */
 export interface AerospikeApiKeyStorage_ReadModeSc {
   /** One of them. */
   readonly readModeSc:
@@ -1188,7 +1189,7 @@ export interface AerospikeApiKeyStorage_ReadModeSc {
     | undefined;
 }
 
-/** is how an available namespace is read. */
+/** ReadModeAp is how an available namespace is read. */
 export interface AerospikeApiKeyStorage_ReadModeAp {
   /** One of them. */
   readonly readModeAp:
@@ -1201,7 +1202,7 @@ export interface AerospikeApiKeyStorage_ReadModeAp {
     | undefined;
 }
 
-/** is a curve for the key exchange. */
+/** TlsCurveID is a curve for the key exchange. */
 export interface AerospikeApiKeyStorage_TlsCurveID {
   /** One of them. */
   readonly curveId:
@@ -1225,7 +1226,7 @@ export interface AerospikeApiKeyStorage_LabelSelectorEntry {
   readonly value: string;
 }
 
-/** is an API key, as secrets hold it. */
+/** ApiKey is an API key, as secrets hold it. */
 export interface ApiKey {
   /** The key. */
   readonly apiKey: string;
@@ -1242,7 +1243,7 @@ export interface ApiKey_MetadataEntry {
   readonly value: string;
 }
 
-/** is an API key, as secrets held it once. */
+/** ApiKeySecret is an API key, as secrets held it once. */
 export interface ApiKeySecret {
   /** The key. */
   readonly apiKey: string;
@@ -1257,7 +1258,7 @@ export interface ApiKeySecret_MetadataEntry {
   readonly value: string;
 }
 
-/** decides by Open Policy Agent rules. */
+/** OpaAuth decides by Open Policy Agent rules. */
 export interface OpaAuth {
   /** Artifacts with the rules, in Rego. */
   readonly modules: readonly ResourceRef[];
@@ -1267,7 +1268,7 @@ export interface OpaAuth {
   readonly options: OpaAuthOptions | undefined;
 }
 
-/** holds options of Open Policy Agent rules. */
+/** OpaAuthOptions holds options of Open Policy Agent rules. */
 export interface OpaAuthOptions {
   /** Whether the request is given to the rules in a faster way, with the same content. */
   readonly fastInputConversion: boolean;
@@ -1275,7 +1276,7 @@ export interface OpaAuthOptions {
   readonly returnDecisionReason: boolean;
 }
 
-/** asks an Open Policy Agent server. */
+/** OpaServerAuth asks an Open Policy Agent server. */
 export interface OpaServerAuth {
   /** Package of the rule. */
   readonly package: string;
@@ -1287,9 +1288,9 @@ export interface OpaServerAuth {
   readonly options: OpaAuthOptions | undefined;
 }
 
-/** asks an LDAP server. */
+/** Ldap asks an LDAP server. */
 export interface Ldap {
-  /** Its URL: `ldap://` or `ldaps://`. */
+  /** Its host and port, such as `ldap.example.com:389`. */
   readonly address: string;
   /** Name of the user's entry; `%s` stands for the user's name. */
   readonly userDnTemplate: string;
@@ -1309,7 +1310,7 @@ export interface Ldap {
   readonly groupLookupSettings: LdapServiceAccount | undefined;
 }
 
-/** is connections to the server. */
+/** ConnectionPool is connections to the server. */
 export interface Ldap_ConnectionPool {
   /** Greatest number. Default 5. */
   readonly maxSize:
@@ -1319,7 +1320,7 @@ export interface Ldap_ConnectionPool {
   readonly initialSize: number | undefined;
 }
 
-/** is an account to look groups up with. */
+/** LdapServiceAccount is an account to look groups up with. */
 export interface LdapServiceAccount {
   /** Secret of type `credentials`. */
   readonly credentialsSecretRef:
@@ -1329,7 +1330,7 @@ export interface LdapServiceAccount {
   readonly checkGroupsWithServiceAccount: boolean;
 }
 
-/** asks another authorization server. */
+/** PassThroughAuth asks another authorization server. */
 export interface PassThroughAuth {
   /** How it is called. One of them is required. */
   readonly protocol:
@@ -1348,9 +1349,9 @@ export interface PassThroughAuth {
   readonly failureModeAllow: boolean;
 }
 
-/** is a wait between retries that doubles each time. */
+/** BackoffStrategy is a wait between retries that doubles each time. */
 export interface BackoffStrategy {
-  /** First wait. */
+  /** First wait. Default 1s. */
   readonly baseInterval:
     | Duration
     | undefined;
@@ -1358,7 +1359,7 @@ export interface BackoffStrategy {
   readonly maxInterval: Duration | undefined;
 }
 
-/** says how often failed calls are made again. */
+/** RetryPolicy says how often failed calls are made again. */
 export interface RetryPolicy {
   /** Greatest number of retries. Default 1. */
   readonly numRetries:
@@ -1372,11 +1373,11 @@ export interface RetryPolicy {
     | undefined;
 }
 
-/** calls another authorization server by gRPC. */
+/** PassThroughGrpc calls another authorization server by gRPC. */
 export interface PassThroughGrpc {
   /** Host and port. */
   readonly address: string;
-  /** Longest time to connect. Default 200ms. */
+  /** Longest time to wait for the server. Default 5s. */
   readonly connectionTimeout:
     | Duration
     | undefined;
@@ -1388,7 +1389,7 @@ export interface PassThroughGrpc {
   readonly retryPolicy: RetryPolicy | undefined;
 }
 
-/** calls another authorization server by HTTP. Status 200 allows the request. */
+/** PassThroughHttp calls another authorization server by HTTP. Status 200 allows the request. */
 export interface PassThroughHttp {
   /** URL to call. */
   readonly url: string;
@@ -1400,7 +1401,7 @@ export interface PassThroughHttp {
   readonly response:
     | PassThroughHttp_Response
     | undefined;
-  /** Longest time to connect. Default 200ms. */
+  /** Longest time to wait for the server. Default 5s. */
   readonly connectionTimeout:
     | Duration
     | undefined;
@@ -1416,7 +1417,7 @@ export interface PassThroughHttp {
   readonly connectionPool: PassThroughHttp_ConnectionPool | undefined;
 }
 
-/** says what the server gets of the request. */
+/** Request says what the server gets of the request. */
 export interface PassThroughHttp_Request {
   /** Headers. */
   readonly allowedHeaders: readonly string[];
@@ -1435,7 +1436,7 @@ export interface PassThroughHttp_Request_HeadersToAddEntry {
   readonly value: string;
 }
 
-/** says what becomes of the server's answer. */
+/** Response says what becomes of the server's answer. */
 export interface PassThroughHttp_Response {
   /** Headers that the upstream gets, besides the client's. */
   readonly allowedUpstreamHeaders: readonly string[];
@@ -1449,15 +1450,15 @@ export interface PassThroughHttp_Response {
   readonly allowedClientHeadersOnSuccess: readonly string[];
 }
 
-/** is connections to the server. */
+/** ConnectionPool is connections to the server. */
 export interface PassThroughHttp_ConnectionPool {
-  /** Greatest number. 0: no limit. */
+  /** Greatest number. Default 100. */
   readonly maxConns: number;
   /** Time without calls after which a connection is closed. */
   readonly idleTimeout: Duration | undefined;
 }
 
-/** is the TLS of gRPC calls. */
+/** PassThroughGrpcTLSConfig is the TLS of gRPC calls. */
 export interface PassThroughGrpcTLSConfig {
   /** Secret of type `tls`, with the authority to trust and the client's certificate. */
   readonly secretRef:
@@ -1467,7 +1468,7 @@ export interface PassThroughGrpcTLSConfig {
   readonly sslParams: SslParameters | undefined;
 }
 
-/** is the TLS of HTTP calls. */
+/** PassThroughHttpTLSConfig is the TLS of HTTP calls. */
 export interface PassThroughHttpTLSConfig {
   /** Secret of type `tls`, with the authority to trust and the client's certificate. */
   readonly secretRef:
@@ -1477,15 +1478,15 @@ export interface PassThroughHttpTLSConfig {
   readonly sslParams: SslParameters | undefined;
 }
 
-/** limits what is negotiated. */
+/** SslParameters limits what is negotiated. */
 export interface SslParameters {
-  /** Lowest version of TLS. */
+  /** Lowest version of TLS. Default TLS 1.2. */
   readonly minimumProtocolVersion: SslParameters_ProtocolVersion;
-  /** Highest version of TLS. */
+  /** Highest version of TLS. Default TLS 1.3. */
   readonly maximumProtocolVersion: SslParameters_ProtocolVersion;
 }
 
-/** is a version of TLS. */
+/** ProtocolVersion is a version of TLS. */
 export const SslParameters_ProtocolVersion = {
   /** TLS_AUTO - The default. */
   TLS_AUTO: 0,
@@ -1509,7 +1510,7 @@ export namespace SslParameters_ProtocolVersion {
   export type UNRECOGNIZED = typeof SslParameters_ProtocolVersion.UNRECOGNIZED;
 }
 
-/** checks API keys of the developer portal. */
+/** PortalAuth checks API keys of the developer portal. */
 export interface PortalAuth {
   /** URL of the portal's server. */
   readonly url: string;
@@ -1519,15 +1520,15 @@ export interface PortalAuth {
   readonly redisOptions:
     | RedisOptions
     | undefined;
-  /** Time that answers are kept. */
+  /** Time that answers are kept. Default 60s. */
   readonly cacheDuration:
     | Duration
     | undefined;
-  /** Longest time to wait for the portal's answer. */
+  /** Longest time to wait for the portal's answer. Default 200ms. */
   readonly requestTimeout: Duration | undefined;
 }
 
-/** expects the signature in the headers `Authorization` and `Date`. */
+/** HmacParametersInHeaders expects the signature in the headers `Authorization` and `Date`. */
 export interface HmacParametersInHeaders {
 }
 

@@ -14,7 +14,7 @@ import { ListenerOptions } from "../../gloo/v1/listener_options.ts";
 import { RouteOptions } from "../../gloo/v1/route_options.ts";
 import { VirtualHostOptions } from "../../gloo/v1/virtual_host_options.ts";
 
-/** holds options that several virtual hosts share, by `optionsConfigRefs`. */
+/** VirtualHostOption holds options that several virtual hosts share, by `optionsConfigRefs`. */
 export interface VirtualHostOption {
   /** Name, namespace, labels and annotations. */
   readonly metadata:
@@ -35,7 +35,7 @@ export interface VirtualHostOption {
   readonly targetRefs: readonly PolicyTargetReferenceWithSectionName[];
 }
 
-/** holds options that several routes share, by `optionsConfigRefs`. */
+/** RouteOption holds options that several routes share, by `optionsConfigRefs`. */
 export interface RouteOption {
   /** Name, namespace, labels and annotations. */
   readonly metadata:
@@ -56,7 +56,7 @@ export interface RouteOption {
   readonly targetRefs: readonly PolicyTargetReference[];
 }
 
-/** holds listener options for the Kubernetes Gateway API. */
+/** ListenerOption holds listener options for the Kubernetes Gateway API. */
 export interface ListenerOption {
   /** Name, namespace, labels and annotations. */
   readonly metadata:
@@ -74,7 +74,7 @@ export interface ListenerOption {
   readonly targetRefs: readonly PolicyTargetReferenceWithSectionName[];
 }
 
-/** holds HTTP listener options for the Kubernetes Gateway API. */
+/** HttpListenerOption holds HTTP listener options for the Kubernetes Gateway API. */
 export interface HttpListenerOption {
   /** Name, namespace, labels and annotations. */
   readonly metadata:
@@ -92,7 +92,7 @@ export interface HttpListenerOption {
   readonly targetRefs: readonly PolicyTargetReferenceWithSectionName[];
 }
 
-/** points to a resource that a policy attaches to. */
+/** PolicyTargetReference points to a resource that a policy attaches to. */
 export interface PolicyTargetReference {
   /** API group of the target, such as `gateway.networking.k8s.io`. */
   readonly group: string;
@@ -104,7 +104,10 @@ export interface PolicyTargetReference {
   readonly namespace: string | undefined;
 }
 
-/** points to a resource, or to one named section of it, that a policy attaches to. */
+/**
+ * PolicyTargetReferenceWithSectionName points to a resource, or to one named section of it, that a policy attaches
+ * to.
+ */
 export interface PolicyTargetReferenceWithSectionName {
   /** API group of the target, such as `gateway.networking.k8s.io`. */
   readonly group: string;

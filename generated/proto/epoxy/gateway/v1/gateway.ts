@@ -20,8 +20,8 @@ import { RouteConfigurationOptions } from "../../gloo/v1/route_configuration_opt
 import { TcpListenerOptions } from "../../gloo/v1/tcp_listener_options.ts";
 
 /**
- * opens an address and port on proxies and says what is served there: virtual services over HTTP, raw TCP, or a mix
- * that depends on the connection. Gateways are read from the control plane's own namespace unless
+ * Gateway opens an address and port on proxies and says what is served there: virtual services over HTTP, raw TCP, or
+ * a mix that depends on the connection. Gateways are read from the control plane's own namespace unless
  * `gateway.readGatewaysFromAllNamespaces` is on in the Settings.
  */
 export interface Gateway {
@@ -78,7 +78,7 @@ export interface Gateway {
   readonly routeOptions: RouteConfigurationOptions | undefined;
 }
 
-/** serves connections without reading them as HTTP. */
+/** TcpGateway serves connections without reading them as HTTP. */
 export interface TcpGateway {
   /** Where connections go. With several hosts each needs an `sslConfig` with SNI domains that tell them apart. */
   readonly tcpHosts: readonly TcpHost[];
@@ -86,7 +86,7 @@ export interface TcpGateway {
   readonly options: TcpListenerOptions | undefined;
 }
 
-/** serves different gateways on one port. `matchedGateways` win over delegated ones. */
+/** HybridGateway serves different gateways on one port. `matchedGateways` win over delegated ones. */
 export interface HybridGateway {
   /** Gateways that stand here, each with the connections that it takes. */
   readonly matchedGateways: readonly MatchedGateway[];
@@ -98,7 +98,7 @@ export interface HybridGateway {
   readonly delegatedTcpGateways: DelegatedTcpGateway | undefined;
 }
 
-/** includes MatchableHttpGateway resources in a hybrid gateway. */
+/** DelegatedHttpGateway includes MatchableHttpGateway resources in a hybrid gateway. */
 export interface DelegatedHttpGateway {
   /** Which resources are included. */
   readonly selectionType:
@@ -122,7 +122,7 @@ export interface DelegatedHttpGateway {
   readonly sslConfig: SslConfig | undefined;
 }
 
-/** includes MatchableTcpGateway resources in a hybrid gateway. */
+/** DelegatedTcpGateway includes MatchableTcpGateway resources in a hybrid gateway. */
 export interface DelegatedTcpGateway {
   /** Which resources are included. */
   readonly selectionType:
@@ -135,7 +135,7 @@ export interface DelegatedTcpGateway {
     | undefined;
 }
 
-/** is a gateway for those connections of a hybrid gateway that its matcher takes. */
+/** MatchedGateway is a gateway for those connections of a hybrid gateway that its matcher takes. */
 export interface MatchedGateway {
   /** Connections that belong to this gateway. Without one it takes all; two equal matchers are an error. */
   readonly matcher:
@@ -152,7 +152,7 @@ export interface MatchedGateway {
     | undefined;
 }
 
-/** selects connections before anything of HTTP is read. All conditions that are set must hold. */
+/** Matcher selects connections before anything of HTTP is read. All conditions that are set must hold. */
 export interface Matcher {
   /** TLS to offer. Its SNI domains are a condition: only clients that ask for one of them match. */
   readonly sslConfig:
@@ -168,7 +168,7 @@ export interface Matcher {
 }
 
 /**
- * serves virtual services. The first of these that is set selects them: `virtualServiceExpressions`,
+ * HttpGateway serves virtual services. The first of these that is set selects them: `virtualServiceExpressions`,
  * `virtualServiceSelector`, `virtualServices`; with none set, all virtual services are served.
  */
 export interface HttpGateway {
@@ -191,13 +191,13 @@ export interface HttpGateway_VirtualServiceSelectorEntry {
   readonly value: string;
 }
 
-/** selects virtual services by conditions on their labels. */
+/** VirtualServiceSelectorExpressions selects virtual services by conditions on their labels. */
 export interface VirtualServiceSelectorExpressions {
   /** Conditions, all of which must hold. */
   readonly expressions: readonly VirtualServiceSelectorExpressions_Expression[];
 }
 
-/** is a condition on one label. */
+/** Expression is a condition on one label. */
 export interface VirtualServiceSelectorExpressions_Expression {
   /** Key of the label. */
   readonly key: string;
@@ -210,7 +210,7 @@ export interface VirtualServiceSelectorExpressions_Expression {
   readonly values: readonly string[];
 }
 
-/** compares a label with values. */
+/** Operator compares a label with values. */
 export const VirtualServiceSelectorExpressions_Expression_Operator = {
   /** Equals - The label has the value. */
   Equals: 0,

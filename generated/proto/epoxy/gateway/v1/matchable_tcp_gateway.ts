@@ -12,7 +12,7 @@ import { CidrRange } from "../../envoy/v1/address.ts";
 import { SslConfig } from "../../gloo/ssl/v1/ssl.ts";
 import { TcpGateway } from "./gateway.ts";
 
-/** is a TCP gateway for some connections of the hybrid gateways that include it. */
+/** MatchableTcpGateway is a TCP gateway for some connections of the hybrid gateways that include it. */
 export interface MatchableTcpGateway {
   /** Name, namespace and the labels that hybrid gateways select by. */
   readonly metadata:
@@ -30,7 +30,7 @@ export interface MatchableTcpGateway {
   readonly tcpGateway: TcpGateway | undefined;
 }
 
-/** selects connections. All conditions that are set must hold. */
+/** Matcher selects connections. All conditions that are set must hold. */
 export interface MatchableTcpGateway_Matcher {
   /** Address ranges that the client's address must be in. Empty: any address. */
   readonly sourcePrefixRanges: readonly CidrRange[];

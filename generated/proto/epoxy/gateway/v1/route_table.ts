@@ -12,8 +12,8 @@ import { NamespacedStatuses } from "../../core/v1/status.ts";
 import { Route } from "./virtual_service.ts";
 
 /**
- * holds routes that virtual services, or other route tables, delegate to, so that teams can own parts of a domain. It
- * serves nothing by itself.
+ * RouteTable holds routes that virtual services, or other route tables, delegate to, so that teams can own parts of a
+ * domain. It serves nothing by itself.
  */
 export interface RouteTable {
   /** Name, namespace and the labels that selectors look at. */

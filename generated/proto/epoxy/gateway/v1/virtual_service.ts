@@ -16,8 +16,8 @@ import { RouteOptions } from "../../gloo/v1/route_options.ts";
 import { VirtualHostOptions } from "../../gloo/v1/virtual_host_options.ts";
 
 /**
- * serves domains: it routes their requests, and holds the certificate where they are served over TLS. The same domain
- * in two virtual services of one gateway is an error on both.
+ * VirtualService serves domains: it routes their requests, and holds the certificate where they are served over TLS.
+ * The same domain in two virtual services of one gateway is an error on both.
  */
 export interface VirtualService {
   /** Name, namespace, labels (which gateways and selectors look at) and annotations. */
@@ -43,7 +43,7 @@ export interface VirtualService {
   readonly displayName: string;
 }
 
-/** is a set of domains with their routes and options. */
+/** VirtualHost is a set of domains with their routes and options. */
 export interface VirtualHost {
   /**
    * Host names, as in the Host or `:authority` header, without a port: `shop.example.com`, `*.example.com` (any
@@ -65,7 +65,7 @@ export interface VirtualHost {
     | undefined;
 }
 
-/** says what happens with the requests that its matchers take. */
+/** Route says what happens with the requests that its matchers take. */
 export interface Route {
   /**
    * Requests to take: any of the matchers is enough. Empty: all paths (prefix `/`). A route that delegates may have
@@ -89,7 +89,7 @@ export interface Route {
   /** What is done with the request. One of them is required. */
   readonly action:
     | //
-    /** Send it to a destination. */
+    /** Send the request to a destination. */
     { readonly $case: "routeAction"; readonly value: RouteAction }
     | //
     /** Answer with a redirect. */
@@ -98,7 +98,7 @@ export interface Route {
     /** Answer at once, with a fixed status and body. */
     { readonly $case: "directResponseAction"; readonly value: DirectResponseAction }
     | //
-    /** Leave the choice to the routes of route tables. */
+    /** Leave the request to the routes of route tables. */
     { readonly $case: "delegateAction"; readonly value: DelegateAction }
     | undefined;
   /**
@@ -118,13 +118,13 @@ export interface Route {
     | undefined;
 }
 
-/** refers to resources that hold options. */
+/** DelegateOptionsRefs refers to resources that hold options. */
 export interface DelegateOptionsRefs {
   /** The resources, first ones first: an option set by an earlier one is not replaced by a later one. */
   readonly delegateOptions: readonly ResourceRef[];
 }
 
-/** hands a route's requests to route tables. */
+/** DelegateAction hands a route's requests to route tables. */
 export interface DelegateAction {
   /**
    * Name of the route table, in the old flat form: write `ref` instead.
@@ -141,7 +141,7 @@ export interface DelegateAction {
   /** Which route tables. One of them is required. */
   readonly delegationType:
     | //
-    /** One route table. A missing one is a warning, and the route serves nothing. */
+    /** One route table. Its namespace defaults to that of the resource that delegates. A missing one is a warning. */
     { readonly $case: "ref"; readonly value: ResourceRef }
     | //
     /** All route tables that the selector matches. */
@@ -150,8 +150,8 @@ export interface DelegateAction {
 }
 
 /**
- * selects route tables by namespace and labels. Their routes are put in order of the tables' weights; routes of
- * tables with equal weights are sorted, more specific matchers first.
+ * RouteTableSelector selects route tables by namespace and labels. Their routes are put in order of the tables'
+ * weights; routes of tables with equal weights are sorted, more specific matchers first.
  */
 export interface RouteTableSelector {
   /** Namespaces to look in; `*` stands for all that are watched. Empty: the namespace of the resource that delegates. */
@@ -162,7 +162,7 @@ export interface RouteTableSelector {
   readonly expressions: readonly RouteTableSelector_Expression[];
 }
 
-/** is a condition on one label. */
+/** Expression is a condition on one label. */
 export interface RouteTableSelector_Expression {
   /** Key of the label. */
   readonly key: string;
@@ -175,7 +175,7 @@ export interface RouteTableSelector_Expression {
   readonly values: readonly string[];
 }
 
-/** compares a label with values. */
+/** Operator compares a label with values. */
 export const RouteTableSelector_Expression_Operator = {
   /** Equals - The label has the value. */
   Equals: 0,

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Metadata } from "../../core/v1/metadata.ts";
 
-/** holds plain data that other resources refer to, such as protobuf descriptors or firewall rules. */
+/** Artifact holds plain data that other resources refer to, such as protobuf descriptors or firewall rules. */
 export interface Artifact {
   /** Name and namespace. */
   readonly metadata:

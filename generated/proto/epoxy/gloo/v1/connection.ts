@@ -10,7 +10,7 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 import { UInt32Value } from "../../../google/protobuf/wrappers.ts";
 import { Http1ProtocolOptions, HttpProtocolOptions } from "../options/protocol/v1/protocol.ts";
 
-/** is about connections to an upstream. */
+/** ConnectionConfig is about connections to an upstream. */
 export interface ConnectionConfig {
   /** Requests after which a connection is closed. 0: no limit. 1: no keep-alive. */
   readonly maxRequestsPerConnection: number;
@@ -34,7 +34,7 @@ export interface ConnectionConfig {
   readonly http1ProtocolOptions: Http1ProtocolOptions | undefined;
 }
 
-/** is TCP keep-alive. What is 0 or not set is as the operating system has it. */
+/** TcpKeepAlive is TCP keep-alive. What is 0 or not set is as the operating system has it. */
 export interface ConnectionConfig_TcpKeepAlive {
   /** Probes without an answer after which the connection is dead. */
   readonly keepaliveProbes: number;

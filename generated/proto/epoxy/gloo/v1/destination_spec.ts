@@ -11,7 +11,7 @@ import { DestinationSpec as DestinationSpec2 } from "../options/azure/v1/azure.t
 import { DestinationSpec as DestinationSpec4 } from "../options/grpc/v1/grpc.ts";
 import { DestinationSpec as DestinationSpec3 } from "../options/rest/v1/rest.ts";
 
-/** says what to call at a destination that knows functions. */
+/** DestinationSpec says what to call at a destination that knows functions. */
 export interface DestinationSpec {
   /** Must fit the upstream's type. */
   readonly destinationType:

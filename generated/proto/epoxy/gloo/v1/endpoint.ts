@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Metadata, ResourceRef } from "../../core/v1/metadata.ts";
 
-/** is an address where requests to upstreams can be sent. Discovery makes them; they are in memory only. */
+/** Endpoint is an address where requests to upstreams can be sent. Discovery makes them; they are in memory only. */
 export interface Endpoint {
   /** Name and namespace. The labels are those that subsets look at. */
   readonly metadata:
@@ -26,7 +26,7 @@ export interface Endpoint {
   readonly healthCheck: HealthCheckConfig | undefined;
 }
 
-/** is about the health check of one endpoint. */
+/** HealthCheckConfig is about the health check of one endpoint. */
 export interface HealthCheckConfig {
   /** Value of the Host header of health checks. */
   readonly hostname: string;

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Struct } from "../../../google/protobuf/struct.ts";
 
-/** carries configuration for extensions that this API has no fields for. */
+/** Extensions carries configuration for extensions that this API has no fields for. */
 export interface Extensions {
   /** Configuration by name of the extension. Kept, but not interpreted. */
   readonly configs: { [key: string]: { readonly [key: string]: any } | undefined };

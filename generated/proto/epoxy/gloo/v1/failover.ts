@@ -10,7 +10,7 @@ import { Struct } from "../../../google/protobuf/struct.ts";
 import { UInt32Value } from "../../../google/protobuf/wrappers.ts";
 import { UpstreamSslConfig } from "../ssl/v1/ssl.ts";
 
-/** lists endpoints to use where an upstream's own are not healthy. */
+/** Failover lists endpoints to use where an upstream's own are not healthy. */
 export interface Failover {
   /** Localities, in order: each is used as far as those before it are not healthy. */
   readonly prioritizedLocalities: readonly Failover_PrioritizedLocality[];
@@ -18,19 +18,19 @@ export interface Failover {
   readonly policy: Failover_Policy | undefined;
 }
 
-/** is one step of failover. */
+/** PrioritizedLocality is one step of failover. */
 export interface Failover_PrioritizedLocality {
   /** Endpoints by locality. */
   readonly localityEndpoints: readonly LocalityLbEndpoints[];
 }
 
-/** says when to fail over. */
+/** Policy says when to fail over. */
 export interface Failover_Policy {
   /** Healthy percentage times this, in percent, below 100 starts the failover. Default 140: below 72 percent. */
   readonly overprovisioningFactor: number | undefined;
 }
 
-/** is a locality's endpoints. */
+/** LocalityLbEndpoints is a locality's endpoints. */
 export interface LocalityLbEndpoints {
   /** The locality. */
   readonly locality:
@@ -42,7 +42,7 @@ export interface LocalityLbEndpoints {
   readonly loadBalancingWeight: number | undefined;
 }
 
-/** is an endpoint to fail over to. */
+/** LbEndpoint is an endpoint to fail over to. */
 export interface LbEndpoint {
   /** IP address or DNS name. */
   readonly address: string;
@@ -64,7 +64,7 @@ export interface LbEndpoint {
   readonly metadata: { [key: string]: { readonly [key: string]: any } | undefined };
 }
 
-/** is about the health check of one endpoint. */
+/** HealthCheckConfig is about the health check of one endpoint. */
 export interface LbEndpoint_HealthCheckConfig {
   /** Port to check, where it is not the endpoint's own. */
   readonly portValue: number;
@@ -81,7 +81,7 @@ export interface LbEndpoint_MetadataEntry {
   readonly value: { readonly [key: string]: any } | undefined;
 }
 
-/** is a place, for load balancing near by. */
+/** Locality is a place, for load balancing near by. */
 export interface Locality {
   /** Region. */
   readonly region: string;

@@ -31,7 +31,7 @@ import { Settings } from "../options/waf/v1/waf.ts";
 import { PluginSource } from "../options/wasm/v1/wasm.ts";
 import { Extensions } from "./extensions.ts";
 
-/** holds options of HTTP listeners. */
+/** HttpListenerOptions holds options of HTTP listeners. */
 export interface HttpListenerOptions {
   /** gRPC-Web for browsers; on unless it is disabled here or in the Settings. */
   readonly grpcWeb:
@@ -80,28 +80,28 @@ export interface HttpListenerOptions {
   /** External processing before other filters. */
   readonly extProcEarlyConfig:
     | //
-    /** Off, even if the Settings have it. */
+    /** Whether early external processing is off, even if the Settings have it. */
     { readonly $case: "disableExtProcEarly"; readonly value: boolean | undefined }
     | //
-    /** Configuration, in place of that in the Settings. */
+    /** External processing before other filters, in place of that in the Settings. */
     { readonly $case: "extProcEarly"; readonly value: Settings6 }
     | undefined;
   /** External processing. */
   readonly extProcConfig:
     | //
-    /** Off, even if the Settings have it. */
+    /** Whether external processing is off, even if the Settings have it. */
     { readonly $case: "disableExtProc"; readonly value: boolean | undefined }
     | //
-    /** Configuration, in place of that in the Settings. */
+    /** External processing, in place of that in the Settings. */
     { readonly $case: "extProc"; readonly value: Settings6 }
     | undefined;
   /** External processing as the last filter before the upstream. */
   readonly extProcLateConfig:
     | //
-    /** Off, even if the Settings have it. */
+    /** Whether late external processing is off, even if the Settings have it. */
     { readonly $case: "disableExtProcLate"; readonly value: boolean | undefined }
     | //
-    /** Configuration, in place of that in the Settings. */
+    /** External processing as the last filter before the upstream, in place of that in the Settings. */
     { readonly $case: "extProcLate"; readonly value: Settings6 }
     | undefined;
   /** Compression of responses. */
@@ -112,15 +112,15 @@ export interface HttpListenerOptions {
   readonly proxyLatency:
     | ProxyLatency
     | undefined;
-  /** Wait for whole request bodies before they are sent on. */
+  /** Waiting for whole request bodies before they are sent on. */
   readonly buffer:
     | Buffer
     | undefined;
-  /** Refuse requests that other sites make browsers send. */
+  /** Refusing requests that other sites make browsers send. */
   readonly csrf:
     | CsrfPolicy
     | undefined;
-  /** Serve gRPC services as JSON over HTTP. */
+  /** Serving gRPC services as JSON over HTTP. */
   readonly grpcJsonTranscoder:
     | GrpcJsonTranscoder
     | undefined;
@@ -132,7 +132,7 @@ export interface HttpListenerOptions {
   readonly leftmostXffAddress:
     | boolean
     | undefined;
-  /** Allow routes whose destination is the host that the request names. */
+  /** Allows routes whose destination is the host that the request names. */
   readonly dynamicForwardProxy:
     | FilterConfig4
     | undefined;

@@ -12,7 +12,7 @@ import { AccessLoggingService } from "../options/als/v1/als.ts";
 import { ProxyProtocol } from "../options/proxy_protocol/v1/proxy_protocol.ts";
 import { Extensions } from "./extensions.ts";
 
-/** holds options of a listener, whatever it serves. */
+/** ListenerOptions holds options of a listener, whatever it serves. */
 export interface ListenerOptions {
   /** Access logs of requests and TCP connections. */
   readonly accessLoggingService:
@@ -47,13 +47,13 @@ export interface ListenerOptions {
   readonly tcpStats: boolean | undefined;
 }
 
-/** says how connections are divided among Envoy's worker threads. */
+/** ConnectionBalanceConfig says how connections are divided among Envoy's worker threads. */
 export interface ConnectionBalanceConfig {
   /** Evenly, at the cost of a lock: for few, long connections, as with gRPC. */
   readonly exactBalance: ConnectionBalanceConfig_ExactBalance | undefined;
 }
 
-/** divides connections evenly. */
+/** ExactBalance divides connections evenly. */
 export interface ConnectionBalanceConfig_ExactBalance {
 }
 

@@ -10,7 +10,7 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 import { Empty } from "../../../google/protobuf/empty.ts";
 import { BoolValue, DoubleValue } from "../../../google/protobuf/wrappers.ts";
 
-/** says how requests are spread over endpoints. */
+/** LoadBalancerConfig says how requests are spread over endpoints. */
 export interface LoadBalancerConfig {
   /** Percentage of healthy endpoints below which health is ignored and all are used. Default 50; 0 turns this off. */
   readonly healthyPanicThreshold:
@@ -55,13 +55,13 @@ export interface LoadBalancerConfig {
   readonly closeConnectionsOnHostSetChange: boolean;
 }
 
-/** gives each endpoint a request in turn. */
+/** RoundRobin gives each endpoint a request in turn. */
 export interface LoadBalancerConfig_RoundRobin {
   /** Give new endpoints less at first. */
   readonly slowStartConfig: LoadBalancerConfig_SlowStartConfig | undefined;
 }
 
-/** prefers endpoints with fewer requests under way. */
+/** LeastRequest prefers endpoints with fewer requests under way. */
 export interface LoadBalancerConfig_LeastRequest {
   /** Endpoints chosen at random to compare, at least 2. Default 2. */
   readonly choiceCount: number;
@@ -69,7 +69,7 @@ export interface LoadBalancerConfig_LeastRequest {
   readonly slowStartConfig: LoadBalancerConfig_SlowStartConfig | undefined;
 }
 
-/** is the size of the ring. */
+/** RingHashConfig is the size of the ring. */
 export interface LoadBalancerConfig_RingHashConfig {
   /** Least number of places on the ring. Default 1024. */
   readonly minimumRingSize: bigint;
@@ -77,13 +77,13 @@ export interface LoadBalancerConfig_RingHashConfig {
   readonly maximumRingSize: bigint;
 }
 
-/** chooses by the request's hash on a ring. */
+/** RingHash chooses by the request's hash on a ring. */
 export interface LoadBalancerConfig_RingHash {
   /** Size of the ring. */
   readonly ringHashConfig: LoadBalancerConfig_RingHashConfig | undefined;
 }
 
-/** gives new endpoints less at first. */
+/** SlowStartConfig gives new endpoints less at first. */
 export interface LoadBalancerConfig_SlowStartConfig {
   /** Time over which an endpoint comes to its full share. Not set: no slow start. */
   readonly slowStartWindow:
@@ -97,11 +97,11 @@ export interface LoadBalancerConfig_SlowStartConfig {
   readonly minWeightPercent: number | undefined;
 }
 
-/** chooses at random. */
+/** Random chooses at random. */
 export interface LoadBalancerConfig_Random {
 }
 
-/** chooses by the request's hash in Maglev's table. */
+/** Maglev chooses by the request's hash in Maglev's table. */
 export interface LoadBalancerConfig_Maglev {
 }
 

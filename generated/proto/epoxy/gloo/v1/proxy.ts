@@ -29,8 +29,8 @@ import { VirtualHostOptions } from "./virtual_host_options.ts";
 import { WeightedDestinationOptions } from "./weighted_destination_options.ts";
 
 /**
- * is what a proxy is to do: everything it listens on and serves. Controllers write it (the gateway controller makes
- * one for each name in `proxyNames`); the Envoy translator reads it. People seldom write it by hand.
+ * Proxy is what a proxy is to do: everything it listens on and serves. Controllers write it (the gateway controller
+ * makes one for each name in `proxyNames`); the Envoy translator reads it. People seldom write it by hand.
  */
 export interface Proxy {
   /** Name and namespace; an Envoy asks for a Proxy by `<namespace>~<name>` in its `node.metadata.role`. */
@@ -51,8 +51,8 @@ export interface Proxy {
 }
 
 /**
- * is a set of destinations among which requests are divided by weight. Many routes can refer to it, so that traffic
- * is moved in one place.
+ * UpstreamGroup is a set of destinations among which requests are divided by weight. Many routes can refer to it, so
+ * that traffic is moved in one place.
  */
 export interface UpstreamGroup {
   /** Name, namespace, labels and annotations. */
@@ -67,7 +67,7 @@ export interface UpstreamGroup {
   readonly destinations: readonly WeightedDestination[];
 }
 
-/** is an address and port that the proxy opens, with all that is served there. */
+/** Listener is an address and port that the proxy opens, with all that is served there. */
 export interface Listener {
   /** Name of the listener, unique in the proxy. */
   readonly name: string;
@@ -117,7 +117,7 @@ export interface Listener {
   readonly routeOptions: RouteConfigurationOptions | undefined;
 }
 
-/** serves connections without reading them as HTTP. */
+/** TcpListener serves connections without reading them as HTTP. */
 export interface TcpListener {
   /** Where connections go, told apart by SNI domains. */
   readonly tcpHosts: readonly TcpHost[];
@@ -131,7 +131,7 @@ export interface TcpListener {
   readonly customNetworkFilters: readonly CustomEnvoyFilter[];
 }
 
-/** is a destination of TCP connections, and the TLS that is offered for it. */
+/** TcpHost is a destination of TCP connections, and the TLS that is offered for it. */
 export interface TcpHost {
   /** Name of the host, unique in its listener. */
   readonly name: string;
@@ -146,18 +146,18 @@ export interface TcpHost {
   readonly destination: TcpHost_TcpAction | undefined;
 }
 
-/** is where TCP connections go. */
+/** TcpAction is where TCP connections go. */
 export interface TcpHost_TcpAction {
   /** Where they go. One of them is required. */
   readonly destination:
     | //
-    /** One destination. */
+    /** One destination for all connections. */
     { readonly $case: "single"; readonly value: Destination }
     | //
-    /** Several destinations, by weight. */
+    /** Several destinations, among which connections are divided by weight. */
     { readonly $case: "multi"; readonly value: MultiDestination }
     | //
-    /** An UpstreamGroup, by weight. */
+    /** An UpstreamGroup, whose destinations divide the connections by weight. */
     { readonly $case: "upstreamGroup"; readonly value: ResourceRef }
     | //
     /** The upstream whose cluster has the name that the client asks for by SNI. */
@@ -165,7 +165,7 @@ export interface TcpHost_TcpAction {
     | undefined;
 }
 
-/** serves HTTP. */
+/** HttpListener serves HTTP. */
 export interface HttpListener {
   /** Domains and their routes. A domain may be in one virtual host only. */
   readonly virtualHosts: readonly VirtualHost[];
@@ -190,13 +190,13 @@ export interface HttpListener {
     | undefined;
 }
 
-/** serves different listeners on one port. */
+/** HybridListener serves different listeners on one port. */
 export interface HybridListener {
   /** Listeners, each with the connections that it takes. */
   readonly matchedListeners: readonly MatchedListener[];
 }
 
-/** is a listener for the connections that its matcher takes. */
+/** MatchedListener is a listener for the connections that its matcher takes. */
 export interface MatchedListener {
   /** Connections that belong to it. */
   readonly matcher:
@@ -215,7 +215,7 @@ export interface MatchedListener {
   readonly sslConfigurations: readonly SslConfig[];
 }
 
-/** is a TCP listener for the connections that its matcher takes. */
+/** MatchedTcpListener is a TCP listener for the connections that its matcher takes. */
 export interface MatchedTcpListener {
   /** Connections that belong to it. */
   readonly matcher:
@@ -225,7 +225,7 @@ export interface MatchedTcpListener {
   readonly tcpListener: TcpListener | undefined;
 }
 
-/** selects connections before anything of HTTP is read. All conditions that are set must hold. */
+/** Matcher selects connections before anything of HTTP is read. All conditions that are set must hold. */
 export interface Matcher {
   /** TLS to offer. Its SNI domains are a condition. */
   readonly sslConfig:
@@ -243,7 +243,7 @@ export interface Matcher {
   readonly passthroughCipherSuites: readonly string[];
 }
 
-/** serves filter chains that share virtual hosts and options by name, so that each is there once. */
+/** AggregateListener serves filter chains that share virtual hosts and options by name, so that each is there once. */
 export interface AggregateListener {
   /** What HTTP filter chains refer to. */
   readonly httpResources:
@@ -255,7 +255,7 @@ export interface AggregateListener {
   readonly tcpListeners: readonly MatchedTcpListener[];
 }
 
-/** holds what HTTP filter chains share. */
+/** HttpResources holds what HTTP filter chains share. */
 export interface AggregateListener_HttpResources {
   /** Virtual hosts by the name that chains refer to. */
   readonly virtualHosts: { [key: string]: VirtualHost };
@@ -273,7 +273,7 @@ export interface AggregateListener_HttpResources_HttpOptionsEntry {
   readonly value: HttpListenerOptions | undefined;
 }
 
-/** serves virtual hosts to the connections that its matcher takes. */
+/** HttpFilterChain serves virtual hosts to the connections that its matcher takes. */
 export interface AggregateListener_HttpFilterChain {
   /** Connections that belong to the chain, and their TLS. */
   readonly matcher:
@@ -289,7 +289,7 @@ export interface AggregateListener_HttpFilterChain {
   readonly customNetworkFilters: readonly CustomEnvoyFilter[];
 }
 
-/** is a set of domains with their routes and options, with nothing left to resolve. */
+/** VirtualHost is a set of domains with their routes and options, with nothing left to resolve. */
 export interface VirtualHost {
   /** Name of the virtual host, unique in its listener. */
   readonly name: string;
@@ -312,7 +312,7 @@ export interface VirtualHost {
     | undefined;
 }
 
-/** says what happens with the requests that its matchers take. */
+/** Route says what happens with the requests that its matchers take. */
 export interface Route {
   /** Requests to take: any of the matchers is enough. Empty: all paths (prefix `/`). */
   readonly matchers: readonly Matcher1[];
@@ -345,18 +345,18 @@ export interface Route {
   readonly name: string;
 }
 
-/** sends requests to a destination. */
+/** RouteAction sends requests to a destination. */
 export interface RouteAction {
   /** Where they go. One of them is required. */
   readonly destination:
     | //
-    /** One destination. */
+    /** One destination for all requests. */
     { readonly $case: "single"; readonly value: Destination }
     | //
-    /** Several destinations, by weight. */
+    /** Several destinations, among which requests are divided by weight. */
     { readonly $case: "multi"; readonly value: MultiDestination }
     | //
-    /** An UpstreamGroup: several destinations, by weight, shared by many routes. */
+    /** An UpstreamGroup, whose destinations divide the requests by weight. */
     { readonly $case: "upstreamGroup"; readonly value: ResourceRef }
     | //
     /**
@@ -373,7 +373,7 @@ export interface RouteAction {
     | undefined;
 }
 
-/** is something that requests can be sent to. */
+/** Destination is something that requests can be sent to. */
 export interface Destination {
   /** What it is. One of them is required. */
   readonly destinationType:
@@ -398,7 +398,7 @@ export interface Destination {
   readonly subset: Subset | undefined;
 }
 
-/** is a port of a Kubernetes service. */
+/** KubernetesServiceDestination is a port of a Kubernetes service. */
 export interface KubernetesServiceDestination {
   /** Name and namespace of the service. */
   readonly ref:
@@ -408,7 +408,7 @@ export interface KubernetesServiceDestination {
   readonly port: number;
 }
 
-/** is a service in Consul. */
+/** ConsulServiceDestination is a service in Consul. */
 export interface ConsulServiceDestination {
   /** Name of the service. */
   readonly serviceName: string;
@@ -418,13 +418,13 @@ export interface ConsulServiceDestination {
   readonly dataCenters: readonly string[];
 }
 
-/** divides requests among destinations by weight. */
+/** MultiDestination divides requests among destinations by weight. */
 export interface MultiDestination {
   /** Destinations and their weights. */
   readonly destinations: readonly WeightedDestination[];
 }
 
-/** is a destination with its share of the requests. */
+/** WeightedDestination is a destination with its share of the requests. */
 export interface WeightedDestination {
   /** The destination. */
   readonly destination:
@@ -438,14 +438,14 @@ export interface WeightedDestination {
   readonly options: WeightedDestinationOptions | undefined;
 }
 
-/** answers with a redirect. Parts of the URL that are not set stay as they are. */
+/** RedirectAction answers with a redirect. Parts of the URL that are not set stay as they are. */
 export interface RedirectAction {
   /** Host of the new URL. */
   readonly hostRedirect: string;
   /** How the path changes. Not set: it stays. */
   readonly pathRewriteSpecifier:
     | //
-    /** The new path. With a query (`?`) it replaces the query as well. */
+    /** The new path, whole. With a query (`?`) it replaces the query as well. */
     { readonly $case: "pathRedirect"; readonly value: string }
     | //
     /** Text that takes the place of the matched prefix. */
@@ -460,11 +460,11 @@ export interface RedirectAction {
   readonly httpsRedirect: boolean;
   /** Whether the query is left out. */
   readonly stripQuery: boolean;
-  /** Port of the new URL. 1 to 65535. */
+  /** Port of the new URL, 1 to 65535. Default: the request's, or none where `httpsRedirect` changes the scheme. */
   readonly portRedirect: number | undefined;
 }
 
-/** is the status of a redirect. */
+/** RedirectResponseCode is the status of a redirect. */
 export const RedirectAction_RedirectResponseCode = {
   /** MOVED_PERMANENTLY - 301: for good; clients may turn other methods to GET. */
   MOVED_PERMANENTLY: 0,
@@ -491,7 +491,7 @@ export namespace RedirectAction_RedirectResponseCode {
   export type UNRECOGNIZED = typeof RedirectAction_RedirectResponseCode.UNRECOGNIZED;
 }
 
-/** answers without any upstream. */
+/** DirectResponseAction answers without any upstream. */
 export interface DirectResponseAction {
   /** HTTP status, 200 to 599. */
   readonly status: number;
@@ -502,13 +502,13 @@ export interface DirectResponseAction {
   readonly body: string;
 }
 
-/** says which resources something is made from. */
+/** SourceMetadata says which resources something is made from. */
 export interface SourceMetadata {
   /** The resources. */
   readonly sources: readonly SourceMetadata_SourceRef[];
 }
 
-/** is a resource that something is made from. */
+/** SourceRef is a resource that something is made from. */
 export interface SourceMetadata_SourceRef {
   /** Name and namespace. */
   readonly resourceRef:
@@ -520,7 +520,7 @@ export interface SourceMetadata_SourceRef {
   readonly observedGeneration: bigint;
 }
 
-/** is a filter that is passed to Envoy as it is. */
+/** CustomEnvoyFilter is a filter that is passed to Envoy as it is. */
 export interface CustomEnvoyFilter {
   /** Place among the other filters. */
   readonly filterStage:

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue, UInt32Value } from "../../../google/protobuf/wrappers.ts";
 
-/** holds limits and rules for all route configurations of a listener. */
+/** RouteConfigurationOptions holds limits and rules for all route configurations of a listener. */
 export interface RouteConfigurationOptions {
   /**
    * Greatest size of the body of a direct response, in bytes. Default 4096. The whole body is in Envoy's memory, for

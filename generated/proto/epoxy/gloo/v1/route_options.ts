@@ -31,8 +31,8 @@ import { Settings } from "../options/waf/v1/waf.ts";
 import { Extensions } from "./extensions.ts";
 
 /**
- * holds options of a route. What a route sets wins over its virtual host and over routes that delegate to it, option
- * by option.
+ * RouteOptions holds options of a route. What a route sets wins over its virtual host and over routes that delegate
+ * to it, option by option.
  */
 export interface RouteOptions {
   /**
@@ -62,7 +62,10 @@ export interface RouteOptions {
   readonly retries:
     | RetryPolicy
     | undefined;
-  /** Options of extensions. Kept, but not interpreted. */
+  /**
+   * Options of extensions. Kept, but not interpreted. Old versions put access rules here, so a route that sets it is
+   * refused rather than served without them.
+   */
   readonly extensions:
     | Extensions
     | undefined;
@@ -81,16 +84,19 @@ export interface RouteOptions {
   /** Host that the upstream sees. Not set: the one that the client sent. */
   readonly hostRewriteType:
     | //
-    /** This one. */
+    /** Host that the upstream sees, as it stands here. Older files may write it as an object with the same key. */
     { readonly $case: "hostRewrite"; readonly value: string }
     | //
-    /** The name of the endpoint that was chosen, for upstreams whose hosts are names. */
+    /**
+     * Whether the upstream sees the name of the endpoint that was chosen. For upstreams whose hosts are names; others
+     * see the client's host.
+     */
     { readonly $case: "autoHostRewrite"; readonly value: boolean | undefined }
     | //
-    /** A part of the path, by an expression that rewrites it. */
+    /** Host that the upstream sees: the path, with what the expression matches replaced. */
     { readonly $case: "hostRewritePathRegex"; readonly value: RegexMatchAndSubstitute }
     | //
-    /** The value of this request header. */
+    /** Name of the request header whose value is the host that the upstream sees. */
     { readonly $case: "hostRewriteHeader"; readonly value: string | undefined }
     | undefined;
   /** Whether the client's host is added as `X-Forwarded-Host` where the host is rewritten. Default false. */
@@ -114,28 +120,28 @@ export interface RouteOptions {
   /** Rate limits before authentication. Enterprise in Gloo. */
   readonly rateLimitEarlyConfigType:
     | //
-    /** Actions that stand here. */
+    /** Rate limit actions that stand here, before authentication. */
     { readonly $case: "ratelimitEarly"; readonly value: RateLimitRouteExtension }
     | //
-    /** RateLimitConfig resources. */
+    /** RateLimitConfig resources to apply before authentication. */
     { readonly $case: "rateLimitEarlyConfigs"; readonly value: RateLimitConfigRefs }
     | undefined;
   /** Rate limits, at the place that the rate limit server's settings say. */
   readonly rateLimitConfigType:
     | //
-    /** Actions that stand here. */
+    /** Rate limit actions that stand here. */
     { readonly $case: "ratelimit"; readonly value: RateLimitRouteExtension }
     | //
-    /** RateLimitConfig resources. */
+    /** RateLimitConfig resources to apply. */
     { readonly $case: "rateLimitConfigs"; readonly value: RateLimitConfigRefs }
     | undefined;
   /** Rate limits after authentication. Enterprise in Gloo. */
   readonly rateLimitRegularConfigType:
     | //
-    /** Actions that stand here. */
+    /** Rate limit actions that stand here, after authentication. */
     { readonly $case: "ratelimitRegular"; readonly value: RateLimitRouteExtension }
     | //
-    /** RateLimitConfig resources. */
+    /** RateLimitConfig resources to apply after authentication. */
     { readonly $case: "rateLimitRegularConfigs"; readonly value: RateLimitConfigRefs }
     | undefined;
   /** Web application firewall, in place of the virtual host's. Enterprise in Gloo. */
@@ -145,13 +151,13 @@ export interface RouteOptions {
   /** JSON web tokens. Enterprise in Gloo. */
   readonly jwtConfig:
     | //
-    /** Turns off the virtual host's check. Replaced by `jwtStaged`. */
+    /** Turns the virtual host's check of JSON web tokens off. Replaced by `jwtStaged`. */
     { readonly $case: "jwt"; readonly value: RouteExtension }
     | //
-    /** Turns off the virtual host's checks, by stage. */
+    /** Turns the virtual host's checks of JSON web tokens off, by stage. */
     { readonly $case: "jwtStaged"; readonly value: JwtStagedRouteExtension }
     | //
-    /** Providers for this route, in place of the virtual host's. */
+    /** Who may issue JSON web tokens for this route, in place of the virtual host's. */
     { readonly $case: "jwtProvidersStaged"; readonly value: JwtStagedRouteProvidersExtension }
     | undefined;
   /** Who may do what, by claims of their token. Enterprise in Gloo. */
@@ -211,7 +217,7 @@ export interface RouteOptions {
   readonly ai: { readonly [key: string]: any } | undefined;
 }
 
-/** limits the life of streams. */
+/** MaxStreamDuration limits the life of streams. */
 export interface RouteOptions_MaxStreamDuration {
   /** Longest life of a stream. Wins over the listener's; `0s` means no limit. */
   readonly maxStreamDuration:

@@ -10,7 +10,7 @@ import { Metadata } from "../../core/v1/metadata.ts";
 import { ApiKey, OauthSecret } from "../../extauth/v1/extauth.ts";
 import { Extensions } from "./extensions.ts";
 
-/** holds a certificate, key or credential. Its values are in no log, dump, table or error. */
+/** Secret holds a certificate, key or credential. Its values are in no log, dump, table or error. */
 export interface Secret {
   /** Name and namespace. */
   readonly metadata:
@@ -48,7 +48,7 @@ export interface Secret {
     | undefined;
 }
 
-/** holds credentials for AWS. */
+/** AwsSecret holds credentials for AWS. */
 export interface AwsSecret {
   /** Access key ID. */
   readonly accessKey: string;
@@ -58,7 +58,7 @@ export interface AwsSecret {
   readonly sessionToken: string;
 }
 
-/** holds keys of an Azure function app. */
+/** AzureSecret holds keys of an Azure function app. */
 export interface AzureSecret {
   /** Keys by name; `_master` is for functions of level Admin, a function's name for that function. */
   readonly apiKeys: { [key: string]: string };
@@ -69,7 +69,7 @@ export interface AzureSecret_ApiKeysEntry {
   readonly value: string;
 }
 
-/** holds a certificate and key, or an authority's certificate. */
+/** TlsSecret holds a certificate and key, or an authority's certificate. */
 export interface TlsSecret {
   /** Certificate in PEM, then those of the authorities between it and the root. */
   readonly certChain: string;
@@ -84,7 +84,7 @@ export interface TlsSecret {
   readonly ocspStaple: Buffer;
 }
 
-/** holds headers with secret values. */
+/** HeaderSecret holds headers with secret values. */
 export interface HeaderSecret {
   /** Values by name of the header. */
   readonly headers: { [key: string]: string };
@@ -95,7 +95,7 @@ export interface HeaderSecret_HeadersEntry {
   readonly value: string;
 }
 
-/** holds a user name and password. */
+/** AccountCredentialsSecret holds a user name and password. */
 export interface AccountCredentialsSecret {
   /** User name. */
   readonly username: string;
@@ -103,7 +103,7 @@ export interface AccountCredentialsSecret {
   readonly password: string;
 }
 
-/** holds a key for encryption. */
+/** EncryptionKeySecret holds a key for encryption. */
 export interface EncryptionKeySecret {
   /** The key: 32 bytes, for AES-256. */
   readonly key: string;

@@ -21,7 +21,7 @@ import { SslParameters } from "../ssl/v1/ssl.ts";
 import { Extensions } from "./extensions.ts";
 
 /**
- * is the configuration of the control plane itself. With file storage and Consul it is read from a file,
+ * Settings is the configuration of the control plane itself. With file storage and Consul it is read from a file,
  * `<dir>/<namespace>/<name>.yaml`, by default `gloo-system/default.yaml`; a change is taken up while running.
  */
 export interface Settings {
@@ -183,13 +183,13 @@ export interface Settings {
   readonly ipV4Only: boolean;
 }
 
-/** lists sources of secrets. */
+/** SecretOptions lists sources of secrets. */
 export interface Settings_SecretOptions {
   /** Sources, in order: where several hold a secret of one name, the first wins. */
   readonly sources: readonly Settings_SecretOptions_Source[];
 }
 
-/** is a source of secrets. */
+/** Source is a source of secrets. */
 export interface Settings_SecretOptions_Source {
   /** Which one. One of them is required. */
   readonly source:
@@ -205,7 +205,10 @@ export interface Settings_SecretOptions_Source {
     | undefined;
 }
 
-/** says how Vault is reached. Its fields win over Vault's environment variables (`VAULT_ADDR`, `VAULT_TOKEN` …). */
+/**
+ * VaultSecrets says how Vault is reached. Its fields win over Vault's environment variables (`VAULT_ADDR`,
+ * `VAULT_TOKEN` …).
+ */
 export interface Settings_VaultSecrets {
   /** Token to log in with, in the older form: write `accessToken` instead. */
   readonly token: string;
@@ -244,7 +247,7 @@ export interface Settings_VaultSecrets {
     | undefined;
 }
 
-/** logs in to Vault with an AWS identity. */
+/** VaultAwsAuth logs in to Vault with an AWS identity. */
 export interface Settings_VaultAwsAuth {
   /** Role in Vault. */
   readonly vaultRole: string;
@@ -264,7 +267,7 @@ export interface Settings_VaultAwsAuth {
   readonly leaseIncrement: number;
 }
 
-/** is the TLS to Vault. */
+/** VaultTlsConfig is the TLS to Vault. */
 export interface Settings_VaultTlsConfig {
   /** File with the certificate of the authority that signed Vault's. Wins over `caPath`. */
   readonly caCert: string;
@@ -280,19 +283,19 @@ export interface Settings_VaultTlsConfig {
   readonly insecure: boolean | undefined;
 }
 
-/** stores resources in Consul's key-value store. */
+/** ConsulKv stores resources in Consul's key-value store. */
 export interface Settings_ConsulKv {
   /** First part of each key. Default `gloo`. */
   readonly rootKey: string;
 }
 
-/** stores resources as files. */
+/** Directory stores resources as files. */
 export interface Settings_Directory {
   /** Path of the folder. */
   readonly directory: string;
 }
 
-/** holds addresses for Knative. */
+/** KnativeOptions holds addresses for Knative. */
 export interface Settings_KnativeOptions {
   /** Address of the proxy for cluster ingresses. */
   readonly clusterIngressProxyAddress: string;
@@ -302,7 +305,7 @@ export interface Settings_KnativeOptions {
   readonly knativeInternalProxyAddress: string;
 }
 
-/** says what is discovered. */
+/** DiscoveryOptions says what is discovered. */
 export interface Settings_DiscoveryOptions {
   /** Which upstreams are asked for their functions. */
   readonly fdsMode: Settings_DiscoveryOptions_FdsMode;
@@ -315,7 +318,7 @@ export interface Settings_DiscoveryOptions {
 }
 
 /**
- * says which upstreams are asked for their functions (REST operations, gRPC services). The label
+ * FdsMode says which upstreams are asked for their functions (REST operations, gRPC services). The label
  * `discovery.solo.io/function_discovery: enabled` or `disabled` on an upstream or its namespace decides for it.
  */
 export const Settings_DiscoveryOptions_FdsMode = {
@@ -338,7 +341,7 @@ export namespace Settings_DiscoveryOptions_FdsMode {
   export type UNRECOGNIZED = typeof Settings_DiscoveryOptions_FdsMode.UNRECOGNIZED;
 }
 
-/** is about discovery of upstreams. */
+/** UdsOptions is about discovery of upstreams. */
 export interface Settings_DiscoveryOptions_UdsOptions {
   /** Whether services become upstreams. Default true. */
   readonly enabled:
@@ -353,13 +356,16 @@ export interface Settings_DiscoveryOptions_UdsOptions_WatchLabelsEntry {
   readonly value: string;
 }
 
-/** is about discovery of functions. */
+/** FdsOptions is about discovery of functions. */
 export interface Settings_DiscoveryOptions_FdsOptions {
   /** Whether GraphQL schemas are discovered. Default true. */
   readonly graphqlEnabled: boolean | undefined;
 }
 
-/** says how Consul is reached. What is not set is taken from Consul's environment variables (`CONSUL_HTTP_ADDR` …). */
+/**
+ * ConsulConfiguration says how Consul is reached. What is not set is taken from Consul's environment variables
+ * (`CONSUL_HTTP_ADDR` …).
+ */
 export interface Settings_ConsulConfiguration {
   /**
    * Host and port of Consul's HTTP API. Write `httpAddress` instead.
@@ -403,13 +409,13 @@ export interface Settings_ConsulConfiguration {
   readonly dnsPollingInterval: Duration | undefined;
 }
 
-/** turns on discovery of services. */
+/** ServiceDiscoveryOptions turns on discovery of services. */
 export interface Settings_ConsulConfiguration_ServiceDiscoveryOptions {
   /** Datacenters to look in. Empty: all that Consul knows. */
   readonly dataCenters: readonly string[];
 }
 
-/** says how services in Consul become upstreams and endpoints. */
+/** ConsulUpstreamDiscoveryConfiguration says how services in Consul become upstreams and endpoints. */
 export interface Settings_ConsulUpstreamDiscoveryConfiguration {
   /** Whether services with the tag `tlsTagName` are reached over TLS. */
   readonly useTlsTagging: boolean;
@@ -436,21 +442,21 @@ export interface Settings_ConsulUpstreamDiscoveryConfiguration {
   readonly edsBlockingQueries: boolean | undefined;
 }
 
-/** says how the Kubernetes API is reached. */
+/** KubernetesConfiguration says how the Kubernetes API is reached. */
 export interface Settings_KubernetesConfiguration {
   /** Limits of requests to the API server. */
   readonly rateLimits: Settings_KubernetesConfiguration_RateLimits | undefined;
 }
 
-/** limits requests to the API server. */
+/** RateLimits limits requests to the API server. */
 export interface Settings_KubernetesConfiguration_RateLimits {
-  /** Requests per second, on average. */
+  /** Requests per second, on average. Default 50. */
   readonly qps: number;
-  /** Requests at once. */
+  /** Requests at once. Default 100. */
   readonly burst: number;
 }
 
-/** is about dashboards and metric labels. */
+/** ObservabilityOptions is about dashboards and metric labels. */
 export interface Settings_ObservabilityOptions {
   /** Dashboards in Grafana. Kept, but not interpreted. */
   readonly grafanaIntegration:
@@ -460,7 +466,7 @@ export interface Settings_ObservabilityOptions {
   readonly configStatusMetricLabels: { [key: string]: Settings_ObservabilityOptions_MetricLabels };
 }
 
-/** is about dashboards made for each upstream. */
+/** GrafanaIntegration is about dashboards made for each upstream. */
 export interface Settings_ObservabilityOptions_GrafanaIntegration {
   /** Folder for the dashboards. Default: the general one. */
   readonly defaultDashboardFolderId:
@@ -472,7 +478,7 @@ export interface Settings_ObservabilityOptions_GrafanaIntegration {
   readonly extraMetricQueryParameters: string;
 }
 
-/** maps metric labels to fields. */
+/** MetricLabels maps metric labels to fields. */
 export interface Settings_ObservabilityOptions_MetricLabels {
   /** Path in the resource (`{.metadata.name}`) by label. */
   readonly labelToPath: { [key: string]: string };
@@ -488,15 +494,15 @@ export interface Settings_ObservabilityOptions_ConfigStatusMetricLabelsEntry {
   readonly value: Settings_ObservabilityOptions_MetricLabels | undefined;
 }
 
-/** stores resources as custom resources. */
+/** KubernetesCrds stores resources as custom resources. */
 export interface Settings_KubernetesCrds {
 }
 
-/** stores secrets as Kubernetes secrets. */
+/** KubernetesSecrets stores secrets as Kubernetes secrets. */
 export interface Settings_KubernetesSecrets {
 }
 
-/** stores artifacts as Kubernetes config maps. */
+/** KubernetesConfigmaps stores artifacts as Kubernetes config maps. */
 export interface Settings_KubernetesConfigmaps {
 }
 
@@ -505,7 +511,7 @@ export interface Settings_NamedExtauthEntry {
   readonly value: Settings3 | undefined;
 }
 
-/** selects by labels, as in Kubernetes. All conditions must hold. */
+/** LabelSelector selects by labels, as in Kubernetes. All conditions must hold. */
 export interface LabelSelector {
   /** Labels with exactly these values. */
   readonly matchLabels: { [key: string]: string };
@@ -518,7 +524,7 @@ export interface LabelSelector_MatchLabelsEntry {
   readonly value: string;
 }
 
-/** is a condition on one label. */
+/** LabelSelectorRequirement is a condition on one label. */
 export interface LabelSelectorRequirement {
   /** Key of the label. */
   readonly key: string;
@@ -528,7 +534,7 @@ export interface LabelSelectorRequirement {
   readonly values: readonly string[];
 }
 
-/** holds defaults for all upstreams. */
+/** UpstreamOptions holds defaults for all upstreams. */
 export interface UpstreamOptions {
   /** TLS parameters for upstreams whose `sslConfig` sets none. */
   readonly sslParameters:
@@ -543,7 +549,7 @@ export interface UpstreamOptions_GlobalAnnotationsEntry {
   readonly value: string;
 }
 
-/** is about the Envoy translator and the xDS server. */
+/** GlooOptions is about the Envoy translator and the xDS server. */
 export interface GlooOptions {
   /** Address and port of the xDS server. Default `0.0.0.0:9977`. */
   readonly xdsBindAddr: string;
@@ -614,7 +620,7 @@ export interface GlooOptions {
   readonly enableAutoWebsocketTransformationPassthrough: boolean | undefined;
 }
 
-/** is about Lambda functions. */
+/** AWSOptions is about Lambda functions. */
 export interface GlooOptions_AWSOptions {
   /** Where credentials come from when an upstream names no secret. */
   readonly credentialsFetcher:
@@ -637,7 +643,7 @@ export interface GlooOptions_AWSOptions {
   readonly fallbackToFirstFunction: boolean | undefined;
 }
 
-/** gets credentials from AWS's token service for the pod's service account. */
+/** ServiceAccountCredentials gets credentials from AWS's token service for the pod's service account. */
 export interface GlooOptions_AWSOptions_ServiceAccountCredentials {
   /** Cluster of the token service. */
   readonly cluster: string;
@@ -652,8 +658,8 @@ export interface GlooOptions_AWSOptions_ServiceAccountCredentials {
 }
 
 /**
- * says what proxies do with requests for routes that can't be served, because their destination is missing or
- * invalid.
+ * InvalidConfigPolicy says what proxies do with requests for routes that can't be served, because their destination
+ * is missing or invalid.
  */
 export interface GlooOptions_InvalidConfigPolicy {
   /** Whether they are answered with the response below. Default false: with 503. */
@@ -664,10 +670,10 @@ export interface GlooOptions_InvalidConfigPolicy {
   readonly invalidRouteResponseBody: string;
 }
 
-/** is about use with Istio. */
+/** IstioOptions is about use with Istio. */
 export interface GlooOptions_IstioOptions {
   /**
-   * Whether the original host is added as `X-Forwarded-Host` where a route rewrites the host. Write
+   * Whether the original host is added as `X-Forwarded-Host` where a route rewrites the host. Default true. Write
    * `appendXForwardedHost` on the route instead.
    *
    * @deprecated
@@ -683,13 +689,13 @@ export interface GlooOptions_IstioOptions {
   readonly enableIntegration: boolean | undefined;
 }
 
-/** holds defaults for virtual services. */
+/** VirtualServiceOptions holds defaults for virtual services. */
 export interface VirtualServiceOptions {
   /** Whether clients' certificates are never asked for, even if the secret has a root certificate. Default false. */
   readonly oneWayTls: boolean | undefined;
 }
 
-/** is about the gateway translator and validation. */
+/** GatewayOptions is about the gateway translator and validation. */
 export interface GatewayOptions {
   /** Address of the validation server, in old set-ups with processes of their own. */
   readonly validationServerAddr: string;
@@ -730,7 +736,7 @@ export interface GatewayOptions {
   readonly translateEmptyGateways: boolean | undefined;
 }
 
-/** is about validation of resources on their way into storage. */
+/** ValidationOptions is about validation of resources on their way into storage. */
 export interface GatewayOptions_ValidationOptions {
   /** Address of the server that validates Proxies, in old set-ups with processes of their own. */
   readonly proxyValidationServerAddr: string;
@@ -780,7 +786,7 @@ export interface GatewayOptions_ValidationOptions {
   readonly fullEnvoyValidation: boolean | undefined;
 }
 
-/** is about the console. */
+/** ConsoleOptions is about the console. */
 export interface ConsoleOptions {
   /** Whether the console can't change anything. Default true. */
   readonly readOnly:

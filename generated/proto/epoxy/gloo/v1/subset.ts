@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** is the endpoints of an upstream whose labels have certain values. */
+/** Subset is the endpoints of an upstream whose labels have certain values. */
 export interface Subset {
   /** Labels and their values, all of which must fit. The upstream must have a subset selector with exactly these keys. */
   readonly values: { [key: string]: string };

@@ -10,7 +10,7 @@ import { ConnectionLimit } from "../options/connection_limit/v1/connection_limit
 import { TokenBucket } from "../options/local_ratelimit/v1/local_ratelimit.ts";
 import { TcpProxySettings } from "../options/tcp/v1/tcp.ts";
 
-/** holds options of TCP listeners. */
+/** TcpListenerOptions holds options of TCP listeners. */
 export interface TcpListenerOptions {
   /** How connections are passed on. */
   readonly tcpProxySettings:

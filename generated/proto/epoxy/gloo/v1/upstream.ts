@@ -28,8 +28,8 @@ import { Failover } from "./failover.ts";
 import { LoadBalancerConfig } from "./load_balancer.ts";
 
 /**
- * is something that requests can be sent to, and how connections to it are made: protocol, TLS, load balancing,
- * health checks. Discovery writes them for services that it finds; hand-written ones are equal to those.
+ * Upstream is something that requests can be sent to, and how connections to it are made: protocol, TLS, load
+ * balancing, health checks. Discovery writes them for services that it finds; hand-written ones are equal to those.
  */
 export interface Upstream {
   /** Name, namespace, labels and annotations. The Envoy cluster is called `<name>_<namespace>`. */
@@ -171,7 +171,7 @@ export interface Upstream {
   readonly disableIstioAutoMtls: boolean | undefined;
 }
 
-/** says which protocol is spoken to an upstream. */
+/** ClusterProtocolSelection says which protocol is spoken to an upstream. */
 export const Upstream_ClusterProtocolSelection = {
   /** USE_CONFIGURED_PROTOCOL - The one that `useHttp2` says. */
   USE_CONFIGURED_PROTOCOL: 0,
@@ -189,7 +189,7 @@ export namespace Upstream_ClusterProtocolSelection {
   export type UNRECOGNIZED = typeof Upstream_ClusterProtocolSelection.UNRECOGNIZED;
 }
 
-/** is what discovery knows of a service. */
+/** DiscoveryMetadata is what discovery knows of a service. */
 export interface DiscoveryMetadata {
   /** Labels of the service in the system where it was found. */
   readonly labels: { [key: string]: string };
@@ -200,7 +200,7 @@ export interface DiscoveryMetadata_LabelsEntry {
   readonly value: string;
 }
 
-/** is a header. */
+/** HeaderValue is a header. */
 export interface HeaderValue {
   /** Name. */
   readonly key: string;
@@ -208,7 +208,7 @@ export interface HeaderValue {
   readonly value: string;
 }
 
-/** opens connections before there are requests for them. */
+/** PreconnectPolicy opens connections before there are requests for them. */
 export interface PreconnectPolicy {
   /** Streams to be ready for, per stream there is, on each endpoint: 1 to 3. 1 means no connections ahead. Default 1. */
   readonly perUpstreamPreconnectRatio:

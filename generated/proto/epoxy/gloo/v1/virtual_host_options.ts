@@ -23,9 +23,15 @@ import { Transformations, TransformationStages } from "../options/transformation
 import { Settings } from "../options/waf/v1/waf.ts";
 import { Extensions } from "./extensions.ts";
 
-/** holds options for all requests to a virtual host. Where a route sets the same option, the route's counts. */
+/**
+ * VirtualHostOptions holds options for all requests to a virtual host. Where a route sets the same option, the
+ * route's counts.
+ */
 export interface VirtualHostOptions {
-  /** Options of extensions. Kept, but not interpreted. */
+  /**
+   * Options of extensions. Kept, but not interpreted. Old versions put access rules here, so a virtual host that sets
+   * it is refused rather than served without them.
+   */
   readonly extensions:
     | Extensions
     | undefined;
@@ -37,7 +43,10 @@ export interface VirtualHostOptions {
   readonly stats:
     | Stats
     | undefined;
-  /** Headers to add and remove. Those of the route come first, then these. */
+  /**
+   * Headers to add and remove. The route's changes are made first, then these, unless the gateway's `routeOptions`
+   * say otherwise.
+   */
   readonly headerManipulation:
     | HeaderManipulation
     | undefined;
@@ -60,28 +69,28 @@ export interface VirtualHostOptions {
   /** Rate limits before authentication. Enterprise in Gloo. */
   readonly rateLimitEarlyConfigType:
     | //
-    /** Actions that stand here. */
+    /** Rate limit actions that stand here, before authentication. */
     { readonly $case: "ratelimitEarly"; readonly value: RateLimitVhostExtension }
     | //
-    /** RateLimitConfig resources. */
+    /** RateLimitConfig resources to apply before authentication. */
     { readonly $case: "rateLimitEarlyConfigs"; readonly value: RateLimitConfigRefs }
     | undefined;
   /** Rate limits, at the place that the rate limit server's settings say. */
   readonly rateLimitConfigType:
     | //
-    /** Actions that stand here. */
+    /** Rate limit actions that stand here. */
     { readonly $case: "ratelimit"; readonly value: RateLimitVhostExtension }
     | //
-    /** RateLimitConfig resources. */
+    /** RateLimitConfig resources to apply. */
     { readonly $case: "rateLimitConfigs"; readonly value: RateLimitConfigRefs }
     | undefined;
   /** Rate limits after authentication. Enterprise in Gloo. */
   readonly rateLimitRegularConfigType:
     | //
-    /** Actions that stand here. */
+    /** Rate limit actions that stand here, after authentication. */
     { readonly $case: "ratelimitRegular"; readonly value: RateLimitVhostExtension }
     | //
-    /** RateLimitConfig resources. */
+    /** RateLimitConfig resources to apply after authentication. */
     { readonly $case: "rateLimitRegularConfigs"; readonly value: RateLimitConfigRefs }
     | undefined;
   /** Web application firewall, in place of the listener's. Enterprise in Gloo. */
@@ -91,10 +100,10 @@ export interface VirtualHostOptions {
   /** Requests must carry a valid JSON web token. Enterprise in Gloo. */
   readonly jwtConfig:
     | //
-    /** Providers, checked after external authorization. Replaced by `jwtStaged`. */
+    /** Who may issue JSON web tokens, checked after external authorization. Replaced by `jwtStaged`. */
     { readonly $case: "jwt"; readonly value: VhostExtension }
     | //
-    /** Providers, checked before or after external authorization. */
+    /** Who may issue JSON web tokens, checked before or after external authorization. */
     { readonly $case: "jwtStaged"; readonly value: JwtStagedVhostExtension }
     | undefined;
   /** Who may do what, by claims of their token. Enterprise in Gloo. */

@@ -13,7 +13,7 @@ import { HeaderManipulation } from "../options/headers/v1/headers.ts";
 import { Transformations, TransformationStages } from "../options/transformation/v1/transformation.ts";
 import { Extensions } from "./extensions.ts";
 
-/** holds options for requests that go to one destination of several. */
+/** WeightedDestinationOptions holds options for requests that go to one destination of several. */
 export interface WeightedDestinationOptions {
   /** Headers to add and remove. */
   readonly headerManipulation:

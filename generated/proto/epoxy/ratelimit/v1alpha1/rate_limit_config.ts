@@ -11,8 +11,8 @@ import { NamespacedStatuses } from "../../core/v1/status.ts";
 import { Descriptor, RateLimitActions, SetDescriptor } from "../../gloo/options/ratelimit/v1/ratelimit.ts";
 
 /**
- * holds rate limits, and what requests they are for, to be shared by routes and virtual hosts. It needs a rate limit
- * server.
+ * RateLimitConfig holds rate limits, and what requests they are for, to be shared by routes and virtual hosts. It
+ * needs a rate limit server.
  */
 export interface RateLimitConfig {
   /** Name, namespace, labels and annotations. */
@@ -31,7 +31,7 @@ export interface RateLimitConfig {
     | undefined;
 }
 
-/** holds limits in the terms of Envoy's rate limit protocol. */
+/** Raw holds limits in the terms of Envoy's rate limit protocol. */
 export interface RateLimitConfig_Raw {
   /** Limits for lists of entries, in order. */
   readonly descriptors: readonly Descriptor[];

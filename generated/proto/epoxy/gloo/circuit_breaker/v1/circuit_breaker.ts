@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../../google/protobuf/wrappers.ts";
 
-/** limits what an upstream is burdened with. Requests over a limit are answered 503 at once. */
+/** CircuitBreakerConfig limits what an upstream is burdened with. Requests over a limit are answered 503 at once. */
 export interface CircuitBreakerConfig {
   /** Greatest number of connections. Default 1024. */
   readonly maxConnections:

@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** is a place in the order of HTTP filters: before, in or after a stage. */
+/** FilterStage is a place in the order of HTTP filters: before, in or after a stage. */
 export interface FilterStage {
   /** The stage. */
   readonly stage: FilterStage_Stage;
@@ -15,7 +15,7 @@ export interface FilterStage {
   readonly predicate: FilterStage_Predicate;
 }
 
-/** lists the stages, in the order in which a request passes them. */
+/** Stage lists the stages, in the order in which a request passes them. */
 export const FilterStage_Stage = {
   /** FaultStage - Injected faults. */
   FaultStage: 0,
@@ -53,7 +53,7 @@ export namespace FilterStage_Stage {
   export type UNRECOGNIZED = typeof FilterStage_Stage.UNRECOGNIZED;
 }
 
-/** is a place relative to a stage. */
+/** Predicate is a place relative to a stage. */
 export const FilterStage_Predicate = {
   /** During - In the stage. */
   During: 0,

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../../google/protobuf/wrappers.ts";
 
-/** selects requests. Everything that is set must hold: path, headers, query parameters and method. */
+/** Matcher selects requests. Everything that is set must hold: path, headers, query parameters and method. */
 export interface Matcher {
   /** Condition on the path, without its query. Not set: every path. */
   readonly pathSpecifier:
@@ -16,13 +16,13 @@ export interface Matcher {
     /** Start of the path: `/api` also matches `/apis`; write `/api/` to match what lies below only. */
     { readonly $case: "prefix"; readonly value: string }
     | //
-    /** The whole path. */
+    /** The whole path, without its query. */
     { readonly $case: "exact"; readonly value: string }
     | //
-    /** RE2 expression that must match the whole path. */
+    /** RE2 expression that must match the whole path, without its query. */
     { readonly $case: "regex"; readonly value: string }
     | //
-    /** CONNECT requests, which have no path. */
+    /** Takes CONNECT requests, which have no path. */
     { readonly $case: "connectMatcher"; readonly value: ConnectMatcher }
     | undefined;
   /** Whether letters must match in case, for `prefix` and `exact`. Default true. */
@@ -37,7 +37,7 @@ export interface Matcher {
   readonly methods: readonly string[];
 }
 
-/** is a condition on one request header. */
+/** HeaderMatcher is a condition on one request header. */
 export interface HeaderMatcher {
   /** Name of the header, in any case. Pseudo headers such as `:authority` work, too. */
   readonly name: string;
@@ -49,7 +49,7 @@ export interface HeaderMatcher {
   readonly invertMatch: boolean;
 }
 
-/** is a condition on one query parameter. */
+/** QueryParameterMatcher is a condition on one query parameter. */
 export interface QueryParameterMatcher {
   /** Name of the parameter. */
   readonly name: string;
@@ -59,7 +59,7 @@ export interface QueryParameterMatcher {
   readonly regex: boolean;
 }
 
-/** matches requests with the method CONNECT. */
+/** ConnectMatcher matches requests with the method CONNECT. */
 export interface ConnectMatcher {
 }
 

@@ -10,7 +10,7 @@ import { ServiceSpec as ServiceSpec2 } from "../grpc/v1/grpc.ts";
 import { GrpcJsonTranscoder } from "../grpc_json/v1/grpc_json.ts";
 import { ServiceSpec as ServiceSpec1 } from "../rest/v1/rest.ts";
 
-/** says what functions a service has. Discovery writes it; hand-written ones work as well. */
+/** ServiceSpec says what functions a service has. Discovery writes it; hand-written ones work as well. */
 export interface ServiceSpec {
   /** How the functions are called. */
   readonly pluginType:

@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** says what is done when no endpoint has the labels. */
+/** FallbackPolicy says what is done when no endpoint has the labels. */
 export const FallbackPolicy = {
   /** ANY_ENDPOINT - Use any endpoint. */
   ANY_ENDPOINT: 0,
@@ -27,7 +27,7 @@ export namespace FallbackPolicy {
   export type UNRECOGNIZED = typeof FallbackPolicy.UNRECOGNIZED;
 }
 
-/** says by which labels routes can choose among an upstream's endpoints. */
+/** SubsetSpec says by which labels routes can choose among an upstream's endpoints. */
 export interface SubsetSpec {
   /** Sets of label keys that a route may choose by. */
   readonly selectors: readonly Selector[];
@@ -37,7 +37,7 @@ export interface SubsetSpec {
   readonly defaultSubset: Subset | undefined;
 }
 
-/** is a set of label keys that a route may choose by. */
+/** Selector is a set of label keys that a route may choose by. */
 export interface Selector {
   /** The keys. */
   readonly keys: readonly string[];
@@ -45,7 +45,7 @@ export interface Selector {
   readonly singleHostPerSubset: boolean;
 }
 
-/** is the endpoints with certain labels. */
+/** Subset is the endpoints with certain labels. */
 export interface Subset {
   /** Labels and their values. */
   readonly values: { [key: string]: string };

@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** selects resources by namespace and labels. */
+/** Selector selects resources by namespace and labels. */
 export interface Selector {
   /** Labels that a resource must have, all of them with these values. Can't be combined with `expressions`. */
   readonly labels: { [key: string]: string };
@@ -17,7 +17,7 @@ export interface Selector {
   readonly expressions: readonly Selector_Expression[];
 }
 
-/** is a condition on one label. */
+/** Expression is a condition on one label. */
 export interface Selector_Expression {
   /** Key of the label. */
   readonly key: string;
@@ -30,7 +30,7 @@ export interface Selector_Expression {
   readonly values: readonly string[];
 }
 
-/** compares a label with values. */
+/** Operator compares a label with values. */
 export const Selector_Expression_Operator = {
   /** Equals - The label has the value. */
   Equals: 0,

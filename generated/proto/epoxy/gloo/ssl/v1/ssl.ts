@@ -10,21 +10,21 @@ import { Duration } from "../../../../google/protobuf/duration.ts";
 import { BoolValue } from "../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../core/v1/metadata.ts";
 
-/** is the TLS that clients are offered. */
+/** SslConfig is the TLS that clients are offered. */
 export interface SslConfig {
   /** Where the certificate and key come from. */
   readonly sslSecrets:
     | //
     /**
-     * A Secret of type `tls`. If it has a `rootCa`, clients must show a certificate that it signed, unless
-     * `oneWayTls` is set.
+     * A Secret of type `tls` with the certificate and key. If it has a `rootCa`, clients must show a certificate that
+     * it signed, unless `oneWayTls` is set.
      */
     { readonly $case: "secretRef"; readonly value: ResourceRef }
     | //
-    /** Files on the proxy's host. */
+    /** Certificate and key from files on the proxy's host. */
     { readonly $case: "sslFiles"; readonly value: SSLFiles }
     | //
-    /** A secret discovery server. */
+    /** Certificate and key from a secret discovery server. */
     { readonly $case: "sds"; readonly value: SDSConfig }
     | undefined;
   /**
@@ -38,13 +38,16 @@ export interface SslConfig {
   readonly parameters:
     | SslParameters
     | undefined;
-  /** Protocols to offer by ALPN, best one first. Default `h2`, `http/1.1`; a single empty text offers none. */
+  /** Protocols to offer by ALPN, best one first. Default `h2`, `http/1.1`; `allow_empty` alone offers none. */
   readonly alpnProtocols: readonly string[];
   /** Whether clients' certificates are never asked for, even if there is a root certificate. Default false. */
   readonly oneWayTls:
     | boolean
     | undefined;
-  /** Whether each connection makes a full handshake. Default false. */
+  /**
+   * Whether sessions can't be resumed by tickets, so that nearly each connection makes a full handshake. Default
+   * false.
+   */
   readonly disableTlsSessionResumption:
     | boolean
     | undefined;
@@ -52,11 +55,11 @@ export interface SslConfig {
   readonly transportSocketConnectTimeout:
     | Duration
     | undefined;
-  /** What is done without a valid OCSP response. */
+  /** What is done without a valid OCSP response. Default LENIENT_STAPLING. */
   readonly ocspStaplePolicy: SslConfig_OcspStaplePolicy;
 }
 
-/** says what is done without a valid OCSP response. */
+/** OcspStaplePolicy says what is done without a valid OCSP response. */
 export const SslConfig_OcspStaplePolicy = {
   /** LENIENT_STAPLING - Serve without it. */
   LENIENT_STAPLING: 0,
@@ -76,7 +79,7 @@ export namespace SslConfig_OcspStaplePolicy {
   export type UNRECOGNIZED = typeof SslConfig_OcspStaplePolicy.UNRECOGNIZED;
 }
 
-/** names files on the proxy's host. */
+/** SSLFiles names files on the proxy's host. */
 export interface SSLFiles {
   /** File with the certificate chain, in PEM. */
   readonly tlsCert: string;
@@ -88,7 +91,7 @@ export interface SSLFiles {
   readonly ocspStaple: string;
 }
 
-/** is the TLS to an upstream. */
+/** UpstreamSslConfig is the TLS to an upstream. */
 export interface UpstreamSslConfig {
   /**
    * Where the client's certificate and the authorities to trust come from. Not set: no client certificate, and the
@@ -102,13 +105,13 @@ export interface UpstreamSslConfig {
      */
     { readonly $case: "secretRef"; readonly value: ResourceRef }
     | //
-    /** Files on the proxy's host. */
+    /** Certificates and key from files on the proxy's host. */
     { readonly $case: "sslFiles"; readonly value: SSLFiles }
     | //
-    /** A secret discovery server. */
+    /** Certificates and key from a secret discovery server. */
     { readonly $case: "sds"; readonly value: SDSConfig }
     | undefined;
-  /** Server name to ask the upstream for. */
+  /** Server name to ask the upstream for. Default: for static upstreams the host's name, else none. */
   readonly sni: string;
   /** Names of which the upstream's certificate must have at least one. Needs a root certificate. */
   readonly verifySubjectAltName: readonly string[];
@@ -116,7 +119,7 @@ export interface UpstreamSslConfig {
   readonly parameters:
     | SslParameters
     | undefined;
-  /** Protocols to offer by ALPN, best one first. Default: `h2` with HTTP/2, else none. */
+  /** Protocols to offer by ALPN, best one first. Default: none. */
   readonly alpnProtocols: readonly string[];
   /** Whether the upstream may renegotiate. Not secure. Default false. */
   readonly allowRenegotiation:
@@ -126,17 +129,17 @@ export interface UpstreamSslConfig {
   readonly oneWayTls: boolean | undefined;
 }
 
-/** names a secret discovery server. */
+/** SDSConfig names a secret discovery server. */
 export interface SDSConfig {
   /** Its address: `host:port`, or a path of a Unix socket as `unix:/path`. */
   readonly targetUri: string;
   /** How it is reached. */
   readonly sdsBuilder:
     | //
-    /** A connection of its own, with a token from a file. */
+    /** By a connection of its own, with a token from a file. */
     { readonly $case: "callCredentials"; readonly value: CallCredentials }
     | //
-    /** A cluster of Envoy's static configuration. */
+    /** By a cluster of Envoy's static configuration. */
     { readonly $case: "clusterName"; readonly value: string }
     | undefined;
   /** Name of the certificate and key there. */
@@ -145,13 +148,13 @@ export interface SDSConfig {
   readonly validationContextName: string;
 }
 
-/** authenticates calls to the secret discovery server. */
+/** CallCredentials authenticates calls to the secret discovery server. */
 export interface CallCredentials {
   /** With a token from a file. */
   readonly fileCredentialSource: CallCredentials_FileCredentialSource | undefined;
 }
 
-/** reads a token from a file. */
+/** FileCredentialSource reads a token from a file. */
 export interface CallCredentials_FileCredentialSource {
   /** The file. */
   readonly tokenFileName: string;
@@ -159,11 +162,11 @@ export interface CallCredentials_FileCredentialSource {
   readonly header: string;
 }
 
-/** limits what is negotiated. */
+/** SslParameters limits what is negotiated. */
 export interface SslParameters {
-  /** Lowest TLS version. Default: TLS 1.2 for clients and for upstreams. */
+  /** Lowest version of TLS. Default: that of Envoy, TLS 1.2. */
   readonly minimumProtocolVersion: SslParameters_ProtocolVersion;
-  /** Highest TLS version. Default: TLS 1.3 for clients, TLS 1.2 for upstreams. */
+  /** Highest version of TLS. Default: that of Envoy, TLS 1.3 for clients. */
   readonly maximumProtocolVersion: SslParameters_ProtocolVersion;
   /** Cipher suites of TLS up to 1.2, by OpenSSL names, best ones first. Default: Envoy's. */
   readonly cipherSuites: readonly string[];
@@ -171,7 +174,7 @@ export interface SslParameters {
   readonly ecdhCurves: readonly string[];
 }
 
-/** is a version of TLS. */
+/** ProtocolVersion is a version of TLS. */
 export const SslParameters_ProtocolVersion = {
   /** TLS_AUTO - Envoy's default. */
   TLS_AUTO: 0,

@@ -12,13 +12,13 @@ import { HeaderMatcher } from "../../../../envoy/v1/header_matcher.ts";
 import { FractionalPercent, RuntimeUInt32 } from "../../../../envoy/v1/percent.ts";
 import { UpstreamSslConfig } from "../../../ssl/v1/ssl.ts";
 
-/** is the access logs of a listener. */
+/** AccessLoggingService is the access logs of a listener. */
 export interface AccessLoggingService {
   /** The logs, each with its sink and filter. */
   readonly accessLog: readonly AccessLog[];
 }
 
-/** is an access log. */
+/** AccessLog is an access log. */
 export interface AccessLog {
   /** Where entries go. One of them is required. */
   readonly outputDestination:
@@ -36,7 +36,7 @@ export interface AccessLog {
   readonly filter: AccessLogFilter | undefined;
 }
 
-/** writes entries to a file. */
+/** FileSink writes entries to a file. */
 export interface FileSink {
   /** The file; `/dev/stdout` for standard output. Required. */
   readonly path: string;
@@ -51,7 +51,7 @@ export interface FileSink {
     | undefined;
 }
 
-/** sends entries to a gRPC access log server. */
+/** GrpcService sends entries to a gRPC access log server. */
 export interface GrpcService {
   /** Name of the log. */
   readonly logName: string;
@@ -71,7 +71,7 @@ export interface GrpcService {
   readonly filterStateObjectsToLog: readonly string[];
 }
 
-/** is an OpenTelemetry collector. */
+/** OpenTelemetryGrpcCollector is an OpenTelemetry collector. */
 export interface OpenTelemetryGrpcCollector {
   /** Host and port. */
   readonly endpoint: string;
@@ -94,7 +94,7 @@ export interface OpenTelemetryGrpcCollector_HeadersEntry {
   readonly value: string;
 }
 
-/** sends entries to an OpenTelemetry collector. */
+/** OpenTelemetryService sends entries to an OpenTelemetry collector. */
 export interface OpenTelemetryService {
   /** Name of the log. */
   readonly logName: string;
@@ -116,7 +116,7 @@ export interface OpenTelemetryService {
   readonly attributes: KeyValueList | undefined;
 }
 
-/** says which requests are logged. */
+/** AccessLogFilter says which requests are logged. */
 export interface AccessLogFilter {
   /** The condition. One of them is required. */
   readonly filterSpecifier:
@@ -153,7 +153,7 @@ export interface AccessLogFilter {
     | undefined;
 }
 
-/** compares a number. */
+/** ComparisonFilter compares a number. */
 export interface ComparisonFilter {
   /** How. */
   readonly op: ComparisonFilter_Op;
@@ -161,7 +161,7 @@ export interface ComparisonFilter {
   readonly value: RuntimeUInt32 | undefined;
 }
 
-/** is a comparison. */
+/** Op is a comparison. */
 export const ComparisonFilter_Op = {
   /** EQ - Equal. */
   EQ: 0,
@@ -181,19 +181,19 @@ export namespace ComparisonFilter_Op {
   export type UNRECOGNIZED = typeof ComparisonFilter_Op.UNRECOGNIZED;
 }
 
-/** is a condition on the status. */
+/** StatusCodeFilter is a condition on the status. */
 export interface StatusCodeFilter {
   /** The condition. */
   readonly comparison: ComparisonFilter | undefined;
 }
 
-/** is a condition on the whole time of a request. */
+/** DurationFilter is a condition on the whole time of a request. */
 export interface DurationFilter {
   /** The condition, in milliseconds. */
   readonly comparison: ComparisonFilter | undefined;
 }
 
-/** is a share of the requests. */
+/** RuntimeFilter is a share of the requests. */
 export interface RuntimeFilter {
   /** Key of Envoy's runtime that can set it. */
   readonly runtimeKey: string;
@@ -205,31 +205,31 @@ export interface RuntimeFilter {
   readonly useIndependentRandomness: boolean;
 }
 
-/** is several conditions, all of which must hold. */
+/** AndFilter is several conditions, all of which must hold. */
 export interface AndFilter {
   /** The conditions, at least two. */
   readonly filters: readonly AccessLogFilter[];
 }
 
-/** is several conditions, any of which is enough. */
+/** OrFilter is several conditions, any of which is enough. */
 export interface OrFilter {
   /** The conditions, at least two. */
   readonly filters: readonly AccessLogFilter[];
 }
 
-/** is a condition on a request header. */
+/** HeaderFilter is a condition on a request header. */
 export interface HeaderFilter {
   /** The condition. */
   readonly header: HeaderMatcher | undefined;
 }
 
-/** is a condition on Envoy's response flags. */
+/** ResponseFlagFilter is a condition on Envoy's response flags. */
 export interface ResponseFlagFilter {
   /** Flags, such as `UH`, any of which is enough. Empty: any flag. */
   readonly flags: readonly string[];
 }
 
-/** is a condition on the gRPC status. */
+/** GrpcStatusFilter is a condition on the gRPC status. */
 export interface GrpcStatusFilter {
   /** Statuses, any of which is enough. */
   readonly statuses: readonly GrpcStatusFilter_Status[];
@@ -237,7 +237,7 @@ export interface GrpcStatusFilter {
   readonly exclude: boolean;
 }
 
-/** is a gRPC status. */
+/** Status is a gRPC status. */
 export const GrpcStatusFilter_Status = {
   /** OK - Done. */
   OK: 0,
@@ -299,7 +299,7 @@ export namespace GrpcStatusFilter_Status {
   export type UNRECOGNIZED = typeof GrpcStatusFilter_Status.UNRECOGNIZED;
 }
 
-/** is a value of an OpenTelemetry attribute. */
+/** AnyValue is a value of an OpenTelemetry attribute. */
 export interface AnyValue {
   /** The value. */
   readonly value:
@@ -327,19 +327,19 @@ export interface AnyValue {
     | undefined;
 }
 
-/** is a list of values. */
+/** ArrayValue is a list of values. */
 export interface ArrayValue {
   /** The values. */
   readonly values: readonly AnyValue[];
 }
 
-/** is values by key. */
+/** KeyValueList is values by key. */
 export interface KeyValueList {
   /** The entries, each key once. */
   readonly values: readonly KeyValue[];
 }
 
-/** is an entry. */
+/** KeyValue is an entry. */
 export interface KeyValue {
   /** Its key. */
   readonly key: string;
@@ -347,11 +347,11 @@ export interface KeyValue {
   readonly value: AnyValue | undefined;
 }
 
-/** is the condition that a request is no health check. */
+/** NotHealthCheckFilter is the condition that a request is no health check. */
 export interface NotHealthCheckFilter {
 }
 
-/** is the condition that a request is traced. */
+/** TraceableFilter is the condition that a request is traced. */
 export interface TraceableFilter {
 }
 

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
-/** is the Lambda functions of an AWS account in a region. */
+/** UpstreamSpec is the Lambda functions of an AWS account in a region. */
 export interface UpstreamSpec {
   /** AWS region, such as `eu-central-1`. */
   readonly region: string;
@@ -28,7 +28,7 @@ export interface UpstreamSpec {
   readonly destinationOverrides: DestinationSpec | undefined;
 }
 
-/** is a function. */
+/** LambdaFunctionSpec is a function. */
 export interface LambdaFunctionSpec {
   /** Name for routes. */
   readonly logicalName: string;
@@ -38,7 +38,7 @@ export interface LambdaFunctionSpec {
   readonly qualifier: string;
 }
 
-/** is a call of a function. */
+/** DestinationSpec is a call of a function. */
 export interface DestinationSpec {
   /** Function to call, by the upstream's `logicalName`. */
   readonly logicalName: string;
@@ -60,7 +60,7 @@ export interface DestinationSpec {
   readonly wrapAsApiGateway: boolean;
 }
 
-/** says whether a function's answer is waited for. */
+/** InvocationStyle says whether a function's answer is waited for. */
 export const DestinationSpec_InvocationStyle = {
   /** SYNC - It is. */
   SYNC: 0,

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
-/** is a condition on an instance's tags. */
+/** TagFilter is a condition on an instance's tags. */
 export interface TagFilter {
   /** The condition. One of them is required. */
   readonly spec:
@@ -21,7 +21,7 @@ export interface TagFilter {
     | undefined;
 }
 
-/** is a tag with its value. */
+/** KvPair is a tag with its value. */
 export interface TagFilter_KvPair {
   /** Key of the tag. */
   readonly key: string;
@@ -29,7 +29,7 @@ export interface TagFilter_KvPair {
   readonly value: string;
 }
 
-/** is EC2 instances, selected by tags. */
+/** UpstreamSpec is EC2 instances, selected by tags. */
 export interface UpstreamSpec {
   /** AWS region, such as `eu-central-1`. */
   readonly region: string;

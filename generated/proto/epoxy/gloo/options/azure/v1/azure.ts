@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
-/** is the functions of an Azure function app. */
+/** UpstreamSpec is the functions of an Azure function app. */
 export interface UpstreamSpec {
   /** Name of the app: the host is `<name>.azurewebsites.net`. */
   readonly functionAppName: string;
@@ -20,7 +20,7 @@ export interface UpstreamSpec {
   readonly functions: readonly UpstreamSpec_FunctionSpec[];
 }
 
-/** is a function. */
+/** FunctionSpec is a function. */
 export interface UpstreamSpec_FunctionSpec {
   /** Name of the function. */
   readonly functionName: string;
@@ -28,7 +28,7 @@ export interface UpstreamSpec_FunctionSpec {
   readonly authLevel: UpstreamSpec_FunctionSpec_AuthLevel;
 }
 
-/** is the key that a function asks for. */
+/** AuthLevel is the key that a function asks for. */
 export const UpstreamSpec_FunctionSpec_AuthLevel = {
   /** Anonymous - None. */
   Anonymous: 0,
@@ -49,7 +49,7 @@ export namespace UpstreamSpec_FunctionSpec_AuthLevel {
   export type UNRECOGNIZED = typeof UpstreamSpec_FunctionSpec_AuthLevel.UNRECOGNIZED;
 }
 
-/** is a call of a function. */
+/** DestinationSpec is a call of a function. */
 export interface DestinationSpec {
   /** Function to call. */
   readonly functionName: string;

@@ -8,13 +8,13 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
-/** waits for whole request bodies before they are sent on. */
+/** Buffer waits for whole request bodies before they are sent on. */
 export interface Buffer {
   /** Greatest size of a body, in bytes; larger ones are answered 413. Required, at least 1. */
   readonly maxRequestBytes: number | undefined;
 }
 
-/** changes the listener's buffering. */
+/** BufferPerRoute changes the listener's buffering. */
 export interface BufferPerRoute {
   /** The change. One of them is required. */
   readonly override:

@@ -11,7 +11,7 @@ import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 import { StringMatcher } from "../../../../envoy/v1/regex.ts";
 
-/** is about the cache of responses. Enterprise in Gloo. */
+/** Settings is about the cache of responses. Enterprise in Gloo. */
 export interface Settings {
   /** Upstream of the server that keeps them. */
   readonly cachingServiceRef:

@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
-/** limits concurrent connections. */
+/** ConnectionLimit limits concurrent connections. */
 export interface ConnectionLimit {
   /** Greatest number; at least 1. Not set: no limit. */
   readonly maxActiveConnections:

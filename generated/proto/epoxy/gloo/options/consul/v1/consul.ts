@@ -9,15 +9,18 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ServiceSpec } from "../../v1/service_spec.ts";
 import { ConsulConsistencyModes, QueryOptions } from "./query_options.ts";
 
-/** is a service in Consul. Its healthy instances are the endpoints. */
+/** UpstreamSpec is a service in Consul. Its healthy instances are the endpoints. */
 export interface UpstreamSpec {
   /** Name of the service. */
   readonly serviceName: string;
-  /** Tags that an instance must have, all of them; and, where `subsetTags` is empty, tags that routes can choose by. */
+  /**
+   * Tags that routes can choose instances by, under an older name that counts where `subsetTags` is empty. Discovery
+   * lists all tags of the service here.
+   */
   readonly serviceTags: readonly string[];
   /** Tags that routes can choose instances by. */
   readonly subsetTags: readonly string[];
-  /** Tags that an instance must have, all of them. Where it is set, `serviceTags` are not. */
+  /** Tags that an instance must have, all of them. Empty: all instances. */
   readonly instanceTags: readonly string[];
   /** Tags that an instance must not have. */
   readonly instanceBlacklistTags: readonly string[];

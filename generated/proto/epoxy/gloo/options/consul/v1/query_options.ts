@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../../../google/protobuf/wrappers.ts";
 
-/** is the consistency of Consul's answers. */
+/** ConsulConsistencyModes is the consistency of Consul's answers. */
 export const ConsulConsistencyModes = {
   /** DefaultMode - The leader answers; in rare cases one that no longer is. */
   DefaultMode: 0,
@@ -28,7 +28,7 @@ export namespace ConsulConsistencyModes {
   export type UNRECOGNIZED = typeof ConsulConsistencyModes.UNRECOGNIZED;
 }
 
-/** holds options of queries to Consul. */
+/** QueryOptions holds options of queries to Consul. */
 export interface QueryOptions {
   /** Whether the agent's cache may answer. Default true. */
   readonly useCache: boolean | undefined;

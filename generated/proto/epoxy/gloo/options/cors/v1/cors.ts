@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** says which other origins' pages may call from a browser (cross-origin resource sharing). */
+/** CorsPolicy says which other origins' pages may call from a browser (cross-origin resource sharing). */
 export interface CorsPolicy {
   /** Origins that may, such as `https://shop.example.com`; `*` stands for all. */
   readonly allowOrigin: readonly string[];
@@ -27,13 +27,13 @@ export interface CorsPolicy {
   readonly disableForRoute: boolean;
 }
 
-/** says how the virtual host's and the route's rules are put together. */
+/** CorsPolicyMergeSettings says how the virtual host's and the route's rules are put together. */
 export interface CorsPolicyMergeSettings {
   /** How `exposeHeaders` are. */
   readonly exposeHeaders: CorsPolicyMergeSettings_MergeStrategy;
 }
 
-/** is a way to put two lists together. */
+/** MergeStrategy is a way to put two lists together. */
 export const CorsPolicyMergeSettings_MergeStrategy = {
   /** DEFAULT - The route's replaces the virtual host's. */
   DEFAULT: 0,

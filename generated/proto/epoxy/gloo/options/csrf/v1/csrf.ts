@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { RuntimeFractionalPercent } from "../../../../envoy/v1/percent.ts";
 import { StringMatcher } from "../../../../envoy/v1/regex.ts";
 
-/** refuses requests that change something and come from another site's page. */
+/** CsrfPolicy refuses requests that change something and come from another site's page. */
 export interface CsrfPolicy {
   /** Share of requests to refuse if they come from elsewhere. Default: all. */
   readonly filterEnabled:

@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Percent } from "../../../../envoy/v1/percent.ts";
 import { Matcher } from "../../../matchers/v1/matchers.ts";
 
-/** masks sensitive data on a listener. Enterprise in Gloo. */
+/** FilterConfig masks sensitive data on a listener. Enterprise in Gloo. */
 export interface FilterConfig {
   /** What is masked, by request. The first rule that matches counts. */
   readonly dlpRules: readonly DlpRule[];
@@ -17,7 +17,7 @@ export interface FilterConfig {
   readonly enabledFor: FilterConfig_EnableFor;
 }
 
-/** says where data is masked. */
+/** EnableFor says where data is masked. */
 export const FilterConfig_EnableFor = {
   /** RESPONSE_BODY - In responses' bodies. */
   RESPONSE_BODY: 0,
@@ -37,7 +37,7 @@ export namespace FilterConfig_EnableFor {
   export type UNRECOGNIZED = typeof FilterConfig_EnableFor.UNRECOGNIZED;
 }
 
-/** says what is masked for some requests. */
+/** DlpRule says what is masked for some requests. */
 export interface DlpRule {
   /** Those requests. */
   readonly matcher:
@@ -47,7 +47,7 @@ export interface DlpRule {
   readonly actions: readonly Action[];
 }
 
-/** masks sensitive data. Enterprise in Gloo. */
+/** Config masks sensitive data. Enterprise in Gloo. */
 export interface Config {
   /** What is masked, in order. */
   readonly actions: readonly Action[];
@@ -55,7 +55,7 @@ export interface Config {
   readonly enabledFor: Config_EnableFor;
 }
 
-/** says where data is masked. */
+/** EnableFor says where data is masked. */
 export const Config_EnableFor = {
   /** RESPONSE_BODY - In responses' bodies. */
   RESPONSE_BODY: 0,
@@ -75,7 +75,7 @@ export namespace Config_EnableFor {
   export type UNRECOGNIZED = typeof Config_EnableFor.UNRECOGNIZED;
 }
 
-/** masks one kind of data. */
+/** Action masks one kind of data. */
 export interface Action {
   /** The kind. */
   readonly actionType: Action_ActionType;
@@ -91,7 +91,7 @@ export interface Action {
   readonly shadow: boolean;
 }
 
-/** is a kind of data. */
+/** ActionType is a kind of data. */
 export const Action_ActionType = {
   /** CUSTOM - What `customAction` says. */
   CUSTOM: 0,
@@ -138,7 +138,7 @@ export namespace Action_ActionType {
   export type UNRECOGNIZED = typeof Action_ActionType.UNRECOGNIZED;
 }
 
-/** looks for expressions. */
+/** CustomAction looks for expressions. */
 export interface CustomAction {
   /** Name for logs. */
   readonly name: string;
@@ -158,7 +158,7 @@ export interface CustomAction {
   readonly regexActions: readonly CustomAction_RegexAction[];
 }
 
-/** is an expression. */
+/** RegexAction is an expression. */
 export interface CustomAction_RegexAction {
   /** The expression. */
   readonly regex: string;
@@ -166,7 +166,7 @@ export interface CustomAction_RegexAction {
   readonly subgroup: number;
 }
 
-/** looks for a header. */
+/** KeyValueAction looks for a header. */
 export interface KeyValueAction {
   /** Name for logs. */
   readonly name: string;

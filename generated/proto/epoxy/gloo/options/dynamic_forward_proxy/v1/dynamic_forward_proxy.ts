@@ -12,7 +12,7 @@ import { Address, SocketAddress } from "../../../../envoy/v1/address.ts";
 import { CircuitBreakerConfig } from "../../../circuit_breaker/v1/circuit_breaker.ts";
 import { UpstreamSslConfig } from "../../../ssl/v1/ssl.ts";
 
-/** is a kind of addresses to look up. */
+/** DnsLookupFamily is a kind of addresses to look up. */
 export const DnsLookupFamily = {
   /** V4_PREFERRED - IPv4, and IPv6 if there are none. */
   V4_PREFERRED: 0,
@@ -38,7 +38,7 @@ export namespace DnsLookupFamily {
   export type UNRECOGNIZED = typeof DnsLookupFamily.UNRECOGNIZED;
 }
 
-/** allows routes whose destination is the host that the request names. */
+/** FilterConfig allows routes whose destination is the host that the request names. */
 export interface FilterConfig {
   /** How hosts are looked up. */
   readonly dnsCacheConfig:
@@ -54,13 +54,13 @@ export interface FilterConfig {
   readonly circuitBreakers: CircuitBreakerConfig | undefined;
 }
 
-/** limits look-ups. */
+/** DnsCacheCircuitBreakers limits look-ups. */
 export interface DnsCacheCircuitBreakers {
   /** Greatest number of requests that wait for a look-up. */
   readonly maxPendingRequests: number | undefined;
 }
 
-/** says how hosts are looked up and how long that is kept. */
+/** DnsCacheConfig says how hosts are looked up and how long that is kept. */
 export interface DnsCacheConfig {
   /** Kind of addresses. */
   readonly dnsLookupFamily: DnsLookupFamily;
@@ -99,7 +99,7 @@ export interface DnsCacheConfig {
   readonly dnsQueryTimeout: Duration | undefined;
 }
 
-/** is a wait at random, up to a bound that doubles each time. */
+/** RefreshRate is a wait at random, up to a bound that doubles each time. */
 export interface RefreshRate {
   /** Bound of the first wait; at least 1ms. */
   readonly baseInterval:
@@ -109,7 +109,7 @@ export interface RefreshRate {
   readonly maxInterval: Duration | undefined;
 }
 
-/** changes the host that is looked up. */
+/** PerRouteConfig changes the host that is looked up. */
 export interface PerRouteConfig {
   /** Where the host comes from. Not set: the request's host. */
   readonly hostRewriteSpecifier:
@@ -122,7 +122,7 @@ export interface PerRouteConfig {
     | undefined;
 }
 
-/** holds options of look-ups. */
+/** DnsResolverOptions holds options of look-ups. */
 export interface DnsResolverOptions {
   /** Whether they go over TCP. */
   readonly useTcpForDnsLookups: boolean;
@@ -130,7 +130,7 @@ export interface DnsResolverOptions {
   readonly noDefaultSearchDomain: boolean;
 }
 
-/** looks up with the c-ares library. */
+/** CaresDnsResolverConfig looks up with the c-ares library. */
 export interface CaresDnsResolverConfig {
   /** Servers to ask. */
   readonly resolvers: readonly Address[];
@@ -138,7 +138,7 @@ export interface CaresDnsResolverConfig {
   readonly dnsResolverOptions: DnsResolverOptions | undefined;
 }
 
-/** looks up as macOS does. */
+/** AppleDnsResolverConfig looks up as macOS does. */
 export interface AppleDnsResolverConfig {
 }
 

@@ -13,7 +13,10 @@ import { ResourceRef } from "../../../../core/v1/metadata.ts";
 import { StringMatcher } from "../../../../envoy/v1/regex.ts";
 import { FilterStage } from "../../../filters/v1/stages.ts";
 
-/** is about external processing: a gRPC server that sees and changes requests and responses. Enterprise in Gloo. */
+/**
+ * Settings is about external processing: a gRPC server that sees and changes requests and responses. Enterprise in
+ * Gloo.
+ */
 export interface Settings {
   /** The server. */
   readonly grpcService:
@@ -77,7 +80,7 @@ export interface Settings {
   readonly typedMetadataContextNamespaces: readonly string[];
 }
 
-/** changes external processing for a virtual host or route. */
+/** RouteSettings changes external processing for a virtual host or route. */
 export interface RouteSettings {
   /** The change. One of them is required. */
   readonly override:
@@ -90,7 +93,7 @@ export interface RouteSettings {
     | undefined;
 }
 
-/** is the server. */
+/** GrpcService is the server. */
 export interface GrpcService {
   /** Its upstream. */
   readonly extProcServerRef:
@@ -112,7 +115,7 @@ export interface GrpcService {
   readonly initialMetadata: readonly GrpcService_HeaderValue[];
 }
 
-/** is an entry of metadata. */
+/** HeaderValue is an entry of metadata. */
 export interface GrpcService_HeaderValue {
   /** Name. */
   readonly key: string;
@@ -120,7 +123,7 @@ export interface GrpcService_HeaderValue {
   readonly value: string;
 }
 
-/** are other values for a virtual host or route. */
+/** Overrides are other values for a virtual host or route. */
 export interface Overrides {
   /** What the server sees. */
   readonly processingMode:
@@ -144,7 +147,7 @@ export interface Overrides {
   readonly typedMetadataContextNamespaces: readonly string[];
 }
 
-/** says what the server sees. */
+/** ProcessingMode says what the server sees. */
 export interface ProcessingMode {
   /** Request headers; sent by default. */
   readonly requestHeaderMode: ProcessingMode_HeaderSendMode;
@@ -160,7 +163,7 @@ export interface ProcessingMode {
   readonly responseTrailerMode: ProcessingMode_HeaderSendMode;
 }
 
-/** says whether headers are sent. */
+/** HeaderSendMode says whether headers are sent. */
 export const ProcessingMode_HeaderSendMode = {
   /** DEFAULT - As the field says. */
   DEFAULT: 0,
@@ -181,7 +184,7 @@ export namespace ProcessingMode_HeaderSendMode {
   export type UNRECOGNIZED = typeof ProcessingMode_HeaderSendMode.UNRECOGNIZED;
 }
 
-/** says how bodies are sent. */
+/** BodySendMode says how bodies are sent. */
 export const ProcessingMode_BodySendMode = {
   /** NONE - Not at all. */
   NONE: 0,
@@ -204,7 +207,7 @@ export namespace ProcessingMode_BodySendMode {
   export type UNRECOGNIZED = typeof ProcessingMode_BodySendMode.UNRECOGNIZED;
 }
 
-/** says which headers the server sees. */
+/** HeaderForwardingRules says which headers the server sees. */
 export interface HeaderForwardingRules {
   /** Those it sees. Not set: all. */
   readonly allowedHeaders:
@@ -214,7 +217,7 @@ export interface HeaderForwardingRules {
   readonly disallowedHeaders: HeaderForwardingRules_ListStringMatcher | undefined;
 }
 
-/** is a list of conditions. */
+/** ListStringMatcher is a list of conditions. */
 export interface HeaderForwardingRules_ListStringMatcher {
   /** Conditions on the name; any of them is enough. */
   readonly patterns: readonly StringMatcher[];

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 
-/** answers with errors. */
+/** RouteAbort answers with errors. */
 export interface RouteAbort {
   /** Percentage of requests, 0 to 100. */
   readonly percentage: number;
@@ -16,7 +16,7 @@ export interface RouteAbort {
   readonly httpStatus: number;
 }
 
-/** holds requests up. */
+/** RouteDelay holds requests up. */
 export interface RouteDelay {
   /** Percentage of requests, 0 to 100. */
   readonly percentage: number;
@@ -24,7 +24,7 @@ export interface RouteDelay {
   readonly fixedDelay: Duration | undefined;
 }
 
-/** are faults to try out how clients take them. */
+/** RouteFaults are faults to try out how clients take them. */
 export interface RouteFaults {
   /** Errors. */
   readonly abort:

@@ -7,7 +7,10 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** is a Google Cloud service, called with the identity of the proxy's service account. Enterprise in Gloo. */
+/**
+ * UpstreamSpec is a Google Cloud service, called with the identity of the proxy's service account. Enterprise in
+ * Gloo.
+ */
 export interface UpstreamSpec {
   /** Host of the service. */
   readonly host: string;

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Parameters } from "../../transformation/v1/parameters.ts";
 
-/** is a gRPC server's methods. */
+/** ServiceSpec is a gRPC server's methods. */
 export interface ServiceSpec {
   /** Serialized FileDescriptorSet that describes the services. */
   readonly descriptors: Buffer;
@@ -20,7 +20,7 @@ export interface ServiceSpec {
   readonly grpcServices: readonly ServiceSpec_GrpcService[];
 }
 
-/** is a gRPC service. */
+/** GrpcService is a gRPC service. */
 export interface ServiceSpec_GrpcService {
   /** Protobuf package. */
   readonly packageName: string;
@@ -30,7 +30,7 @@ export interface ServiceSpec_GrpcService {
   readonly functionNames: readonly string[];
 }
 
-/** is a call of a method. */
+/** DestinationSpec is a call of a method. */
 export interface DestinationSpec {
   /** Protobuf package of the service. */
   readonly package: string;

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
-/** serves gRPC services as JSON over HTTP, by their `google.api.http` annotations. */
+/** GrpcJsonTranscoder serves gRPC services as JSON over HTTP, by their `google.api.http` annotations. */
 export interface GrpcJsonTranscoder {
   /** Descriptors of the services. One of them is required. */
   readonly descriptorSet:
@@ -40,7 +40,7 @@ export interface GrpcJsonTranscoder {
   readonly convertGrpcStatus: boolean;
 }
 
-/** says how responses are written. */
+/** PrintOptions says how responses are written. */
 export interface GrpcJsonTranscoder_PrintOptions {
   /** With line breaks and indents. */
   readonly addWhitespace: boolean;
@@ -52,7 +52,7 @@ export interface GrpcJsonTranscoder_PrintOptions {
   readonly preserveProtoFieldNames: boolean;
 }
 
-/** is an artifact that holds a FileDescriptorSet. */
+/** DescriptorConfigMap is an artifact that holds a FileDescriptorSet. */
 export interface GrpcJsonTranscoder_DescriptorConfigMap {
   /** The artifact. */
   readonly configMapRef:

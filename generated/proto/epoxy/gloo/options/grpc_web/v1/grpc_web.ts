@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** translates between gRPC-Web and gRPC. */
+/** GrpcWeb translates between gRPC-Web and gRPC. */
 export interface GrpcWeb {
   /** Whether it is off. */
   readonly disable: boolean;

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
-/** compresses responses. */
+/** Gzip compresses responses. */
 export interface Gzip {
   /** Memory for compression, 1 (least) to 9. Default 5. */
   readonly memoryLevel:
@@ -32,7 +32,7 @@ export interface Gzip {
   readonly windowBits: number | undefined;
 }
 
-/** is what kind of data to expect. */
+/** CompressionStrategy is what kind of data to expect. */
 export const Gzip_CompressionStrategy = {
   /** DEFAULT - Any. */
   DEFAULT: 0,
@@ -55,11 +55,11 @@ export namespace Gzip_CompressionStrategy {
   export type UNRECOGNIZED = typeof Gzip_CompressionStrategy.UNRECOGNIZED;
 }
 
-/** holds the enum of levels. */
+/** CompressionLevel holds the enum of compression levels, whose names would clash with those of the strategies. */
 export interface Gzip_CompressionLevel {
 }
 
-/** is speed against size. */
+/** Enum is speed against size. */
 export const Gzip_CompressionLevel_Enum = {
   /** DEFAULT - In between. */
   DEFAULT: 0,

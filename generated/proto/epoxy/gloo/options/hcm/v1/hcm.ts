@@ -13,7 +13,7 @@ import { Http2ProtocolOptions } from "../../protocol/v1/protocol.ts";
 import { ProtocolUpgradeConfig } from "../../protocol_upgrade/v1/protocol_upgrade.ts";
 import { ListenerTracingSettings } from "../../tracing/v1/tracing.ts";
 
-/** says how HTTP connections are treated. */
+/** HttpConnectionManagerSettings says how HTTP connections are treated. */
 export interface HttpConnectionManagerSettings {
   /** Whether the client's address is not added to `X-Forwarded-For`. Default false. */
   readonly skipXffAppend:
@@ -32,7 +32,7 @@ export interface HttpConnectionManagerSettings {
     | undefined;
   /**
    * Whether the connection's address is the client's, and `X-Forwarded-For` is set from it: true for a proxy at the
-   * edge. Default true.
+   * edge. Default: that of Envoy, false.
    */
   readonly useRemoteAddress:
     | boolean
@@ -103,10 +103,10 @@ export interface HttpConnectionManagerSettings {
   /** Case of header names on HTTP/1.1. Not set: lower case. */
   readonly headerFormat:
     | //
-    /** First letters of words in upper case, as `Content-Type`. */
+    /** Whether first letters of words in header names are in upper case, as `Content-Type`. */
     { readonly $case: "properCaseHeaderKeyFormat"; readonly value: boolean | undefined }
     | //
-    /** As the other side sent them. */
+    /** Whether header names are in the case in which the other side sent them. */
     { readonly $case: "preserveCaseHeaderKeyFormat"; readonly value: boolean | undefined }
     | undefined;
   /** Tracing of requests. */
@@ -177,7 +177,7 @@ export interface HttpConnectionManagerSettings {
   readonly earlyHeaderManipulation: EarlyHeaderManipulation | undefined;
 }
 
-/** says what is done with the header `x-forwarded-client-cert`. */
+/** ForwardClientCertDetails says what is done with the header `x-forwarded-client-cert`. */
 export const HttpConnectionManagerSettings_ForwardClientCertDetails = {
   /** SANITIZE - It is removed. */
   SANITIZE: 0,
@@ -206,7 +206,7 @@ export namespace HttpConnectionManagerSettings_ForwardClientCertDetails {
   export type UNRECOGNIZED = typeof HttpConnectionManagerSettings_ForwardClientCertDetails.UNRECOGNIZED;
 }
 
-/** says what is done with the upstream's `Server` header. */
+/** ServerHeaderTransformation says what is done with the upstream's `Server` header. */
 export const HttpConnectionManagerSettings_ServerHeaderTransformation = {
   /** OVERWRITE - It is replaced by `serverName`. */
   OVERWRITE: 0,
@@ -229,7 +229,7 @@ export namespace HttpConnectionManagerSettings_ServerHeaderTransformation {
   export type UNRECOGNIZED = typeof HttpConnectionManagerSettings_ServerHeaderTransformation.UNRECOGNIZED;
 }
 
-/** says what is done with headers that have an underscore in their name. */
+/** HeadersWithUnderscoreAction says what is done with headers that have an underscore in their name. */
 export const HttpConnectionManagerSettings_HeadersWithUnderscoreAction = {
   /** ALLOW - They are passed on. */
   ALLOW: 0,
@@ -253,7 +253,7 @@ export namespace HttpConnectionManagerSettings_HeadersWithUnderscoreAction {
   export type UNRECOGNIZED = typeof HttpConnectionManagerSettings_HeadersWithUnderscoreAction.UNRECOGNIZED;
 }
 
-/** says what is done with escaped slashes in paths. */
+/** PathWithEscapedSlashesAction says what is done with escaped slashes in paths. */
 export const HttpConnectionManagerSettings_PathWithEscapedSlashesAction = {
   /** IMPLEMENTATION_SPECIFIC_DEFAULT - What Envoy does by default, which is KEEP_UNCHANGED. */
   IMPLEMENTATION_SPECIFIC_DEFAULT: 0,
@@ -285,7 +285,7 @@ export namespace HttpConnectionManagerSettings_PathWithEscapedSlashesAction {
   export type UNRECOGNIZED = typeof HttpConnectionManagerSettings_PathWithEscapedSlashesAction.UNRECOGNIZED;
 }
 
-/** is the versions of HTTP to serve. */
+/** CodecType is the versions of HTTP to serve. */
 export const HttpConnectionManagerSettings_CodecType = {
   /** AUTO - HTTP/1.1 and HTTP/2, by what the client asks for. */
   AUTO: 0,
@@ -306,7 +306,7 @@ export namespace HttpConnectionManagerSettings_CodecType {
   export type UNRECOGNIZED = typeof HttpConnectionManagerSettings_CodecType.UNRECOGNIZED;
 }
 
-/** says what of the client's certificate is passed to the upstream. */
+/** SetCurrentClientCertDetails says what of the client's certificate is passed to the upstream. */
 export interface HttpConnectionManagerSettings_SetCurrentClientCertDetails {
   /** Its subject. */
   readonly subject:
@@ -328,7 +328,7 @@ export interface HttpConnectionManagerSettings_SetCurrentClientCertDetails {
   readonly uri: boolean | undefined;
 }
 
-/** says how request IDs take part in tracing. */
+/** UuidRequestIdConfigSettings says how request IDs take part in tracing. */
 export interface HttpConnectionManagerSettings_UuidRequestIdConfigSettings {
   /** Whether the ID tells if and why the request is traced. Default true. */
   readonly packTraceReason:
@@ -338,7 +338,7 @@ export interface HttpConnectionManagerSettings_UuidRequestIdConfigSettings {
   readonly useRequestIdForTraceSampling: boolean | undefined;
 }
 
-/** is a range of addresses. */
+/** CidrRange is a range of addresses. */
 export interface HttpConnectionManagerSettings_CidrRange {
   /** First address of the range. */
   readonly addressPrefix: string;
@@ -346,7 +346,7 @@ export interface HttpConnectionManagerSettings_CidrRange {
   readonly prefixLen: number | undefined;
 }
 
-/** says which addresses count as internal. */
+/** InternalAddressConfig says which addresses count as internal. */
 export interface HttpConnectionManagerSettings_InternalAddressConfig {
   /** Whether Unix sockets do. Default false. */
   readonly unixSockets:

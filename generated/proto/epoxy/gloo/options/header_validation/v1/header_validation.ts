@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Empty } from "../../../../../google/protobuf/empty.ts";
 
-/** says which requests are refused as malformed. */
+/** HeaderValidationSettings says which requests are refused as malformed. */
 export interface HeaderValidationSettings {
   /** Methods. */
   readonly headerMethodValidation:

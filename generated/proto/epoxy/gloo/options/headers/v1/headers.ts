@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
-/** adds and removes headers. Removing comes first. */
+/** HeaderManipulation adds and removes headers. Removing comes first. */
 export interface HeaderManipulation {
   /** Request headers to add. */
   readonly requestHeadersToAdd: readonly HeaderValueOption[];
@@ -21,7 +21,7 @@ export interface HeaderManipulation {
   readonly responseHeadersToRemove: readonly string[];
 }
 
-/** adds and removes request headers before anything else. */
+/** EarlyHeaderManipulation adds and removes request headers before anything else. Adding comes first. */
 export interface EarlyHeaderManipulation {
   /** Headers to add. */
   readonly headersToAdd: readonly HeaderValueOption[];
@@ -29,7 +29,7 @@ export interface EarlyHeaderManipulation {
   readonly headersToRemove: readonly string[];
 }
 
-/** is a header to add. */
+/** HeaderValueOption is a header to add. */
 export interface HeaderValueOption {
   /** The header. One of them is required. */
   readonly headerOption:
@@ -44,7 +44,7 @@ export interface HeaderValueOption {
   readonly append: boolean | undefined;
 }
 
-/** is a header. */
+/** HeaderValue is a header. */
 export interface HeaderValue {
   /** Name. */
   readonly key: string;

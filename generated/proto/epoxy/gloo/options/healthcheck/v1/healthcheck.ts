@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** is a path that the proxy answers itself: 200, or 503 while it is failing or being drained. */
+/** HealthCheck is a path that the proxy answers itself: 200, or 503 while it is failing or being drained. */
 export interface HealthCheck {
   /** The whole path, such as `/healthz`. Required. */
   readonly path: string;

@@ -10,7 +10,7 @@ import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
-/** checks JSON web tokens before or after external authorization. */
+/** JwtStagedVhostExtension checks JSON web tokens before or after external authorization. */
 export interface JwtStagedVhostExtension {
   /** Checks before it. */
   readonly beforeExtAuth:
@@ -20,7 +20,7 @@ export interface JwtStagedVhostExtension {
   readonly afterExtAuth: VhostExtension | undefined;
 }
 
-/** checks JSON web tokens on a route. */
+/** JwtStagedRouteProvidersExtension checks JSON web tokens on a route. */
 export interface JwtStagedRouteProvidersExtension {
   /** Checks before external authorization. */
   readonly beforeExtAuth:
@@ -30,7 +30,7 @@ export interface JwtStagedRouteProvidersExtension {
   readonly afterExtAuth: VhostExtension | undefined;
 }
 
-/** turns the virtual host's checks off. */
+/** JwtStagedRouteExtension turns the virtual host's checks off. */
 export interface JwtStagedRouteExtension {
   /** Those before external authorization. */
   readonly beforeExtAuth:
@@ -40,7 +40,7 @@ export interface JwtStagedRouteExtension {
   readonly afterExtAuth: RouteExtension | undefined;
 }
 
-/** checks JSON web tokens. */
+/** VhostExtension checks JSON web tokens. */
 export interface VhostExtension {
   /** Who may issue tokens, by name. A token of any of them is enough. */
   readonly providers: { [key: string]: Provider };
@@ -54,7 +54,7 @@ export interface VhostExtension {
   readonly validationPolicy: VhostExtension_ValidationPolicy;
 }
 
-/** says which requests pass. */
+/** ValidationPolicy says which requests pass. */
 export const VhostExtension_ValidationPolicy = {
   /** REQUIRE_VALID - Those with a valid token. */
   REQUIRE_VALID: 0,
@@ -80,13 +80,13 @@ export interface VhostExtension_ProvidersEntry {
   readonly value: Provider | undefined;
 }
 
-/** turns the check off. */
+/** RouteExtension turns the check off. */
 export interface RouteExtension {
   /** Whether it is off. */
   readonly disable: boolean;
 }
 
-/** issues tokens. */
+/** Provider issues tokens. */
 export interface Provider {
   /** Keys to check tokens with. */
   readonly jwks:
@@ -115,7 +115,7 @@ export interface Provider {
   readonly attachFailedStatusToMetadata: string;
 }
 
-/** is where keys are. */
+/** Jwks is where keys are. */
 export interface Jwks {
   /** One of them is required. */
   readonly jwks:
@@ -128,7 +128,7 @@ export interface Jwks {
     | undefined;
 }
 
-/** fetches keys from a server. */
+/** RemoteJwks fetches keys from a server. */
 export interface RemoteJwks {
   /** URL of the key set. */
   readonly url: string;
@@ -144,19 +144,19 @@ export interface RemoteJwks {
   readonly asyncFetch: RemoteJwks_AsyncFetch | undefined;
 }
 
-/** fetches keys ahead. */
+/** AsyncFetch fetches keys ahead. */
 export interface RemoteJwks_AsyncFetch {
   /** Whether the listener opens before they are there. */
   readonly fastListener: boolean;
 }
 
-/** is a key that stands here. */
+/** LocalJwks is a key that stands here. */
 export interface LocalJwks {
   /** Public key in PEM, or a key set in JSON. */
   readonly key: string;
 }
 
-/** says where the token is in the request. */
+/** TokenSource says where the token is in the request. */
 export interface TokenSource {
   /** Headers to look at. */
   readonly headers: readonly TokenSource_HeaderSource[];
@@ -164,7 +164,7 @@ export interface TokenSource {
   readonly queryParams: readonly string[];
 }
 
-/** is a header that holds the token. */
+/** HeaderSource is a header that holds the token. */
 export interface TokenSource_HeaderSource {
   /** Name of the header. */
   readonly header: string;
@@ -172,7 +172,7 @@ export interface TokenSource_HeaderSource {
   readonly prefix: string;
 }
 
-/** passes a claim to the upstream. */
+/** ClaimToHeader passes a claim to the upstream. */
 export interface ClaimToHeader {
   /** Name of the claim. */
   readonly claim: string;

@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ServiceSpec } from "../../v1/service_spec.ts";
 import { SubsetSpec } from "../../v1/subset_spec.ts";
 
-/** is a port of a Kubernetes service. Its ready pods are the endpoints. */
+/** UpstreamSpec is a port of a Kubernetes service. Its ready pods are the endpoints. */
 export interface UpstreamSpec {
   /** Name of the service. */
   readonly serviceName: string;

@@ -8,13 +8,13 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 
-/** says what requests are told apart by, for ring hash and maglev. */
+/** RouteActionHashConfig says what requests are told apart by, for ring hash and maglev. */
 export interface RouteActionHashConfig {
   /** Parts of the hash, in order. */
   readonly hashPolicies: readonly HashPolicy[];
 }
 
-/** is a cookie that tells clients apart. */
+/** Cookie is a cookie that tells clients apart. */
 export interface Cookie {
   /** Name of the cookie. */
   readonly name: string;
@@ -26,7 +26,7 @@ export interface Cookie {
   readonly path: string;
 }
 
-/** is a part of the hash. */
+/** HashPolicy is a part of the hash. */
 export interface HashPolicy {
   /** What is hashed. One of them is required. */
   readonly keyType:

@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { BoolValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
-/** is a limit: each request or connection takes a token, and without one it is refused (429, or closed). */
+/** TokenBucket is a limit: each request or connection takes a token, and without one it is refused (429, or closed). */
 export interface TokenBucket {
   /** Greatest number of tokens, with which it starts; at least 1. */
   readonly maxTokens: number;
@@ -21,7 +21,7 @@ export interface TokenBucket {
   readonly fillInterval: Duration | undefined;
 }
 
-/** limits requests, for each proxy by itself. */
+/** Settings limits requests, for each proxy by itself. */
 export interface Settings {
   /** Limit for all requests. */
   readonly defaultLimit:

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ServiceSpec } from "../../v1/service_spec.ts";
 
-/** is a Unix domain socket. */
+/** UpstreamSpec is a Unix domain socket. */
 export interface UpstreamSpec {
   /** Path of the socket on the proxy's host. */
   readonly path: string;

@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { BoolValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
-/** holds options for all versions of HTTP. */
+/** HttpProtocolOptions holds options for all versions of HTTP. */
 export interface HttpProtocolOptions {
   /** Time without streams after which a connection is closed. Default 1h; `0s` means no limit. */
   readonly idleTimeout:
@@ -25,7 +25,7 @@ export interface HttpProtocolOptions {
   readonly headersWithUnderscoresAction: HttpProtocolOptions_HeadersWithUnderscoresAction;
 }
 
-/** says what is done with headers that have an underscore in their name. */
+/** HeadersWithUnderscoresAction says what is done with headers that have an underscore in their name. */
 export const HttpProtocolOptions_HeadersWithUnderscoresAction = {
   /** ALLOW - They are passed on. */
   ALLOW: 0,
@@ -48,24 +48,24 @@ export namespace HttpProtocolOptions_HeadersWithUnderscoresAction {
   export type UNRECOGNIZED = typeof HttpProtocolOptions_HeadersWithUnderscoresAction.UNRECOGNIZED;
 }
 
-/** holds options for HTTP/1.1. */
+/** Http1ProtocolOptions holds options for HTTP/1.1. */
 export interface Http1ProtocolOptions {
   /** Whether trailers are passed on. Default false: they are dropped. */
   readonly enableTrailers: boolean;
   /** Case of header names. Not set: lower case. */
   readonly headerFormat:
     | //
-    /** First letters of words in upper case, as `Content-Type`. */
+    /** Whether first letters of words in header names are in upper case, as `Content-Type`. */
     { readonly $case: "properCaseHeaderKeyFormat"; readonly value: boolean }
     | //
-    /** As the other side sent them. */
+    /** Whether header names are in the case in which the other side sent them. */
     { readonly $case: "preserveCaseHeaderKeyFormat"; readonly value: boolean }
     | undefined;
   /** Whether an invalid message leaves the connection open. Default false. */
   readonly overrideStreamErrorOnInvalidHttpMessage: boolean | undefined;
 }
 
-/** holds options for HTTP/2. */
+/** Http2ProtocolOptions holds options for HTTP/2. */
 export interface Http2ProtocolOptions {
   /** Greatest number of concurrent streams on a connection. Default: that of Envoy. */
   readonly maxConcurrentStreams:

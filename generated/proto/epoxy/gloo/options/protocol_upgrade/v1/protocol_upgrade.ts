@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../../../google/protobuf/wrappers.ts";
 
-/** is a protocol that clients may change to. */
+/** ProtocolUpgradeConfig is a protocol that clients may change to. */
 export interface ProtocolUpgradeConfig {
   /** The protocol. One of them is required. */
   readonly upgradeType:
@@ -24,7 +24,7 @@ export interface ProtocolUpgradeConfig {
     | undefined;
 }
 
-/** is about one protocol. */
+/** ProtocolUpgradeSpec is about one protocol. */
 export interface ProtocolUpgradeConfig_ProtocolUpgradeSpec {
   /** Whether clients may change to it. Default true. */
   readonly enabled: boolean | undefined;

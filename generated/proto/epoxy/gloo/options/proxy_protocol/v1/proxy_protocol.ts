@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** reads the client's address from the PROXY protocol header at the start of each connection. */
+/** ProxyProtocol reads the client's address from the PROXY protocol header at the start of each connection. */
 export interface ProxyProtocol {
   /** Extra values (TLVs) of the header to keep. */
   readonly rules: readonly ProxyProtocol_Rule[];
@@ -18,15 +18,15 @@ export interface ProxyProtocol {
   readonly allowRequestsWithoutProxyProtocol: boolean;
 }
 
-/** is where a value is kept. */
+/** KeyValuePair is where a value is kept. */
 export interface ProxyProtocol_KeyValuePair {
-  /** Namespace in the dynamic metadata. Default that of the filter. */
+  /** Namespace in the dynamic metadata. Default: that of the filter. */
   readonly metadataNamespace: string;
   /** Key in the namespace. */
   readonly key: string;
 }
 
-/** keeps a value. */
+/** Rule keeps a value. */
 export interface ProxyProtocol_Rule {
   /** Type of the value, 0 to 255. */
   readonly tlvType: number;

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../../../google/protobuf/wrappers.ts";
 
-/** measures the time that the proxy itself takes. Enterprise in Gloo. */
+/** ProxyLatency measures the time that the proxy itself takes. Enterprise in Gloo. */
 export interface ProxyLatency {
   /** How it is measured for requests. */
   readonly request: ProxyLatency_Measurement;
@@ -24,7 +24,7 @@ export interface ProxyLatency {
   readonly chargeListenerStat: boolean | undefined;
 }
 
-/** is a time between two bytes. */
+/** Measurement is a time between two bytes. */
 export const ProxyLatency_Measurement = {
   /** LAST_INCOMING_FIRST_OUTGOING - From the last one in to the first one out. */
   LAST_INCOMING_FIRST_OUTGOING: 0,

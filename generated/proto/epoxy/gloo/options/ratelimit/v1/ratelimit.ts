@@ -11,7 +11,7 @@ import { BoolValue } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 import { TokenBucket } from "../../local_ratelimit/v1/local_ratelimit.ts";
 
-/** limits requests by whether the user is authenticated. Enterprise in Gloo. */
+/** IngressRateLimit limits requests by whether the user is authenticated. Enterprise in Gloo. */
 export interface IngressRateLimit {
   /** Limit for each authenticated user. */
   readonly authorizedLimits:
@@ -21,7 +21,7 @@ export interface IngressRateLimit {
   readonly anonymousLimits: RateLimit | undefined;
 }
 
-/** says which rate limit server proxies ask. */
+/** Settings says which rate limit server proxies ask. */
 export interface Settings {
   /** Its upstream. */
   readonly ratelimitServerRef:
@@ -45,13 +45,13 @@ export interface Settings {
     | undefined;
 }
 
-/** is about gRPC calls. */
+/** GrpcService is about gRPC calls. */
 export interface GrpcService {
   /** Value of the `:authority` header. Default: the cluster's name. */
   readonly authority: string;
 }
 
-/** are the limits that the rate limit server enforces. */
+/** ServiceSettings are the limits that the rate limit server enforces. */
 export interface ServiceSettings {
   /** Limits for lists of entries, in order. */
   readonly descriptors: readonly Descriptor[];
@@ -59,13 +59,13 @@ export interface ServiceSettings {
   readonly setDescriptors: readonly SetDescriptor[];
 }
 
-/** refers to RateLimitConfig resources. */
+/** RateLimitConfigRefs refers to RateLimitConfig resources. */
 export interface RateLimitConfigRefs {
   /** The resources. */
   readonly refs: readonly RateLimitConfigRef[];
 }
 
-/** refers to a RateLimitConfig resource. */
+/** RateLimitConfigRef refers to a RateLimitConfig resource. */
 export interface RateLimitConfigRef {
   /** Name. */
   readonly name: string;
@@ -73,7 +73,7 @@ export interface RateLimitConfigRef {
   readonly namespace: string;
 }
 
-/** limits requests to a virtual host. */
+/** RateLimitVhostExtension limits requests to a virtual host. */
 export interface RateLimitVhostExtension {
   /** What is asked of the rate limit server, each by itself: a request over any of these limits is refused with 429. */
   readonly rateLimits: readonly RateLimitActions[];
@@ -81,7 +81,7 @@ export interface RateLimitVhostExtension {
   readonly localRatelimit: TokenBucket | undefined;
 }
 
-/** limits requests to a route. */
+/** RateLimitRouteExtension limits requests to a route. */
 export interface RateLimitRouteExtension {
   /** Whether the virtual host's limits hold, too. Default false. */
   readonly includeVhRateLimits: boolean;
@@ -91,7 +91,7 @@ export interface RateLimitRouteExtension {
   readonly localRatelimit: TokenBucket | undefined;
 }
 
-/** is a number of requests in a time. */
+/** RateLimit is a number of requests in a time. */
 export interface RateLimit {
   /** The time. */
   readonly unit: RateLimit_Unit;
@@ -99,7 +99,7 @@ export interface RateLimit {
   readonly requestsPerUnit: number;
 }
 
-/** is a time. */
+/** Unit is a time. */
 export const RateLimit_Unit = {
   /** UNKNOWN - Not set; invalid. */
   UNKNOWN: 0,
@@ -131,7 +131,7 @@ export namespace RateLimit_Unit {
   export type UNRECOGNIZED = typeof RateLimit_Unit.UNRECOGNIZED;
 }
 
-/** is a limit for requests with certain entries, in order. */
+/** Descriptor is a limit for requests with certain entries, in order. */
 export interface Descriptor {
   /** Key of the entry. */
   readonly key: string;
@@ -149,7 +149,7 @@ export interface Descriptor {
   readonly alwaysApply: boolean;
 }
 
-/** is an entry. */
+/** SimpleDescriptor is an entry. */
 export interface SimpleDescriptor {
   /** Its key. */
   readonly key: string;
@@ -157,7 +157,7 @@ export interface SimpleDescriptor {
   readonly value: string;
 }
 
-/** is a limit for requests with certain entries, in any order. */
+/** SetDescriptor is a limit for requests with certain entries, in any order. */
 export interface SetDescriptor {
   /** The entries, all of which must be there. */
   readonly simpleDescriptors: readonly SimpleDescriptor[];
@@ -169,7 +169,7 @@ export interface SetDescriptor {
   readonly alwaysApply: boolean;
 }
 
-/** makes entries from a request. */
+/** RateLimitActions makes entries from a request. */
 export interface RateLimitActions {
   /** Entries, in order, for `descriptors`. If one of them can't be made, nothing is asked. */
   readonly actions: readonly Action[];
@@ -183,7 +183,7 @@ export interface RateLimitActions {
   readonly type: RateLimitActions_LimitType;
 }
 
-/** is what is counted. */
+/** LimitType is what is counted. */
 export const RateLimitActions_LimitType = {
   /** REQUEST - Requests. */
   REQUEST: 0,
@@ -200,19 +200,19 @@ export namespace RateLimitActions_LimitType {
   export type UNRECOGNIZED = typeof RateLimitActions_LimitType.UNRECOGNIZED;
 }
 
-/** is a limit that the request brings. */
+/** RateLimitOverride is a limit that the request brings. */
 export interface RateLimitOverride {
   /** From its metadata. */
   readonly dynamicMetadata: RateLimitOverride_DynamicMetadata | undefined;
 }
 
-/** takes a limit from metadata: an object with `requests_per_unit` and `unit`. */
+/** DynamicMetadata takes a limit from metadata: an object with `requests_per_unit` and `unit`. */
 export interface RateLimitOverride_DynamicMetadata {
   /** Where it is. */
   readonly metadataKey: MetadataKey | undefined;
 }
 
-/** is a place in metadata. */
+/** MetadataKey is a place in metadata. */
 export interface MetadataKey {
   /** Namespace. */
   readonly key: string;
@@ -220,7 +220,7 @@ export interface MetadataKey {
   readonly path: readonly MetadataKey_PathSegment[];
 }
 
-/** is a step of a path. */
+/** PathSegment is a step of a path. */
 export interface MetadataKey_PathSegment {
   /** The step. */
   readonly segment:
@@ -230,7 +230,7 @@ export interface MetadataKey_PathSegment {
     | undefined;
 }
 
-/** makes an entry from a request. */
+/** Action makes an entry from a request. */
 export interface Action {
   /** How. One of them is required. */
   readonly actionSpecifier:
@@ -261,7 +261,7 @@ export interface Action {
     | undefined;
 }
 
-/** makes an entry from an expression in CEL. */
+/** CEL makes an entry from an expression in CEL. */
 export interface Action_CEL {
   /** The expression. */
   readonly expression: string;
@@ -269,15 +269,15 @@ export interface Action_CEL {
   readonly key: string;
 }
 
-/** makes an entry from the proxy's own cluster. */
+/** SourceCluster makes an entry from the proxy's own cluster. */
 export interface Action_SourceCluster {
 }
 
-/** makes an entry from the cluster that the request goes to. */
+/** DestinationCluster makes an entry from the cluster that the request goes to. */
 export interface Action_DestinationCluster {
 }
 
-/** makes an entry from a request header. */
+/** RequestHeaders makes an entry from a request header. */
 export interface Action_RequestHeaders {
   /** Name of the header. */
   readonly headerName: string;
@@ -285,17 +285,17 @@ export interface Action_RequestHeaders {
   readonly descriptorKey: string;
 }
 
-/** makes an entry from the client's address. */
+/** RemoteAddress makes an entry from the client's address. */
 export interface Action_RemoteAddress {
 }
 
-/** makes a fixed entry, with the key `generic_key`. */
+/** GenericKey makes a fixed entry, with the key `generic_key`. */
 export interface Action_GenericKey {
   /** Its value. */
   readonly descriptorValue: string;
 }
 
-/** makes a fixed entry, with the key `header_match`, if headers fit. */
+/** HeaderValueMatch makes a fixed entry, with the key `header_match`, if headers fit. */
 export interface Action_HeaderValueMatch {
   /** Its value. */
   readonly descriptorValue: string;
@@ -307,7 +307,7 @@ export interface Action_HeaderValueMatch {
   readonly headers: readonly Action_HeaderValueMatch_HeaderMatcher[];
 }
 
-/** is a condition on a request header. */
+/** HeaderMatcher is a condition on a request header. */
 export interface Action_HeaderValueMatch_HeaderMatcher {
   /** Name of the header. */
   readonly name: string;
@@ -336,7 +336,7 @@ export interface Action_HeaderValueMatch_HeaderMatcher {
   readonly invertMatch: boolean;
 }
 
-/** is a range of integers. */
+/** Int64Range is a range of integers. */
 export interface Action_HeaderValueMatch_HeaderMatcher_Int64Range {
   /** First one in it. */
   readonly start: bigint;
@@ -344,7 +344,7 @@ export interface Action_HeaderValueMatch_HeaderMatcher_Int64Range {
   readonly end: bigint;
 }
 
-/** makes an entry from metadata. */
+/** ActionMetadata makes an entry from metadata. */
 export interface Action_ActionMetadata {
   /** Key of the entry. */
   readonly descriptorKey: string;
@@ -358,7 +358,7 @@ export interface Action_ActionMetadata {
   readonly source: Action_ActionMetadata_Source;
 }
 
-/** says whose metadata. */
+/** Source says whose metadata. */
 export const Action_ActionMetadata_Source = {
   /** DYNAMIC - The request's, which filters set. */
   DYNAMIC: 0,

@@ -7,13 +7,13 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** is about access rules for everything. */
+/** Settings is about access rules for everything. */
 export interface Settings {
   /** Whether routes without rules refuse all requests. */
   readonly requireRbac: boolean;
 }
 
-/** says who may do what. Once there are policies, what none allows is refused with 403. */
+/** ExtensionSettings says who may do what. Once there are policies, what none allows is refused with 403. */
 export interface ExtensionSettings {
   /** Whether there are no rules here, whatever stands further out. */
   readonly disable: boolean;
@@ -26,7 +26,7 @@ export interface ExtensionSettings_PoliciesEntry {
   readonly value: Policy | undefined;
 }
 
-/** allows something to someone. */
+/** Policy allows something to someone. */
 export interface Policy {
   /** Who: any of them is enough. */
   readonly principals: readonly Principal[];
@@ -38,13 +38,13 @@ export interface Policy {
   readonly nestedClaimDelimiter: string;
 }
 
-/** is someone. */
+/** Principal is someone. */
 export interface Principal {
   /** By the claims of a JSON web token. */
   readonly jwtPrincipal: JWTPrincipal | undefined;
 }
 
-/** is someone whose token has certain claims. */
+/** JWTPrincipal is someone whose token has certain claims. */
 export interface JWTPrincipal {
   /** Claims and their values, all of which must fit. */
   readonly claims: { [key: string]: string };
@@ -54,7 +54,7 @@ export interface JWTPrincipal {
   readonly matcher: JWTPrincipal_ClaimMatcher;
 }
 
-/** says how a claim's value is compared. */
+/** ClaimMatcher says how a claim's value is compared. */
 export const JWTPrincipal_ClaimMatcher = {
   /** EXACT_STRING - As text, the whole. */
   EXACT_STRING: 0,
@@ -82,7 +82,7 @@ export interface JWTPrincipal_ClaimsEntry {
   readonly value: string;
 }
 
-/** is what a policy allows. */
+/** Permissions is what a policy allows. */
 export interface Permissions {
   /** Start of the path. Empty: all paths. */
   readonly pathPrefix: string;

@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Parameters } from "../../transformation/v1/parameters.ts";
 import { TransformationTemplate } from "../../transformation/v1/transformation.ts";
 
-/** is a REST service's functions. */
+/** ServiceSpec is a REST service's functions. */
 export interface ServiceSpec {
   /** How requests for each function are made, by name of the function. */
   readonly transformations: { [key: string]: TransformationTemplate };
@@ -17,7 +17,7 @@ export interface ServiceSpec {
   readonly swaggerInfo: ServiceSpec_SwaggerInfo | undefined;
 }
 
-/** is the OpenAPI 2 document that describes a service. */
+/** SwaggerInfo is the OpenAPI 2 document that describes a service. */
 export interface ServiceSpec_SwaggerInfo {
   /** Where it is. */
   readonly swaggerSpec:
@@ -35,7 +35,7 @@ export interface ServiceSpec_TransformationsEntry {
   readonly value: TransformationTemplate | undefined;
 }
 
-/** is a call of a function. */
+/** DestinationSpec is a call of a function. */
 export interface DestinationSpec {
   /** Function to call, by its name in the upstream's `serviceSpec.rest.transformations`. */
   readonly functionName: string;

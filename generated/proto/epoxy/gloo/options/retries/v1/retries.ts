@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
-/** is the wait between retries: at random, up to a bound that doubles each time. */
+/** RetryBackOff is the wait between retries: at random, up to a bound that doubles each time. */
 export interface RetryBackOff {
   /** Bound of the first wait. Default 25ms. */
   readonly baseInterval:
@@ -19,7 +19,7 @@ export interface RetryBackOff {
   readonly maxInterval: Duration | undefined;
 }
 
-/** is a response header that says when to try again. */
+/** ResetHeader is a response header that says when to try again. */
 export interface ResetHeader {
   /** Name of the header. */
   readonly name: string;
@@ -27,7 +27,7 @@ export interface ResetHeader {
   readonly format: ResetHeader_HeaderFormat;
 }
 
-/** says how the value is read. */
+/** HeaderFormat says how the value is read. */
 export const ResetHeader_HeaderFormat = {
   /** SECONDS - Seconds from now. */
   SECONDS: 0,
@@ -44,7 +44,7 @@ export namespace ResetHeader_HeaderFormat {
   export type UNRECOGNIZED = typeof ResetHeader_HeaderFormat.UNRECOGNIZED;
 }
 
-/** waits as long as the upstream asks for. */
+/** RateLimitedRetryBackOff waits as long as the upstream asks for. */
 export interface RateLimitedRetryBackOff {
   /** Headers to look at, in order. */
   readonly resetHeaders: readonly ResetHeader[];
@@ -52,7 +52,7 @@ export interface RateLimitedRetryBackOff {
   readonly maxInterval: Duration | undefined;
 }
 
-/** says which failed requests are sent again, and how often. */
+/** RetryPolicy says which failed requests are sent again, and how often. */
 export interface RetryPolicy {
   /**
    * Conditions, divided by commas, any of which is enough: `5xx`, `gateway-error`, `connect-failure`, `reset`,
@@ -81,7 +81,7 @@ export interface RetryPolicy {
   readonly rateLimitedRetryBackOff: RateLimitedRetryBackOff | undefined;
 }
 
-/** sends retries to other priorities than those tried before. */
+/** PreviousPriorities sends retries to other priorities than those tried before. */
 export interface RetryPolicy_PreviousPriorities {
   /** Tries after which priorities are chosen anew; at least 1. Default 2. */
   readonly updateFrequency: number | undefined;

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../../../google/protobuf/wrappers.ts";
 
-/** holds options of the router, the last filter. */
+/** Router holds options of the router, the last filter. */
 export interface Router {
   /** Whether requests and responses get none of the headers `x-envoy-*`. Default false. */
   readonly suppressEnvoyHeaders:

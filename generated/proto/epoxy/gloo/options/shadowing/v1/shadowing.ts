@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
-/** sends a copy of requests to another upstream. Its answers are thrown away. */
+/** RouteShadowing sends a copy of requests to another upstream. Its answers are thrown away. */
 export interface RouteShadowing {
   /** The upstream. */
   readonly upstream:

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 
-/** keeps each client on its endpoint. Enterprise in Gloo. */
+/** StatefulSession keeps each client on its endpoint. Enterprise in Gloo. */
 export interface StatefulSession {
   /** How the client shows which one that is. One of them is required. */
   readonly sessionState:
@@ -23,13 +23,13 @@ export interface StatefulSession {
   readonly strict: boolean;
 }
 
-/** keeps the endpoint in a cookie. */
+/** CookieBasedSessionState keeps the endpoint in a cookie. */
 export interface CookieBasedSessionState {
   /** The cookie. */
   readonly cookie: CookieBasedSessionState_Cookie | undefined;
 }
 
-/** is the cookie. */
+/** Cookie is the cookie. */
 export interface CookieBasedSessionState_Cookie {
   /** Name. */
   readonly name: string;
@@ -39,7 +39,7 @@ export interface CookieBasedSessionState_Cookie {
   readonly ttl: Duration | undefined;
 }
 
-/** keeps the endpoint in a header. */
+/** HeaderBasedSessionState keeps the endpoint in a header. */
 export interface HeaderBasedSessionState {
   /** Name of the header. */
   readonly headerName: string;

@@ -10,7 +10,7 @@ import { Struct } from "../../../../../google/protobuf/struct.ts";
 import { BoolValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 import { ServiceSpec } from "../../v1/service_spec.ts";
 
-/** is a list of addresses. */
+/** UpstreamSpec is a list of addresses. */
 export interface UpstreamSpec {
   /** The addresses. */
   readonly hosts: readonly Host[];
@@ -26,7 +26,7 @@ export interface UpstreamSpec {
   readonly autoSniRewrite: boolean | undefined;
 }
 
-/** is an address. */
+/** Host is an address. */
 export interface Host {
   /** IP address or DNS name. With a name among them, the addresses of all hosts are looked up again and again. */
   readonly addr: string;
@@ -46,7 +46,7 @@ export interface Host {
   readonly metadata: { [key: string]: { readonly [key: string]: any } | undefined };
 }
 
-/** is about the health check of one address, in place of the upstream's. */
+/** HealthCheckConfig is about the health check of one address, in place of the upstream's. */
 export interface Host_HealthCheckConfig {
   /** Path to ask for. */
   readonly path: string;

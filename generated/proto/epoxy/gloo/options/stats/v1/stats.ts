@@ -7,13 +7,13 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 
-/** keeps statistics for groups of requests. */
+/** Stats keeps statistics for groups of requests. */
 export interface Stats {
   /** The groups, each as `vhost.<virtual host>.vcluster.<name>` in Envoy's statistics. The first that matches counts. */
   readonly virtualClusters: readonly VirtualCluster[];
 }
 
-/** is a group of requests. */
+/** VirtualCluster is a group of requests. */
 export interface VirtualCluster {
   /** Name of the group. */
   readonly name: string;

@@ -10,7 +10,7 @@ import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { BoolValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
-/** copies requests and responses for debugging. Enterprise in Gloo. */
+/** Tap copies requests and responses for debugging. Enterprise in Gloo. */
 export interface Tap {
   /** Where copies go: exactly one. */
   readonly sinks: readonly Sink[];
@@ -30,7 +30,7 @@ export interface Tap {
   readonly recordDownstreamConnection: boolean | undefined;
 }
 
-/** is where copies go. */
+/** Sink is where copies go. */
 export interface Sink {
   /** One of them is required. */
   readonly sinkType:
@@ -43,13 +43,13 @@ export interface Sink {
     | undefined;
 }
 
-/** is a gRPC server that takes copies. */
+/** GrpcService is a gRPC server that takes copies. */
 export interface GrpcService {
   /** Its upstream. */
   readonly tapServer: ResourceRef | undefined;
 }
 
-/** is an HTTP server that takes copies. */
+/** HttpService is an HTTP server that takes copies. */
 export interface HttpService {
   /** Its upstream. */
   readonly tapServer:

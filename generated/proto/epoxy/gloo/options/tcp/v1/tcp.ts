@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Duration } from "../../../../../google/protobuf/duration.ts";
 import { BoolValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 
-/** says how TCP connections are passed on. */
+/** TcpProxySettings says how TCP connections are passed on. */
 export interface TcpProxySettings {
   /** Attempts to connect before giving up, at least 1. Default 1. */
   readonly maxConnectAttempts:
@@ -27,7 +27,7 @@ export interface TcpProxySettings {
   readonly accessLogFlushInterval: Duration | undefined;
 }
 
-/** sends connections through an HTTP CONNECT tunnel. */
+/** TunnelingConfig sends connections through an HTTP CONNECT tunnel. */
 export interface TcpProxySettings_TunnelingConfig {
   /** Host and port to ask the upstream for. */
   readonly hostname: string;
@@ -35,7 +35,7 @@ export interface TcpProxySettings_TunnelingConfig {
   readonly headersToAdd: readonly HeaderValueOption[];
 }
 
-/** is a header to add. */
+/** HeaderValueOption is a header to add. */
 export interface HeaderValueOption {
   /** The header. */
   readonly header:
@@ -45,7 +45,7 @@ export interface HeaderValueOption {
   readonly append: boolean | undefined;
 }
 
-/** is a header. */
+/** HeaderValue is a header. */
 export interface HeaderValue {
   /** Name. */
   readonly key: string;

@@ -11,7 +11,7 @@ import { Struct } from "../../../../../google/protobuf/struct.ts";
 import { BoolValue, FloatValue, StringValue, UInt32Value } from "../../../../../google/protobuf/wrappers.ts";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
-/** is about tracing of requests. */
+/** ListenerTracingSettings is about tracing of requests. */
 export interface ListenerTracingSettings {
   /** Request headers to record as tags. */
   readonly requestHeadersForTags: readonly string[];
@@ -48,7 +48,7 @@ export interface ListenerTracingSettings {
   readonly spawnUpstreamSpan: boolean;
 }
 
-/** is about tracing of a route. */
+/** RouteTracingSettings is about tracing of a route. */
 export interface RouteTracingSettings {
   /** Name of its spans. */
   readonly routeDescriptor: string;
@@ -60,7 +60,7 @@ export interface RouteTracingSettings {
   readonly propagate: boolean | undefined;
 }
 
-/** says which requests are traced. */
+/** TracePercentages says which requests are traced. */
 export interface TracePercentages {
   /** Percentage of those that ask for it (`x-client-trace-id`). Default 100. */
   readonly clientSamplePercentage:
@@ -74,7 +74,7 @@ export interface TracePercentages {
   readonly overallSamplePercentage: number | undefined;
 }
 
-/** is a tag from the proxy's environment. */
+/** TracingTagEnvironmentVariable is a tag from the proxy's environment. */
 export interface TracingTagEnvironmentVariable {
   /** Name of the tag. */
   readonly tag:
@@ -88,7 +88,7 @@ export interface TracingTagEnvironmentVariable {
   readonly defaultValue: string | undefined;
 }
 
-/** is a fixed tag. */
+/** TracingTagLiteral is a fixed tag. */
 export interface TracingTagLiteral {
   /** Name of the tag. */
   readonly tag:
@@ -98,7 +98,7 @@ export interface TracingTagLiteral {
   readonly value: string | undefined;
 }
 
-/** is a tag from metadata. */
+/** TracingTagMetadata is a tag from metadata. */
 export interface TracingTagMetadata {
   /** Name of the tag. */
   readonly tag: string;
@@ -112,7 +112,7 @@ export interface TracingTagMetadata {
   readonly defaultValue: string;
 }
 
-/** says whose metadata. */
+/** Kind says whose metadata. */
 export const TracingTagMetadata_Kind = {
   /** REQUEST - The request's, which filters set. */
   REQUEST: 0,
@@ -129,17 +129,17 @@ export namespace TracingTagMetadata_Kind {
   export type UNRECOGNIZED = typeof TracingTagMetadata_Kind.UNRECOGNIZED;
 }
 
-/** is a place in metadata. */
+/** MetadataValue is a place in metadata. */
 export interface TracingTagMetadata_MetadataValue {
   /** Namespace. */
   readonly namespace: string;
   /** Key in it. */
   readonly key: string;
-  /** Text that divides names in a key that is a path. Empty: it is not one. */
+  /** Text that divides names in a key that is a path. Default `.`. */
   readonly nestedFieldDelimiter: string;
 }
 
-/** sends spans to Zipkin. */
+/** ZipkinConfig sends spans to Zipkin. */
 export interface ZipkinConfig {
   /** The collector. One of them is required. */
   readonly collectorCluster:
@@ -164,7 +164,7 @@ export interface ZipkinConfig {
   readonly collectorEndpointVersion: ZipkinConfig_CollectorEndpointVersion;
 }
 
-/** is a version of Zipkin's API. */
+/** CollectorEndpointVersion is a version of Zipkin's API. */
 export const ZipkinConfig_CollectorEndpointVersion = {
   /** DEPRECATED_AND_UNAVAILABLE_DO_NOT_USE - Version 1, which is gone. */
   DEPRECATED_AND_UNAVAILABLE_DO_NOT_USE: 0,
@@ -186,7 +186,7 @@ export namespace ZipkinConfig_CollectorEndpointVersion {
   export type UNRECOGNIZED = typeof ZipkinConfig_CollectorEndpointVersion.UNRECOGNIZED;
 }
 
-/** sends spans to Datadog. */
+/** DatadogConfig sends spans to Datadog. */
 export interface DatadogConfig {
   /** The agent. One of them is required. */
   readonly collectorCluster:
@@ -207,7 +207,7 @@ export interface DatadogConfig {
   readonly remoteConfig: DatadogConfig_RemoteConfig | undefined;
 }
 
-/** is about settings that the agent may send. */
+/** RemoteConfig is about settings that the agent may send. */
 export interface DatadogConfig_RemoteConfig {
   /** Time between questions. */
   readonly pollingInterval:
@@ -217,7 +217,7 @@ export interface DatadogConfig_RemoteConfig {
   readonly disabled: boolean | undefined;
 }
 
-/** sends spans to an OpenTelemetry collector, by gRPC. */
+/** OpenTelemetryConfig sends spans to an OpenTelemetry collector, by gRPC. */
 export interface OpenTelemetryConfig {
   /** The collector. One of them is required. */
   readonly collectorCluster:
@@ -240,13 +240,13 @@ export interface OpenTelemetryConfig {
   readonly maxCacheSize: number | undefined;
 }
 
-/** is about gRPC calls. */
+/** GrpcService is about gRPC calls. */
 export interface OpenTelemetryConfig_GrpcService {
   /** Value of the `:authority` header. Default: the cluster's name. */
   readonly authority: string;
 }
 
-/** sends spans to OpenCensus. */
+/** OpenCensusConfig sends spans to OpenCensus. */
 export interface OpenCensusConfig {
   /** Sampling and limits. Kept, but not interpreted. */
   readonly traceConfig:
@@ -269,7 +269,7 @@ export interface OpenCensusConfig {
   readonly outgoingTraceContext: readonly OpenCensusConfig_TraceContext[];
 }
 
-/** is a kind of header. */
+/** TraceContext is a kind of header. */
 export const OpenCensusConfig_TraceContext = {
   /** NONE - None. */
   NONE: 0,
@@ -296,7 +296,7 @@ export namespace OpenCensusConfig_TraceContext {
   export type UNRECOGNIZED = typeof OpenCensusConfig_TraceContext.UNRECOGNIZED;
 }
 
-/** is an agent's address over gRPC. */
+/** OcagentGrpcAddress is an agent's address over gRPC. */
 export interface OpenCensusConfig_OcagentGrpcAddress {
   /** Address. */
   readonly targetUri: string;

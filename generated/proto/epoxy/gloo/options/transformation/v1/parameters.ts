@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { StringValue } from "../../../../../google/protobuf/wrappers.ts";
 
-/** says where a function's parameters are in the request. */
+/** Parameters says where a function's parameters are in the request. */
 export interface Parameters {
   /** Templates for headers, by name: `:path: /users/{id}` takes `id` from the path. */
   readonly headers: { [key: string]: string };

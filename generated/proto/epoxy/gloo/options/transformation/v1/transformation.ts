@@ -10,7 +10,7 @@ import { Empty } from "../../../../../google/protobuf/empty.ts";
 import { BoolValue, StringValue } from "../../../../../google/protobuf/wrappers.ts";
 import { HeaderMatcher, Matcher } from "../../../matchers/v1/matchers.ts";
 
-/** transforms some responses. */
+/** ResponseMatch transforms some responses. */
 export interface ResponseMatch {
   /** Conditions on response headers, all of which must hold. */
   readonly matchers: readonly HeaderMatcher[];
@@ -20,7 +20,7 @@ export interface ResponseMatch {
   readonly responseTransformation: Transformation | undefined;
 }
 
-/** transforms some requests, and their responses. */
+/** RequestMatch transforms some requests, and their responses. */
 export interface RequestMatch {
   /** Those requests. Not set: all. */
   readonly matcher:
@@ -36,7 +36,7 @@ export interface RequestMatch {
   readonly responseTransformation: Transformation | undefined;
 }
 
-/** transform requests and responses. */
+/** Transformations transform requests and responses. */
 export interface Transformations {
   /** The request's transformation. */
   readonly requestTransformation:
@@ -48,7 +48,7 @@ export interface Transformations {
   readonly responseTransformation: Transformation | undefined;
 }
 
-/** are the transformations of one stage. */
+/** RequestResponseTransformations are the transformations of one stage. */
 export interface RequestResponseTransformations {
   /** By request: the first that matches is used. */
   readonly requestTransforms: readonly RequestMatch[];
@@ -56,7 +56,7 @@ export interface RequestResponseTransformations {
   readonly responseTransforms: readonly ResponseMatch[];
 }
 
-/** are transformations at different places in the order of filters. */
+/** TransformationStages are transformations at different places in the order of filters. */
 export interface TransformationStages {
   /** Before authentication and rate limits. */
   readonly early:
@@ -83,7 +83,7 @@ export interface TransformationStages {
   readonly escapeCharacters: boolean | undefined;
 }
 
-/** changes a request or response. */
+/** Transformation changes a request or response. */
 export interface Transformation {
   /** How. One of them is required. */
   readonly transformationType:
@@ -98,7 +98,7 @@ export interface Transformation {
   readonly logRequestResponseInfo: boolean;
 }
 
-/** takes a value from a request or response, by an expression. */
+/** Extraction takes a value from a request or response, by an expression. */
 export interface Extraction {
   /** What it is taken from. One of them is required. */
   readonly source:
@@ -121,7 +121,7 @@ export interface Extraction {
   readonly mode: Extraction_Mode;
 }
 
-/** says what is done with the match. */
+/** Mode says what is done with the match. */
 export const Extraction_Mode = {
   /** EXTRACT - The group is the value. */
   EXTRACT: 0,
@@ -141,7 +141,10 @@ export namespace Extraction_Mode {
   export type UNRECOGNIZED = typeof Extraction_Mode.UNRECOGNIZED;
 }
 
-/** changes headers and the body by Inja templates, which can use extracted values, headers and the JSON body. */
+/**
+ * TransformationTemplate changes headers and the body by Inja templates, which can use extracted values, headers and
+ * the JSON body.
+ */
 export interface TransformationTemplate {
   /**
    * Whether names have slashes between parts and extracted values are called as functions: `{{ extraction("name")
@@ -185,7 +188,7 @@ export interface TransformationTemplate {
   readonly spanTransformer: TransformationTemplate_SpanTransformer | undefined;
 }
 
-/** says whether the body is read. */
+/** RequestBodyParse says whether the body is read. */
 export const TransformationTemplate_RequestBodyParse = {
   /** ParseAsJson - It is read as JSON. */
   ParseAsJson: 0,
@@ -203,7 +206,7 @@ export namespace TransformationTemplate_RequestBodyParse {
   export type UNRECOGNIZED = typeof TransformationTemplate_RequestBodyParse.UNRECOGNIZED;
 }
 
-/** is a header to add. */
+/** HeaderToAppend is a header to add. */
 export interface TransformationTemplate_HeaderToAppend {
   /** Name. */
   readonly key: string;
@@ -211,7 +214,7 @@ export interface TransformationTemplate_HeaderToAppend {
   readonly value: InjaTemplate | undefined;
 }
 
-/** is a value to keep for other filters and logs. */
+/** DynamicMetadataValue is a value to keep for other filters and logs. */
 export interface TransformationTemplate_DynamicMetadataValue {
   /** Namespace to keep it in. Default: that of the filter. */
   readonly metadataNamespace: string;
@@ -225,7 +228,7 @@ export interface TransformationTemplate_DynamicMetadataValue {
   readonly jsonToProto: boolean;
 }
 
-/** changes the tracing span. */
+/** SpanTransformer changes the tracing span. */
 export interface TransformationTemplate_SpanTransformer {
   /** Template for its name. */
   readonly name: InjaTemplate | undefined;
@@ -241,19 +244,19 @@ export interface TransformationTemplate_HeadersEntry {
   readonly value: InjaTemplate | undefined;
 }
 
-/** is a template in the language Inja. */
+/** InjaTemplate is a template in the language Inja. */
 export interface InjaTemplate {
   /** The template, such as `{{ header("x-user") }}`. */
   readonly text: string;
 }
 
-/** puts values into a JSON body. */
+/** MergeJsonKeys puts values into a JSON body. */
 export interface MergeJsonKeys {
   /** Values by path, with dots. */
   readonly jsonKeys: { [key: string]: MergeJsonKeys_OverridableTemplate };
 }
 
-/** is a value to put in. */
+/** OverridableTemplate is a value to put in. */
 export interface MergeJsonKeys_OverridableTemplate {
   /** Template for the value. */
   readonly tmpl:
@@ -268,17 +271,17 @@ export interface MergeJsonKeys_JsonKeysEntry {
   readonly value: MergeJsonKeys_OverridableTemplate | undefined;
 }
 
-/** puts the headers into the body, as JSON. */
+/** HeaderBodyTransform puts the headers into the body, as JSON. */
 export interface HeaderBodyTransform {
   /** Whether path, method and query are put in, too. */
   readonly addRequestMetadata: boolean;
 }
 
-/** passes the body on unread. */
+/** Passthrough passes the body on unread. */
 export interface Passthrough {
 }
 
-/** puts extracted values into the body, by their names: a name with dots is a path. */
+/** MergeExtractorsToBody puts extracted values into the body, by their names: a name with dots is a path. */
 export interface MergeExtractorsToBody {
 }
 

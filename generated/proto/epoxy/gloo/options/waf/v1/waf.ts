@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { ResourceRef } from "../../../../core/v1/metadata.ts";
 
-/** is a web application firewall of ModSecurity rules. Enterprise in Gloo. */
+/** Settings is a web application firewall of ModSecurity rules. Enterprise in Gloo. */
 export interface Settings {
   /** Whether it is off here. */
   readonly disabled: boolean;
@@ -32,7 +32,7 @@ export interface Settings {
   readonly responseHeadersOnly: boolean;
 }
 
-/** is rules in ModSecurity's language. */
+/** RuleSet is rules in ModSecurity's language. */
 export interface RuleSet {
   /** Rules that stand here. They come before those of files. */
   readonly ruleStr: string;
@@ -42,7 +42,7 @@ export interface RuleSet {
   readonly directory: string;
 }
 
-/** is about logs of what the rules found. */
+/** AuditLogging is about logs of what the rules found. */
 export interface AuditLogging {
   /** Which requests are logged. */
   readonly action: AuditLogging_AuditLogAction;
@@ -50,7 +50,7 @@ export interface AuditLogging {
   readonly location: AuditLogging_AuditLogLocation;
 }
 
-/** says which requests are logged. */
+/** AuditLogAction says which requests are logged. */
 export const AuditLogging_AuditLogAction = {
   /** NEVER - None. */
   NEVER: 0,
@@ -70,7 +70,7 @@ export namespace AuditLogging_AuditLogAction {
   export type UNRECOGNIZED = typeof AuditLogging_AuditLogAction.UNRECOGNIZED;
 }
 
-/** is a place for logs. */
+/** AuditLogLocation is a place for logs. */
 export const AuditLogging_AuditLogLocation = {
   /** FILTER_STATE - Envoy's filter state. */
   FILTER_STATE: 0,
@@ -88,7 +88,7 @@ export namespace AuditLogging_AuditLogLocation {
   export type UNRECOGNIZED = typeof AuditLogging_AuditLogLocation.UNRECOGNIZED;
 }
 
-/** is an artifact with rules. */
+/** RuleSetFromConfigMap is an artifact with rules. */
 export interface RuleSetFromConfigMap {
   /** The artifact. */
   readonly configMapRef:
@@ -98,7 +98,7 @@ export interface RuleSetFromConfigMap {
   readonly dataMapKeys: readonly string[];
 }
 
-/** is OWASP's core rules. */
+/** CoreRuleSet is OWASP's core rules. */
 export interface CoreRuleSet {
   /** Settings in place of those that come with the rules. */
   readonly customSettingsType:

@@ -9,13 +9,13 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Any } from "../../../../../google/protobuf/any.ts";
 import { FilterStage } from "../../../filters/v1/stages.ts";
 
-/** is WebAssembly filters. */
+/** PluginSource is WebAssembly filters. */
 export interface PluginSource {
   /** The filters, in order. */
   readonly filters: readonly WasmFilter[];
 }
 
-/** is a WebAssembly filter. */
+/** WasmFilter is a WebAssembly filter. */
 export interface WasmFilter {
   /** Where its code is. One of them is required. */
   readonly src:
@@ -44,7 +44,7 @@ export interface WasmFilter {
   readonly failOpen: boolean;
 }
 
-/** is what runs the code. */
+/** VmType is what runs the code. */
 export const WasmFilter_VmType = {
   /** V8 - V8. */
   V8: 0,
