@@ -299,7 +299,7 @@ describe.each(modes)("%s", (mode) => {
 });
 
 test("rule 22: what a resuming client may still use is removed only after its other types have been heard", async () => {
-  const rig = streamRig("delta");
+  const rig = streamRig("delta", { resumeGraceMs: 100 });
   rig.cache.apply(KEY, { upsert: resources(RDS, { r: "to-a" }), complete: true });
   rig.ask({ typeUrl: CDS, initial: { b: "old" } });
   expect(rig.answers()).toEqual([]);

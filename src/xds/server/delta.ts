@@ -47,10 +47,9 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     if (errorDetail === undefined) {
       ackedVersion = response.version;
       nacked = undefined;
-      for (const name of refusals.accepted()) if (subscription.covers(name)) owed.add(name);
     } else {
       nacked = { version: response.version, error: errorDetail };
-      refusals.refused(response.resources.map(({ name }) => name));
+      refusals.refused(namesOf(response));
     }
     return { response, errorDetail };
   }
@@ -74,7 +73,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     if (name === "*") {
       everythingDue = false;
       subscription.setWildcard(false);
-      for (const it of [...owed, ...held]) if (!subscription.covers(it)) forget(it);
+      for (const it of [...owed, ...held, ...refusals.names]) if (!subscription.covers(it)) forget(it);
       return;
     }
     subscription.delete(name);
@@ -128,6 +127,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       resolveClaim(claimed);
       claimed = undefined;
     }
+    if (outstanding.size === 0) for (const name of refusals.due()) owed.add(name);
     const all = everythingDue;
     const changes = all || (!holdChanges && outstanding.size === 0);
     const release = changes && !holdRemovals && held.size > 0;
@@ -205,7 +205,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     sentVersion = response.version;
     nacked = undefined;
     outstanding.set(response.nonce, { response, adds });
-    refusals.superseded(response.resources.map(({ name }) => name));
+    if (refusals.names.size > 0) refusals.superseded(namesOf(response));
     return { response, changed: () => response.resources };
   }
 
@@ -234,7 +234,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       return outstanding.size;
     },
     get refused() {
-      return nacked !== undefined;
+      return refusals.names.size > 0;
     },
     additions: () => [...outstanding.values()].flatMap(({ response, adds }) => (adds ? response.serial : [])),
     get resuming() {
@@ -252,4 +252,8 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     }),
     close: () => subscription.close(),
   };
+}
+
+function namesOf({ resources, removed }: XdsResponse): string[] {
+  return [...resources.map(({ name }) => name), ...removed];
 }

@@ -47,7 +47,6 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     if (errorDetail === undefined) {
       ackedVersion = response.version;
       nacked = undefined;
-      for (const name of refusals.accepted()) if (subscription.covers(name)) owed.add(name);
     } else {
       nacked = { version: response.version, error: errorDetail };
       // A full state is sent whole each time, so nothing that was refused along with it gets lost.
@@ -73,12 +72,12 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       if (traits.fullState) answerDue = true;
     }
     for (const name of retained.keys()) if (!subscription.covers(name)) retained.delete(name);
+    refusals.superseded([...refusals.names].filter((name) => !subscription.covers(name)));
   }
 
   function drop(name: string): void {
     subscription.delete(name);
     owed.delete(name);
-    refusals.superseded([name]);
   }
 
   function* subscribed(): Generator<XdsResource> {
@@ -143,14 +142,17 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
 
   /** All other types: only what is new, since absence means nothing; a deletion follows from the resource that refers to it. */
   function nextPartial({ holdChanges }: Gates): Outgoing | undefined {
-    const names = new Set<string>();
+    const names = new Set<string>(refusals.due());
     const held = holdChanges && !answerDue;
     for (const name of owed) names.add(name);
     if (!held) {
       for (const name of subscription.changedNames.keys()) {
+        // Absence means nothing to the client, so it isn't told; but what was refused along with this one needn't wait for it.
+        if (log.get(name) === undefined) refusals.superseded([name]);
         if (log.get(name)?.version !== subscription.names.get(name)) names.add(name);
       }
       if (subscription.wildcard) for (const { name } of log.since(subscription.cursor)) names.add(name);
+      for (const name of refusals.due()) names.add(name);
       read();
     }
     const resources: XdsResource[] = [];
@@ -164,8 +166,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       }
       subscription.sent(name, resource?.version);
     }
-    const empty = resources.length === 0;
-    if (empty && !answerDue) return undefined;
+    if (resources.length === 0 && !answerDue) return undefined;
     answerDue = false;
     return send(resources, adds, contentKey(resources, []), () => ({ version: log.version(), resources, removed: [] }));
   }
@@ -212,7 +213,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       return outstanding === undefined ? 0 : 1;
     },
     get refused() {
-      return nacked !== undefined;
+      return traits.fullState ? nacked !== undefined : refusals.names.size > 0;
     },
     additions: () => (outstanding !== undefined && adding ? [outstanding.serial] : []),
     resuming: false,

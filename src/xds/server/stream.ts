@@ -22,6 +22,8 @@ export interface StreamOptions<Request extends CommonRequest> {
   keyOf(node: XdsNode): string;
   /** Milliseconds that other types wait for an answer to a response they rely on. */
   readonly ackTimeoutMs: number;
+  /** A client that resumes asks for all its types at once: so many milliseconds nothing is removed that one of them may still use. */
+  readonly resumeGraceMs: number;
   /** Sends; false says that the client is slow and that `drained` will follow. */
   write(body: Buffer): boolean;
   /** The cache has news; the owner calls `flush` when it is time. */
@@ -40,9 +42,6 @@ export interface XdsStream {
   describe(): StreamState;
   close(): void;
 }
-
-/** A client that resumes asks for all its types at once; this long nothing it may still use is removed, in milliseconds. */
-const RESUME_GRACE_MS = 250;
 
 /** Removals may wait this many times as long for an answer as changes do: late removals harm nobody, early ones cost requests. */
 const REMOVAL_PATIENCE = 6;
@@ -139,7 +138,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
     const resuming = options.onlyType === undefined && needed().some((it) => it.resuming);
     return (
       (busyUntil ?? 0) > now ||
-      (resuming && openedAt + RESUME_GRACE_MS > now) ||
+      (resuming && openedAt + options.resumeGraceMs > now) ||
       // What was refused never replaced what the client uses: there is no end to this wait but a response that is accepted.
       uses().some((it) => it.refused)
     );
@@ -169,7 +168,8 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
     clearTimeout(timer);
     timer = undefined;
     const now = performance.now();
-    const ends = [awaited?.until ?? 0, busyUntil ?? 0, openedAt + RESUME_GRACE_MS];
+    const resumes = types.some((it) => it.resuming);
+    const ends = [awaited?.until ?? 0, busyUntil ?? 0, resumes ? openedAt + options.resumeGraceMs : 0];
     const next = Math.min(...ends.filter((end) => end > now));
     if (Number.isFinite(next)) timer = setTimeout(flush, Math.ceil(next - now) + 1).unref();
   }

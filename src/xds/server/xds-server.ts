@@ -123,6 +123,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       onlyType,
       keyOf: (node) => options.snapshotKey(node) ?? fallbackKey,
       ackTimeoutMs: options.ackTimeoutMs ?? 5000,
+      resumeGraceMs: 250,
       write: (body) => call.write(body),
       wake: () => batcher.add(stream),
     });

@@ -1,9 +1,11 @@
+import { Node } from "../../../generated/envoy/envoy/config/core/v3/base.ts";
 import {
   DeltaDiscoveryRequest,
   DeltaDiscoveryResponse,
   DiscoveryRequest,
   DiscoveryResponse,
 } from "../../../generated/envoy/envoy/service/discovery/v3/discovery.ts";
+import { Status } from "../../../generated/envoy/google/rpc/status.ts";
 import { resourceFromBytes, type XdsResource, type XdsResourceOptions } from "../../../src/xds/index.ts";
 
 /** A request in either form; what the form lacks is ignored. */
@@ -35,13 +37,13 @@ export interface Answer {
 export function encodeAsk(mode: "sotw" | "delta", ask: Ask): Buffer {
   const common = {
     typeUrl: ask.typeUrl ?? "",
-    node: ask.node,
     responseNonce: ask.nonce ?? "",
-    errorDetail: ask.error === undefined ? undefined : { code: 13, message: ask.error },
+    node: ask.node && { ...Node.fromPartial({ id: ask.node.id }), metadata: ask.node.metadata },
+    errorDetail: ask.error === undefined ? undefined : Status.fromPartial({ code: 13, message: ask.error }),
   };
   if (mode === "sotw") {
     const request = { ...common, versionInfo: ask.version ?? "", resourceNames: [...(ask.names ?? [])] };
-    return Buffer.from(DiscoveryRequest.encode(DiscoveryRequest.fromPartial(request)).finish());
+    return Buffer.from(DiscoveryRequest.encode({ ...DiscoveryRequest.fromPartial({}), ...request }).finish());
   }
   const request = {
     ...common,
@@ -49,7 +51,7 @@ export function encodeAsk(mode: "sotw" | "delta", ask: Ask): Buffer {
     resourceNamesUnsubscribe: [...(ask.unsubscribe ?? [])],
     initialResourceVersions: ask.initial ?? {},
   };
-  return Buffer.from(DeltaDiscoveryRequest.encode(DeltaDiscoveryRequest.fromPartial(request)).finish());
+  return Buffer.from(DeltaDiscoveryRequest.encode({ ...DeltaDiscoveryRequest.fromPartial({}), ...request }).finish());
 }
 
 export function decodeAnswer(mode: "sotw" | "delta", bytes: Uint8Array): Answer {

@@ -13,6 +13,7 @@ export interface StreamRigOptions {
   readonly events?: XdsEvents;
   readonly onlyType?: string;
   readonly ackTimeoutMs?: number;
+  readonly resumeGraceMs?: number;
   readonly node?: Ask["node"];
 }
 
@@ -48,6 +49,7 @@ export function streamRig(mode: "sotw" | "delta", options: StreamRigOptions = {}
     onlyType: options.onlyType,
     keyOf: () => KEY,
     ackTimeoutMs: options.ackTimeoutMs ?? 60_000,
+    resumeGraceMs: options.resumeGraceMs ?? 0,
     write(body: Buffer) {
       written.push(body);
       return writable;
