@@ -1,5 +1,5 @@
 import { EpoxyError } from "../errors/index.ts";
-import { consulStatus } from "./consul-errors.ts";
+import { consulError, consulStatus } from "./consul-errors.ts";
 import type { ConsulOptions } from "./consul-options.ts";
 import type { CatalogOptions, ConsulAnswer, HealthEntry, KvEntry, QueryOptions } from "./consul-queries.ts";
 import { type CallOptions, createConsulTransport, type RawConsul, type Reply } from "./consul-transport.ts";
@@ -80,9 +80,11 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
       );
       return (body as { Results?: readonly { KV: RawEntry }[] | null }).Results?.[0]?.KV.ModifyIndex ?? 0;
     } catch (error) {
-      // 409: rolled back.
-      if (consulStatus(error) === 409) return undefined;
-      throw error;
+      // 409: rolled back, be it for the condition or for want of a permission.
+      const reason = consulStatus(error) === 409 ? rollbackReason(error) : "";
+      if (reason.includes("index is stale")) return undefined;
+      if (!/permission denied/i.test(reason)) throw error;
+      throw consulError(address, what, { message: reason, response: { statusCode: 403 } });
     }
   }
 
@@ -172,3 +174,9 @@ const entry = (item: RawEntry, text: () => string): KvEntry => ({
   modifyIndex: item.ModifyIndex,
   text,
 });
+
+/** What Consul says of a transaction that it rolled back. */
+function rollbackReason(error: unknown): string {
+  const { cause } = error as { cause?: { response?: { body?: { Errors?: readonly { What: string }[] } } } };
+  return (cause?.response?.body?.Errors ?? []).map(({ What }) => What).join("; ");
+}

@@ -1,14 +1,17 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { SecureContextOptions } from "node:tls";
 import { EpoxyError } from "../errors/index.ts";
 
-/** Certificates for a Consul that is reached over TLS. Paths of PEM files. */
+/** Certificates for a Consul that is reached over TLS: paths of PEM files. */
 export interface ConsulTls {
   /** The authority that signed Consul's certificate; default: those that Node knows. */
-  readonly caFile?: string | undefined;
+  readonly ca?: string | undefined;
+  /** A folder of such authorities' certificates. */
+  readonly caPath?: string | undefined;
   /** The client's certificate and its key. */
-  readonly certFile?: string | undefined;
-  readonly keyFile?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
   /** Don't check Consul's certificate. */
   readonly insecure?: boolean | undefined;
 }
@@ -67,11 +70,12 @@ export function consulUrl(options: ConsulOptions): ConsulUrl {
 /** Reads the certificates. @throws `invalid` with the path of a file that can't be read */
 export function readTls(tls: ConsulTls | undefined): SecureContextOptions & { rejectUnauthorized?: boolean } {
   if (tls === undefined) return {};
-  const ca = readPem(tls.caFile, "the CA's certificate");
-  const cert = readPem(tls.certFile, "the client's certificate");
-  const key = readPem(tls.keyFile, "the client's key");
+  const authorities = [tls.ca, ...filesIn(tls.caPath)].map((path) => readPem(path, "the CA's certificate"));
+  const ca = authorities.filter((pem) => pem !== undefined);
+  const cert = readPem(tls.cert, "the client's certificate");
+  const key = readPem(tls.key, "the client's key");
   return {
-    ...(ca && { ca }),
+    ...(ca.length > 0 && { ca }),
     ...(cert && { cert }),
     ...(key && { key }),
     ...(tls.insecure === true && { rejectUnauthorized: false }),
@@ -84,5 +88,15 @@ function readPem(path: string | undefined, what: string): Buffer | undefined {
     return readFileSync(path);
   } catch (cause) {
     throw new EpoxyError("invalid", `${what} for Consul can't be read: ${path}`, { cause });
+  }
+}
+
+function filesIn(folder: string | undefined): readonly string[] {
+  if (folder === undefined || folder === "") return [];
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => join(folder, name));
+  } catch (cause) {
+    throw new EpoxyError("invalid", `the CAs' certificates for Consul can't be read: ${folder}`, { cause });
   }
 }

@@ -175,9 +175,9 @@ test("a Consul that asks for certificates is reached with the CA's, the client's
   });
   await consul.api("PUT", "/v1/kv/a", "1");
   const tls = {
-    caFile: file("consul-agent-ca.pem"),
-    certFile: file("dc1-client-consul-0.pem"),
-    keyFile: file("dc1-client-consul-0-key.pem"),
+    ca: file("consul-agent-ca.pem"),
+    cert: file("dc1-client-consul-0.pem"),
+    key: file("dc1-client-consul-0-key.pem"),
   };
   await using client = createConsulClient({ address: `127.0.0.1:${https}`, tls });
   expect((await client.kvRead("a", { signal })).value?.text()).toBe("1");
@@ -185,7 +185,7 @@ test("a Consul that asks for certificates is reached with the CA's, the client's
   expect((await failureOf(unknownAuthority.kvRead("a", { signal }))).message).toMatch(
     /doesn't answer.*(SELF_SIGNED|UNABLE_TO)/,
   );
-  expect(() => createConsulClient({ tls: { caFile: file("none.pem") } })).toThrow(
+  expect(() => createConsulClient({ tls: { ca: file("none.pem") } })).toThrow(
     /the CA's certificate for Consul can't be read: .*none\.pem/,
   );
   await rm(folder, { recursive: true });

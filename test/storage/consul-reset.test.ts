@@ -143,10 +143,13 @@ test("a token that loses its rights takes nothing away", async () => {
   await using storage = createConsulStorage({ address: consul.address, token, backoff, waitTime: 200 });
   const seen = follow(storage.client(VirtualServiceKind).watch());
   await seen.sees("gloo-system/a");
-  await consul.api("PUT", `/v1/acl/policy/${ID}`, { ...policy, Rules: "" });
+  await consul.api("PUT", `/v1/acl/policy/${ID}`, { ...policy, Rules: 'key_prefix "other/" { policy = "read" }' });
+  // The query that is under way still has the right.
   await fill(consul, "b");
-  await seen.until(({ isStale }) => isStale);
-  await seen.sees("gloo-system/a");
-  await consul.api("PUT", `/v1/acl/policy/${ID}`, policy);
   await seen.sees("gloo-system/a", "gloo-system/b");
+  await fill(consul, "c");
+  await seen.until(({ isStale }) => isStale);
+  await seen.sees("gloo-system/a", "gloo-system/b");
+  await consul.api("PUT", `/v1/acl/policy/${ID}`, policy);
+  await seen.sees("gloo-system/a", "gloo-system/b", "gloo-system/c");
 });
