@@ -11,6 +11,7 @@ import {
 import { type BackoffOptions, type Clock, systemClock } from "./backoff.ts";
 import { checkSelector } from "./check-selector.ts";
 import type { ListOptions, ResourceClient, Storage } from "./client.ts";
+import { copyPlain } from "./copy-plain.ts";
 import { notFoundError, resourceText } from "./driver-errors.ts";
 import type { StorageDriver } from "./driver.ts";
 import { inOrder } from "./order.ts";
@@ -138,7 +139,7 @@ function createClient<T extends Resource>(kind: Kind<T>, runtime: Runtime): Reso
       const ref = refOf(resource);
       checkRef(kind, ref);
       const given = resource.metadata?.resourceVersion ?? "";
-      const copy = withoutVersion(resource, text(ref));
+      const copy = withoutVersion(resource);
       if (!overwrite && given !== "") {
         const remedy = "remove metadata.resourceVersion to create it, or overwrite to replace it";
         throw conflict(text(ref), `${text(ref)} can't be created with resourceVersion ${given}: ${remedy}`);
@@ -210,7 +211,7 @@ function createClient<T extends Resource>(kind: Kind<T>, runtime: Runtime): Reso
       checkRef(kind, ref);
       if (!kind.hasStatus) throw new EpoxyError("invalid", `a ${kind.kind} has no status`, { resource: text(ref) });
       if (reporter === "") throw new EpoxyError("invalid", `the status of ${text(ref)} needs a reporter's namespace`);
-      const copy = structuredClone(status);
+      const copy = copyPlain(status);
       return await call(signal, `can't write the status of ${text(ref)}`, (ending) =>
         driver.putStatus(kind, ref, reporter, copy, precondition, { signal: ending }),
       );
@@ -224,14 +225,8 @@ const conflict = (resource: string, message: string, cause?: unknown): EpoxyErro
   new EpoxyError("conflict", message, { resource, cause });
 
 /** A copy that the storage may keep. Versions are the storage's to give. */
-function withoutVersion<T extends Resource>(resource: T, name: string): T {
-  try {
-    const { metadata, ...rest } = resource;
-    return structuredClone({ ...rest, metadata: { ...metadata, resourceVersion: "" } }) as T;
-  } catch (cause) {
-    throw new EpoxyError("invalid", `${name} is not plain data: ${String(cause)}`, { resource: name, cause });
-  }
-}
+const withoutVersion = <T extends Resource>(resource: T): T =>
+  copyPlain({ ...resource, metadata: { ...resource.metadata, resourceVersion: "" } });
 
 /** The namespaces to look in, each once and valid, or undefined for all. */
 function namespacesOf(kind: Kind<any>, namespaces: ListOptions["namespaces"]): readonly string[] | undefined {

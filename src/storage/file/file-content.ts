@@ -1,0 +1,139 @@
+import { combineErrors, EpoxyError, locatedError, problemsOf } from "../../errors/index.ts";
+import {
+  checkRef,
+  type Kind,
+  type ParseResult,
+  parseResources,
+  type Resource,
+  refKey,
+  refOf,
+} from "../../resources/index.ts";
+import type { Problem } from "../client.ts";
+import type { StoredEntry } from "../driver.ts";
+import type { FileSnapshot } from "./file-snapshot.ts";
+import { refOfPath } from "./layout.ts";
+
+/** What a file holds, or held when it could last be read. */
+export interface FileContent<T> {
+  readonly path: string;
+  readonly namespace: string;
+  /** Empty if the file could not be read at all. */
+  readonly version: string;
+  readonly text: string;
+  /** By {@link refKey}. */
+  readonly entries: ReadonlyMap<string, StoredEntry<T>>;
+  readonly problems: readonly Problem[];
+  /** No text but white space: somebody is about to write it, or a crash has emptied it. */
+  readonly blank: boolean;
+  /** Keys of documents that are in the text but wrong; undefined: nobody can tell. */
+  readonly brokenKeys: ReadonlySet<string> | undefined;
+}
+
+/** A text in the place of a file. */
+export type FileText = Pick<FileSnapshot, "path" | "text" | "version">;
+
+/** Reads the resources in a file. Never throws: what is wrong is in `problems`. */
+export function parseContent<T extends Resource>(kind: Kind<T>, snapshot: FileText, namespace: string): FileContent<T> {
+  const { path, text, version } = snapshot;
+  const base = { path, namespace, version, text };
+  if (text.trim() === "") {
+    const error = locatedError("invalid", "the file is empty: fill or delete it", { source: path });
+    const problem = { ref: refOfPath(path, namespace), location: { source: path }, error, lastGoodKept: false };
+    return { ...base, entries: new Map(), problems: [problem], blank: true, brokenKeys: undefined };
+  }
+  const parsed = parseResources(kind, text, path, { defaultNamespace: kind.scope === "cluster" ? "" : namespace });
+  const entries = new Map<string, StoredEntry<T>>();
+  const problems = problemsIn(parsed, path, namespace);
+  const brokenKeys = new Set<string>();
+  for (const { ref } of parsed.broken) if (ref !== undefined) brokenKeys.add(refKey(ref));
+  for (const { resource, location } of parsed.documents) {
+    const ref = refOf(resource);
+    try {
+      checkRef(kind, ref);
+      checkPlace(kind, ref.namespace, namespace);
+      entries.set(refKey(ref), { ref, version, resource: withVersion(resource, version) });
+    } catch (error) {
+      const { message } = error as Error;
+      const located = locatedError("invalid", message, { ...location, path: "metadata" }, { cause: error });
+      problems.push({ ref, location, error: located, lastGoodKept: false });
+      brokenKeys.add(refKey(ref));
+    }
+  }
+  const certain = parsed.wellFormed && parsed.broken.every(({ ref }) => ref !== undefined);
+  return { ...base, entries, problems, blank: false, brokenKeys: certain ? brokenKeys : undefined };
+}
+
+/** The content of a file that is there but can't be read. */
+export function unreadableContent<T>(path: string, namespace: string, error: EpoxyError): FileContent<T> {
+  const problem = { ref: refOfPath(path, namespace), location: { source: path }, error, lastGoodKept: false };
+  const base = { path, namespace, version: "", text: "", blank: false };
+  return { ...base, entries: new Map(), problems: [problem], brokenKeys: undefined };
+}
+
+/** The same text in a new state of the file. */
+export function restamped<T extends Resource>(content: FileContent<T>, version: string): FileContent<T> {
+  const entries = new Map<string, StoredEntry<T>>();
+  for (const [key, { ref, resource }] of content.entries) {
+    entries.set(key, { ref, version, resource: withVersion(resource, version) });
+  }
+  return { ...content, version, entries };
+}
+
+/**
+ * The content with what it must not lose of the one before: an empty or unparsable text keeps all that it doesn't hold any more, a broken
+ * document its own last good version.
+ * @param final false: the file may be in the middle of being written, so nothing is lost yet, nor is emptiness a problem
+ */
+export function retainLastGood<T>(
+  before: FileContent<T> | undefined,
+  after: FileContent<T>,
+  final: boolean,
+): FileContent<T> {
+  const kept = new Map<string, StoredEntry<T>>();
+  for (const [key, entry] of before?.entries ?? []) {
+    const uncertain = !final || after.blank || after.brokenKeys === undefined || after.brokenKeys.has(key);
+    if (uncertain && !after.entries.has(key)) kept.set(key, entry);
+  }
+  if (after.blank && !final) return { ...after, entries: kept, problems: before?.problems ?? [] };
+  if (kept.size === 0) return after;
+  const whole = refKey(refOfPath(after.path, after.namespace));
+  const problems = after.problems.map((problem) => {
+    const key = problem.ref === undefined ? whole : refKey(problem.ref);
+    return { ...problem, lastGoodKept: kept.has(key) || key === whole };
+  });
+  return { ...after, entries: new Map([...after.entries, ...kept]), problems };
+}
+
+/** Whether the text has lost something of `before` that a writer who is not done yet may be about to write again. */
+export function isLosing<T>(before: FileContent<T> | undefined, after: FileContent<T>): boolean {
+  if (after.blank) return true;
+  const { brokenKeys } = after;
+  if (before === undefined || brokenKeys === undefined) return false;
+  return [...before.entries.keys()].some((key) => !after.entries.has(key) && !brokenKeys.has(key));
+}
+
+function problemsIn(parsed: ParseResult<unknown>, path: string, namespace: string): Problem[] {
+  const problems: Problem[] = parsed.broken.map(({ ref, location, error }) => ({
+    ref,
+    location,
+    error,
+    lastGoodKept: false,
+  }));
+  const inDocuments = new Set(parsed.broken.flatMap(({ error }) => problemsOf(error)));
+  const inText = parsed.problems.filter((error) => !inDocuments.has(error));
+  if (inText.length > 0) {
+    const error = combineErrors(inText);
+    const location = error.location ?? { source: path };
+    problems.push({ ref: refOfPath(path, namespace), location, error, lastGoodKept: false });
+  }
+  return problems;
+}
+
+function checkPlace(kind: Kind<any>, named: string, folder: string): void {
+  if (kind.scope === "cluster" || named === folder) return;
+  const remedy = `move the file to the folder ${named}, or correct metadata.namespace`;
+  throw new EpoxyError("invalid", `namespace ${named} is in the folder of namespace ${folder}: ${remedy}`);
+}
+
+const withVersion = <T extends Resource>(resource: T, resourceVersion: string): T =>
+  ({ ...resource, metadata: { ...resource.metadata, resourceVersion } }) as T;

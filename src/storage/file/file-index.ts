@@ -1,0 +1,317 @@
+import { basename, dirname, join, sep } from "node:path";
+import type { AnyKind, Resource } from "../../resources/index.ts";
+import type { Problem } from "../client.ts";
+import type { DriverEvent, StoredEntry } from "../driver.ts";
+import { createEventQueue, type EventQueue } from "../event-queue.ts";
+import { cleanLeftovers } from "./clean-leftovers.ts";
+import { type FileCache, readFolder } from "./file-cache.ts";
+import { type FileContent, isLosing, retainLastGood } from "./file-content.ts";
+import { fileError } from "./file-snapshot.ts";
+import { type FolderPlan, planFolders } from "./folder-plan.ts";
+import { createFolderWatcher, type WatchFolder } from "./folder-watcher.ts";
+import { createIndexState } from "./index-state.ts";
+import { isResourceFile, type Layout } from "./layout.ts";
+
+/** Milliseconds that a vanished file or document has to come back before it counts as deleted. */
+const grace = 50;
+/** Milliseconds without an event before a file is read: writing is several steps. */
+const quiet = 2;
+/** Milliseconds after the first event when a file is read at the latest. */
+const patience = 30;
+/** Milliseconds of work between two turns of the event loop. */
+const slice = 8;
+/** Milliseconds between two readings of what the system doesn't watch for us. */
+const pollInterval = 1_000;
+
+export interface FileIndexOptions<T> {
+  readonly kind: AnyKind;
+  readonly layout: Layout;
+  readonly cache: FileCache<T>;
+  /** Where statuses lie, if beside the resources; a file that changes there touches the resources in it. */
+  readonly status: { readonly layout: Layout; readonly cache: FileCache<T> } | undefined;
+  /** Adds to a resource what lies in the status folder. */
+  readonly overlay: (entry: StoredEntry<T>) => StoredEntry<T>;
+  /** Milliseconds between two looks at all files, for what events have not told (network file systems, full queues). */
+  readonly rescanInterval: number;
+  readonly watch: WatchFolder | undefined;
+}
+
+/** All resources of a kind, kept up to date by file events for as long as somebody subscribes. */
+export interface FileIndex<T> {
+  /** Starts with a `state` as soon as all files have been read. */
+  subscribe(namespaces: readonly string[] | undefined): Subscription<T>;
+  /** The file that holds a resource; undefined: none, or not known yet. */
+  pathOf(key: string): string | undefined;
+  /** Whether all files have been read and events come in. */
+  readonly isLive: boolean;
+}
+
+export interface Subscription<T> {
+  readonly events: EventQueue<DriverEvent<T>>;
+  close(): void;
+}
+
+export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>): FileIndex<T> {
+  const { kind, layout, cache, status } = options;
+  const state = createIndexState<T>(options.overlay);
+  const roots = [layout, ...(status === undefined ? [] : [status.layout])].map((place) => place.kindFolder(kind));
+  const watcher = createFolderWatcher({ onEvent: handleEvent, watch: options.watch });
+  const subscribers = new Map<EventQueue<DriverEvent<T>>, readonly string[] | undefined>();
+  /** Contents that were taken as they are, by path. */
+  const taken = new Map<string, FileContent<T>>();
+  /** Since when a file, in this version, has less than it had. */
+  const losing = new Map<string, { readonly since: number; readonly version: string }>();
+  const unreadable = new Map<string, Problem>();
+  /** To be looked at now. */
+  const backlog = new Set<string>();
+  /** To be looked at when it is time. */
+  const delayed = new Map<string, { readonly at: number; readonly latest: number }>();
+  const foldersToScan = new Set<string>();
+  let plan: FolderPlan = { folders: new Map(), above: [], problems: [] };
+  let statusFolders: ReadonlyMap<string, string> = new Map();
+  let structureIsDue = false;
+  let problemsChanged = false;
+  let phase: "idle" | "reading" | "live" = "idle";
+  let timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  let rescanTimer: NodeJS.Timeout | undefined;
+
+  function handleEvent(folder: string, name: string | undefined): void {
+    if (plan.folders.has(folder) || statusFolders.has(folder)) {
+      // Kubernetes swaps the link `..data` to change all files of a mount at once. A folder's own name: it was moved or removed.
+      if (name === undefined || name.startsWith("..") || name === basename(folder)) {
+        foldersToScan.add(folder);
+        structureIsDue = true;
+      } else if (isResourceFile(name)) delay(join(folder, name), quiet);
+      else return;
+    } else if (name === undefined || matters(folder, name)) structureIsDue = true;
+    else return;
+    schedule();
+  }
+
+  /** Folders above hold all sorts of things. */
+  function matters(folder: string, name: string): boolean {
+    const path = join(folder, name);
+    const isOnTheWay = (root: string) => folder === root || path === root || root.startsWith(path + sep);
+    return name === basename(folder) || roots.some(isOnTheWay);
+  }
+
+  function delay(path: string, milliseconds: number): void {
+    const now = performance.now();
+    const latest = delayed.get(path)?.latest ?? now + Math.max(patience, milliseconds);
+    delayed.set(path, { at: Math.min(now + milliseconds, latest), latest });
+  }
+
+  function schedule(): void {
+    if (phase === "idle") return;
+    clearTimeout(timer as NodeJS.Timeout);
+    clearImmediate(timer as NodeJS.Immediate);
+    if (backlog.size > 0) timer = setImmediate(run);
+    else if (structureIsDue) timer = setTimeout(run, quiet);
+    else if (delayed.size > 0 || phase === "reading") {
+      let next = phase === "reading" ? 0 : Infinity;
+      for (const { at } of delayed.values()) next = Math.min(next, at - performance.now());
+      timer = setTimeout(run, Math.max(0, Math.ceil(next)));
+    }
+  }
+
+  function run(): void {
+    try {
+      if (structureIsDue) readStructure(false);
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    const start = performance.now();
+    for (const [path, { at }] of delayed) {
+      if (at > start) continue;
+      delayed.delete(path);
+      backlog.add(path);
+    }
+    for (const path of backlog) {
+      backlog.delete(path);
+      look(path);
+      if (performance.now() - start > slice) break;
+    }
+    if (phase === "reading" && backlog.size === 0) becomeLive();
+    else flush();
+    schedule();
+  }
+
+  function look(path: string): void {
+    const statusNamespace = statusFolders.get(dirname(path));
+    if (statusNamespace !== undefined) lookAtStatus(path, statusNamespace);
+    else lookAtFile(path);
+  }
+
+  function lookAtStatus(path: string, namespace: string): void {
+    for (const key of taken.get(path)?.entries.keys() ?? []) state.touch(key);
+    const content = status?.cache.load(path, namespace);
+    for (const key of content?.entries.keys() ?? []) state.touch(key);
+    if (content === undefined) taken.delete(path);
+    else taken.set(path, content);
+  }
+
+  function lookAtFile(path: string): void {
+    const before = state.get(path);
+    const namespace = plan.folders.get(dirname(path)) ?? before?.namespace;
+    if (namespace === undefined) return;
+    const content = cache.load(path, namespace);
+    const isAsTaken = content === taken.get(path);
+    if (isAsTaken && !losing.has(path)) return;
+    const isLess = content === undefined ? before !== undefined : isLosing(before, content);
+    if (isLess && !isAsTaken && phase === "live") {
+      const version = content?.version ?? "";
+      const noticed = losing.get(path);
+      const since = noticed?.version === version ? noticed.since : performance.now();
+      losing.set(path, { since, version });
+      const left = since + grace - performance.now();
+      if (left > 0) {
+        if (content !== undefined) state.set(retainLastGood(before, content, false));
+        delay(path, left);
+        return;
+      }
+    }
+    losing.delete(path);
+    if (content === undefined) {
+      state.delete(path);
+      taken.delete(path);
+    } else {
+      state.set(retainLastGood(before, content, true));
+      taken.set(path, content);
+    }
+  }
+
+  /** Finds the folders, watches them, and reads the names in those that are new, or in all. */
+  function readStructure(all: boolean): void {
+    structureIsDue = false;
+    const scan = new Set(foldersToScan);
+    foldersToScan.clear();
+    const problemsBefore = watcher.problems.length + plan.problems.length;
+    // What appears in a folder before it is watched is seen by looking again.
+    for (let round = 0, fresh: readonly string[] = [""]; fresh.length > 0 && round < 8; round++) {
+      plan = planFolders(kind, layout);
+      const statusPlan = status === undefined ? undefined : planFolders(kind, status.layout);
+      statusFolders = statusPlan?.folders ?? new Map();
+      const above = [...plan.above, ...(statusPlan?.above ?? [])];
+      fresh = watcher.set([...above, ...plan.folders.keys(), ...statusFolders.keys()]);
+      for (const folder of fresh) scan.add(folder);
+    }
+    for (const folder of [...plan.folders.keys(), ...statusFolders.keys()]) {
+      if (all || scan.has(folder)) scanFolder(folder);
+    }
+    for (const folder of state.folders()) {
+      if (plan.folders.has(folder)) continue;
+      unreadable.delete(folder);
+      for (const name of state.namesIn(folder)) backlog.add(join(folder, name));
+    }
+    if (problemsBefore + watcher.problems.length + plan.problems.length > 0) problemsChanged = true;
+  }
+
+  function scanFolder(folder: string): void {
+    try {
+      const { files, hidden } = readFolder(folder);
+      for (const name of [...state.namesIn(folder), ...files]) backlog.add(join(folder, name));
+      if (unreadable.delete(folder)) problemsChanged = true;
+      void cleanLeftovers(folder, hidden);
+    } catch (error) {
+      const cause = fileError(error, folder);
+      unreadable.set(folder, { ref: undefined, location: { source: folder }, error: cause, lastGoodKept: true });
+      problemsChanged = true;
+    }
+  }
+
+  function becomeLive(): void {
+    phase = "live";
+    state.takeChanges();
+    problemsChanged = false;
+    for (const [events, namespaces] of subscribers) tellState(events, namespaces);
+  }
+
+  function tellState(events: EventQueue<DriverEvent<T>>, namespaces: readonly string[] | undefined): void {
+    const covered = (namespace: string) => namespaces === undefined || namespaces.includes(namespace);
+    const entries = state.entries().filter(({ ref }) => covered(ref.namespace));
+    events.push({ type: "state", entries, problems: problemsIn(namespaces) });
+  }
+
+  function flush(): void {
+    if (phase !== "live") return;
+    const changes = state.takeChanges() ?? (problemsChanged ? { changed: [], removed: [] } : undefined);
+    problemsChanged = false;
+    if (changes === undefined) return;
+    for (const [events, namespaces] of subscribers) {
+      const covered = (namespace: string) => namespaces === undefined || namespaces.includes(namespace);
+      events.push({
+        type: "changes",
+        changed: changes.changed.filter(({ ref }) => covered(ref.namespace)),
+        removed: changes.removed.filter(({ namespace }) => covered(namespace)),
+        problems: problemsIn(namespaces),
+      });
+    }
+  }
+
+  function problemsIn(namespaces: readonly string[] | undefined): readonly Problem[] {
+    const all = [...plan.problems, ...watcher.problems, ...unreadable.values(), ...state.problems()];
+    if (namespaces === undefined) return all;
+    return all.filter(({ ref }) => ref === undefined || namespaces.includes(ref.namespace));
+  }
+
+  function rescan(): void {
+    try {
+      readStructure(true);
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    schedule();
+    planRescan();
+  }
+
+  function planRescan(): void {
+    clearTimeout(rescanTimer);
+    const interval =
+      watcher.problems.length > 0 ? Math.min(pollInterval, options.rescanInterval) : options.rescanInterval;
+    rescanTimer = setTimeout(rescan, interval).unref();
+  }
+
+  function start(): void {
+    phase = "reading";
+    rescan();
+  }
+
+  function stop(): void {
+    phase = "idle";
+    clearTimeout(timer as NodeJS.Timeout);
+    clearImmediate(timer as NodeJS.Immediate);
+    clearTimeout(rescanTimer);
+    watcher.close();
+    backlog.clear();
+    delayed.clear();
+    losing.clear();
+  }
+
+  /** The folders can't be read. What is known stays for those who come back. */
+  function fail(error: unknown): void {
+    stop();
+    for (const events of subscribers.keys()) events.fail(error);
+    subscribers.clear();
+  }
+
+  return {
+    pathOf: state.pathOf,
+    get isLive() {
+      return phase === "live";
+    },
+    subscribe(namespaces) {
+      const events = createEventQueue<DriverEvent<T>>();
+      subscribers.set(events, namespaces);
+      if (phase === "idle") start();
+      else if (phase === "live") tellState(events, namespaces);
+      return {
+        events,
+        close() {
+          if (subscribers.delete(events) && subscribers.size === 0) stop();
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { type FileHandle, link, mkdir, open, realpath, rename, stat, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type FileIdentity, fileError, hasErrno, identityAt, identityOf, sameIdentity } from "./file-snapshot.ts";
+import { type FileLock, temporaryPathBeside } from "./file-lock.ts";
+
+/** The file that a path leads to; the path itself if there is none yet. */
+export async function targetOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return path;
+    throw fileError(error, path);
+  }
+}
+
+export async function makeFolderOf(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+/**
+ * Puts `text` in a file's place in one step, so that a reader finds the old text or the new one, and a crash leaves one of them.
+ * Mode and owner stay. Gives the new file's identity, or undefined if the file is no longer as `before` says (undefined: absent),
+ * in which case nothing is written.
+ */
+export async function replaceFile(
+  path: string,
+  text: string,
+  before: FileIdentity | undefined,
+  lock: FileLock,
+): Promise<FileIdentity | undefined> {
+  const temporary = temporaryPathBeside(path, lock.token);
+  let placed = false;
+  try {
+    const file = await open(temporary, "wx", 0o666);
+    let identity: FileIdentity;
+    try {
+      await file.writeFile(text);
+      if (before !== undefined) await copyPermissions(path, file);
+      await setModified(file, before?.mtime ?? 0n);
+      await file.sync();
+      identity = identityOf(await file.stat({ bigint: true }));
+    } finally {
+      await file.close();
+    }
+    if (!(await lock.isHeld()) || !isAsBefore(path, before)) return undefined;
+    if (before === undefined) {
+      // Unlike rename, this fails if somebody who takes no lock has made the file just now.
+      await link(temporary, path);
+    } else {
+      await rename(temporary, path);
+      placed = true;
+    }
+    return identity;
+  } catch (error) {
+    if (before === undefined && hasErrno(error, "EEXIST")) return undefined;
+    throw fileError(error, path);
+  } finally {
+    if (!placed) await unlink(temporary).catch(() => undefined);
+  }
+}
+
+/** Removes the file if it is as `before` says. */
+export async function removeFile(path: string, before: FileIdentity, lock: FileLock): Promise<boolean> {
+  try {
+    if (!(await lock.isHeld()) || !isAsBefore(path, before)) return false;
+    await unlink(path);
+    noteModified(before.mtime);
+    return true;
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+function isAsBefore(path: string, before: FileIdentity | undefined): boolean {
+  const now = identityAt(path);
+  return now === undefined || before === undefined ? now === before : sameIdentity(now, before);
+}
+
+async function copyPermissions(path: string, file: FileHandle): Promise<void> {
+  const { mode, uid, gid } = await stat(path);
+  await file.chown(uid, gid).catch((error: unknown) => {
+    // Only root may give a file away; the content is what matters.
+    if (!hasErrno(error, "EPERM")) throw error;
+  });
+  await file.chmod(mode & 0o7777);
+}
+
+/** Microseconds since 1970, of the latest file written or removed by this process. */
+let latest = 0;
+
+const noteModified = (mtime: bigint): void => {
+  latest = Math.max(latest, Number(mtime / 1000n));
+};
+
+/**
+ * A file system's clock ticks every few milliseconds, and it gives a freed inode to the next file. So that no two states of a file
+ * ever look the same, each gets a time of its own: later than its forerunner's and all that this process has seen, and at random
+ * within the millisecond, for a forerunner that another process has removed.
+ */
+async function setModified(file: FileHandle, forerunner: bigint): Promise<void> {
+  noteModified(forerunner);
+  latest = Math.max(latest + 1, Date.now() * 1000 - Math.floor(Math.random() * 1000));
+  await file.utimes(latest / 1_000_000, latest / 1_000_000);
+}
