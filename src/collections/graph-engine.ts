@@ -141,15 +141,18 @@ export class GraphEngine implements Graph, Engine {
   ): Promise<void> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const synced = this.#wait(() => collections.every((collection) => collection.synced));
-    if (signal === undefined) return synced;
     const aborted = Promise.withResolvers<never>();
-    const abort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
+    const abort = (): void => {
+      aborted.reject(signal?.reason);
+      this.#release();
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    // An abort ends the wait, too, so that nothing is kept for it.
+    const synced = this.#wait(() => signal?.aborted === true || collections.every((collection) => collection.synced));
     try {
-      await Promise.race([synced, aborted.promise]);
+      await Promise.race([aborted.promise, synced]);
     } finally {
-      signal.removeEventListener("abort", abort);
+      signal?.removeEventListener("abort", abort);
     }
   }
 

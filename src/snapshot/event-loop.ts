@@ -2,8 +2,8 @@ import { Observable, type Subscriber } from "rxjs";
 import type { EpoxyError } from "../errors/index.ts";
 import type { Selector } from "../resources/index.ts";
 import type { Clock, ResourceClient, Storage } from "../storage/index.ts";
-import { LoopRunner } from "./loop-runner.ts";
 import type { SourceHealth } from "./from-watch.ts";
+import { LoopRunner } from "./loop-runner.ts";
 import type { ResourceOf, Snapshot, SnapshotChanges, SnapshotShape } from "./snapshot.ts";
 import type { BatchOptions } from "./sync-schedule.ts";
 

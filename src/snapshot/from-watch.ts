@@ -26,7 +26,7 @@ export interface WatchedSource<T> extends AsyncDisposable {
   /** A value of the graph, named `<name> health`. */
   readonly health: Value<SourceHealth>;
   /** A resource as the watch delivered it last, with its present status and version. */
-  latest(ref: Ref): T | undefined;
+  readonly latest: (ref: Ref) => T | undefined;
   /** Ends the watch; the content stays. Idempotent. */
   close(): Promise<void>;
 }

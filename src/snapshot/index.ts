@@ -13,10 +13,10 @@ export type { FromWatchOptions, SourceHealth, WatchedSource } from "./from-watch
 export { fromWatch } from "./from-watch.ts";
 export { changes$, watch$ } from "./observables.ts";
 export type {
-  Reconciler,
   ReconcileFailure,
   ReconcileOptions,
   ReconcileResult,
+  Reconciler,
   ReconcilerOptions,
   Transition,
 } from "./reconciler.ts";

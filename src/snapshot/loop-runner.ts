@@ -121,7 +121,7 @@ export class LoopRunner<S extends SnapshotShape> implements EventLoop<S> {
       await this.#loop(signal);
     } finally {
       this.#ready.reject(new EpoxyError("unavailable", "the event loop has ended before its first successful sync"));
-      await Promise.all([...this.#members.values()].map(({ source }) => source?.close()));
+      await Promise.all([...this.#members.values()].map(async ({ source }) => source?.close()));
       this.#errors.complete();
     }
   }

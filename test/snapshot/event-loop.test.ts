@@ -10,8 +10,8 @@ import {
   type EventLoopOptions,
   type ResourceChanges,
   type Snapshot,
-  snapshot$,
   type SyncEvent,
+  snapshot$,
 } from "../../src/snapshot/index.ts";
 import { createMemoryStorage, type Storage } from "../../src/storage/index.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -324,10 +324,9 @@ describe("sources", () => {
   test("that are missing, and a member called revision, are refused", () => {
     const storage = createMemoryStorage();
     open.push(storage);
-    const sync = (): void => {};
     const attempts = [
-      () => createEventLoop({ revision: UpstreamKind }, storage, { sync }),
-      () => createEventLoop(shape, { upstreams: storage } as never, { sync }),
+      () => createEventLoop({ revision: UpstreamKind }, storage, { sync() {} }),
+      () => createEventLoop(shape, { upstreams: storage } as never, { sync() {} }),
     ];
     for (const attempt of attempts) {
       let thrown: unknown;

@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from "vitest";
+import type { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
 import { createGraph } from "../../src/collections/index.ts";
 import { EpoxyError } from "../../src/errors/index.ts";
 import { changes$, fromWatch, watch$ } from "../../src/snapshot/index.ts";
 import { createMemoryStorage, type WatchEvent } from "../../src/storage/index.ts";
-import type { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { pushedClient } from "./support/pushed-client.ts";
 import { serviceOf, status, UpstreamKind, upstream } from "./support/resources.ts";

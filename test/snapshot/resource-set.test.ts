@@ -1,8 +1,8 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Artifact } from "../../generated/proto/epoxy/gloo/v1/artifact.ts";
 import { refKey, refOf } from "../../src/resources/index.ts";
 import { emptySet, type PersistentSet } from "../../src/snapshot/resource-set.ts";
-import type { Artifact } from "../../generated/proto/epoxy/gloo/v1/artifact.ts";
 import { artifact } from "./support/resources.ts";
 
 test("each successor of a set is what a copied map would be, and none changes an earlier one", () => {

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
-import { createGraph } from "../../src/collections/index.ts";
 import { Status_State } from "../../generated/proto/epoxy/core/v1/status.ts";
+import { createGraph } from "../../src/collections/index.ts";
 import { isUnavailable, problemsOf } from "../../src/errors/index.ts";
 import { type Ref, refText } from "../../src/resources/index.ts";
 import { createStatusReporter, fromWatch, type ReportResult } from "../../src/snapshot/index.ts";

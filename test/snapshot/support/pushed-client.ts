@@ -1,14 +1,15 @@
 import type { Kind, Resource } from "../../../src/resources/index.ts";
 import type { ResourceClient, WatchEvent } from "../../../src/storage/index.ts";
 
+const refuse = (): never => {
+  throw new Error("this client can only watch");
+};
+
 /** A client whose watch yields what the test pushes. Only one watch at a time. */
 export function pushedClient<T extends Resource>(kind: Kind<T>) {
   const queue: WatchEvent<T>[] = [];
   let wake = Promise.withResolvers<void>();
   let watching = 0;
-  const refuse = (): never => {
-    throw new Error("this client can only watch");
-  };
   const client: ResourceClient<T> = {
     kind,
     read: refuse,

@@ -1,6 +1,6 @@
+import { type Status, Status_State } from "../../../generated/proto/epoxy/core/v1/status.ts";
 import type { Artifact } from "../../../generated/proto/epoxy/gloo/v1/artifact.ts";
 import type { Upstream } from "../../../generated/proto/epoxy/gloo/v1/upstream.ts";
-import { type Status, Status_State } from "../../../generated/proto/epoxy/core/v1/status.ts";
 import { ArtifactKind, UpstreamKind } from "../../../generated/sdk/gloo/v1.ts";
 
 export { ArtifactKind, UpstreamKind };
