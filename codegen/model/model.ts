@@ -54,8 +54,8 @@ export interface FieldModel {
   readonly jsonName: string;
   /** ts-proto's property. */
   readonly localName: string;
-  /** ts-proto's property of the oneof that the field is in. */
-  readonly oneof: string | undefined;
+  /** The oneof that the field is in: its name, and ts-proto's property. */
+  readonly oneof: { readonly name: string; readonly localName: string } | undefined;
   readonly cardinality: "singular" | "optional" | "repeated" | "map";
   readonly type: TypeModel;
   /** Scalar of a map's keys. */

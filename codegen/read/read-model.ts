@@ -118,7 +118,7 @@ function readField(
     // Compilers fill it in; sets of descriptors made by other tools may lack it.
     jsonName: field.jsonName === "" ? defaultJsonName(field.name) : field.jsonName,
     localName: tsProtoName(field.name),
-    oneof: oneof && tsProtoName(oneof.name),
+    oneof: oneof && { name: oneof.name, localName: tsProtoName(oneof.name) },
     cardinality: cardinality(field, entry !== undefined),
     type: readType(entry?.field[1] ?? field),
     mapKey: entry?.field[0] && scalarName(entry.field[0]),

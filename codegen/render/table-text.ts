@@ -73,7 +73,7 @@ function fieldLine(field: FieldModel, packageName: string): string {
   const parts = [String(field.number), field.name, marks[field.cardinality] + typeText(field.type, packageName)];
   if (field.jsonName !== defaultJsonName(field.name)) parts.push(`json=${field.jsonName}`);
   if (field.localName !== field.jsonName) parts.push(`local=${field.localName}`);
-  if (field.oneof !== undefined) parts.push(`oneof=${field.oneof}`);
+  if (field.oneof !== undefined) parts.push(`oneof=${field.oneof.localName}`);
   if (field.aliases.length > 0) parts.push(`alias=${field.aliases.join(",")}`);
   if (field.singleAliases.length > 0) parts.push(`single=${field.singleAliases.join(",")}`);
   if (field.unwrap !== undefined) parts.push(`unwrap=${field.unwrap}`);

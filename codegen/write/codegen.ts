@@ -1,6 +1,7 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join, normalize, relative } from "node:path";
 import { parse } from "yaml";
 import { CodegenError } from "./codegen-error.ts";
 import { applyDifference, compareTrees } from "./compare-trees.ts";
@@ -30,11 +31,15 @@ export interface CodegenResult {
  */
 export async function runCodegen(options: CodegenOptions): Promise<CodegenResult> {
   const { directory, template = "buf.gen.yaml", input, check = false } = options;
-  const outputs = await readOutputs(join(directory, template));
+  const { outputs, inputs: roots } = await readTemplate(join(directory, template));
   const temporary = await mkdtemp(join(tmpdir(), "epoxy-codegen-"));
   try {
     const inputs = input === undefined ? [] : [input];
-    await runBuf(["generate", ...inputs, "--template", template, "--output", temporary], directory);
+    await runBuf(["generate", ...inputs, "--template", template, "--output", temporary], directory).catch(
+      (error: unknown) => {
+        throw error instanceof CodegenError ? new CodegenError(locate(error.message, directory, roots)) : error;
+      },
+    );
     const changed: string[] = [];
     const removed: string[] = [];
     const differences = await Promise.all(
@@ -56,15 +61,30 @@ export async function runCodegen(options: CodegenOptions): Promise<CodegenResult
   }
 }
 
-/** The folders that a template's plugins write to. */
-async function readOutputs(path: string): Promise<readonly string[]> {
+/** The folders that a template's plugins write to, and those that it reads protos from. */
+async function readTemplate(path: string): Promise<{ outputs: readonly string[]; inputs: readonly string[] }> {
   const content = await readFile(path, "utf8").catch((error: unknown) => {
     throw new CodegenError(`${path} can't be read: run this where your buf.gen.yaml is (${String(error)})`);
   });
-  const template = parse(content) as { plugins?: readonly { out?: unknown }[] } | null;
-  const outputs = (template?.plugins ?? []).map(({ out }) => out);
-  if (outputs.length === 0 || !outputs.every((output) => typeof output === "string")) {
+  const template = parse(content) as Template | null;
+  const outputs = (template?.plugins ?? []).flatMap(({ out }) => (typeof out === "string" ? [normalize(out)] : []));
+  if (outputs.length === 0)
     throw new CodegenError(`${path} has no plugins with an "out" folder: add ts_proto and epoxy`);
-  }
-  return [...new Set(outputs)];
+  const inputs = (template?.inputs ?? []).flatMap((input) =>
+    typeof input.directory === "string" ? [input.directory] : [],
+  );
+  return { outputs: [...new Set(outputs)], inputs };
+}
+
+interface Template {
+  readonly plugins?: readonly { readonly out?: unknown }[];
+  readonly inputs?: readonly { readonly directory?: unknown }[];
+}
+
+/** Plugins name files as imports do; here their paths are made those that an editor opens. */
+function locate(message: string, directory: string, roots: readonly string[]): string {
+  return message.replace(/^(\S+\.proto)(?=:\d+:\d+: )/gm, (file) => {
+    const root = roots.find((candidate) => existsSync(join(directory, candidate, file)));
+    return root === undefined ? file : join(root, file);
+  });
 }

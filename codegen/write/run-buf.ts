@@ -33,6 +33,11 @@ function binFolders(directory: string): readonly string[] {
   return parent === directory ? [own] : [own, ...binFolders(parent)];
 }
 
-/** buf's words for a plugin's error, without the part that says that a plugin had one. */
-const bufMessage = (printed: string): string =>
-  printed.replace(/^Failure: plugin [^:]*(protoc-gen-epoxy|main\.[jt]s): /m, "");
+/** buf's words, without those that only say which plugin had the error, or that the others were ended because of it. */
+function bufMessage(printed: string): string {
+  return printed
+    .split("\n")
+    .filter((line) => !/^plugin .*: signal: killed$/.test(line))
+    .map((line) => line.replace(/^Failure: plugin [^:]*(protoc-gen-epoxy|main\.[jt]s): /, ""))
+    .join("\n");
+}

@@ -770,7 +770,7 @@ message RouteTableSelector.Expression
 2 operator RouteTableSelector.Expression.Operator
 3 values []string
 message TcpGateway
-1 tcp_hosts [].epoxy.gloo.v1.TcpHost
+1 tcp_hosts [].epoxy.gloo.v1.TcpHost alias=destinations
 2 options .epoxy.gloo.v1.TcpListenerOptions alias=plugins,listenerPlugins
 message VirtualHost
 1 domains []string
@@ -2550,6 +2550,7 @@ message Settings.ConsulUpstreamDiscoveryConfiguration
 8 eds_blocking_queries .google.protobuf.BoolValue
 message Settings.Directory
 1 directory string
+2 status_directory string
 message Settings.DiscoveryOptions
 1 fds_mode Settings.DiscoveryOptions.FdsMode
 2 uds_options Settings.DiscoveryOptions.UdsOptions

@@ -5,10 +5,20 @@ import type {
   AccessTokenValidation,
   AccessTokenValidation_Default,
   AccessTokenValidation_ScopeList,
+  Azure,
+  ClaimToHeader,
+  IntrospectionValidation,
+  JwtValidation,
+  JwtValidation_LocalJwks,
+  JwtValidation_RemoteJwks,
+} from "../../proto/epoxy/extauth/v1/access_token.ts";
+import type {
   AerospikeApiKeyStorage,
   AerospikeApiKeyStorage_ReadModeAp,
   AerospikeApiKeyStorage_ReadModeSc,
   AerospikeApiKeyStorage_TlsCurveID,
+} from "../../proto/epoxy/extauth/v1/aerospike.ts";
+import type {
   ApiKey,
   ApiKeyAuth,
   ApiKeyAuth_MetadataEntry,
@@ -17,12 +27,12 @@ import type {
   ApiKeyHmac,
   ApiKeyMatch,
   ApiKeySecret,
-  AuthConfig,
-  AuthConfig_Config,
-  AuthPlugin,
-  AutoMapFromMetadata,
-  Azure,
-  BackoffStrategy,
+  HeaderMatch,
+  K8sSecretApiKeyStorage,
+} from "../../proto/epoxy/extauth/v1/api_key.ts";
+import type { AuthConfig, AuthConfig_Config } from "../../proto/epoxy/extauth/v1/auth_config.ts";
+import type { AuthPlugin } from "../../proto/epoxy/extauth/v1/auth_plugin.ts";
+import type {
   BasicAuth,
   BasicAuth_Apr,
   BasicAuth_Apr_SaltedHashedPassword,
@@ -30,29 +40,25 @@ import type {
   BasicAuth_EncryptionType_Sha1,
   BasicAuth_User,
   BasicAuth_UserList,
+} from "../../proto/epoxy/extauth/v1/basic_auth.ts";
+import type {
   BufferSettings,
-  ClaimToHeader,
   CustomAuth,
-  DiscoveryOverride,
-  EndSessionProperties,
   ExtAuthExtension,
   GrpcService,
-  HeaderConfiguration,
-  HeaderMatch,
-  HmacAuth,
-  HmacParametersInHeaders,
   HttpService,
   HttpService_Request,
   HttpService_Response,
-  IntrospectionValidation,
+  Settings,
+} from "../../proto/epoxy/extauth/v1/ext_auth.ts";
+import type { HmacAuth, HmacParametersInHeaders, SecretRefList } from "../../proto/epoxy/extauth/v1/hmac_auth.ts";
+import type { Ldap, LdapServiceAccount, Ldap_ConnectionPool } from "../../proto/epoxy/extauth/v1/ldap.ts";
+import type {
+  AutoMapFromMetadata,
+  DiscoveryOverride,
+  EndSessionProperties,
+  HeaderConfiguration,
   JwksOnDemandCacheRefreshPolicy,
-  JwtValidation,
-  JwtValidation_LocalJwks,
-  JwtValidation_RemoteJwks,
-  K8sSecretApiKeyStorage,
-  Ldap,
-  LdapServiceAccount,
-  Ldap_ConnectionPool,
   OAuth,
   OAuth2,
   OauthSecret,
@@ -64,9 +70,11 @@ import type {
   OidcAuthorizationCode_Default,
   OidcAuthorizationCode_FrontChannelLogout,
   OidcAuthorizationCode_IdentityToken,
-  OpaAuth,
-  OpaAuthOptions,
-  OpaServerAuth,
+  PlainOAuth2,
+} from "../../proto/epoxy/extauth/v1/oauth.ts";
+import type { OpaAuth, OpaAuthOptions, OpaServerAuth } from "../../proto/epoxy/extauth/v1/opa.ts";
+import type {
+  BackoffStrategy,
   PassThroughAuth,
   PassThroughGrpc,
   PassThroughGrpcTLSConfig,
@@ -75,19 +83,18 @@ import type {
   PassThroughHttp_ConnectionPool,
   PassThroughHttp_Request,
   PassThroughHttp_Response,
-  PlainOAuth2,
-  PortalAuth,
-  RedisOptions,
   RetryPolicy,
-  SecretRefList,
-  Settings,
   SslParameters,
+} from "../../proto/epoxy/extauth/v1/pass_through.ts";
+import type { PortalAuth } from "../../proto/epoxy/extauth/v1/portal_auth.ts";
+import type {
+  RedisOptions,
   UserSession,
   UserSession_CipherConfig,
   UserSession_CookieOptions,
   UserSession_InternalSession,
   UserSession_RedisSession,
-} from "../../proto/epoxy/extauth/v1/extauth.ts";
+} from "../../proto/epoxy/extauth/v1/session.ts";
 import { tables } from "../tables.ts";
 
 export type { AuthConfig };
@@ -120,6 +127,101 @@ export function createAuthConfigClient(storage: Storage): AuthConfigClient {
 /** All kinds of the package. */
 export const kinds: readonly AnyKind[] = [AuthConfigKind];
 
+/** The message `epoxy.extauth.v1.ClaimToHeader`. */
+export const ClaimToHeaderType: MessageType<ClaimToHeader> = tables.message("epoxy.extauth.v1.ClaimToHeader");
+
+/** The message `epoxy.extauth.v1.Azure`. */
+export const AzureType: MessageType<Azure> = tables.message("epoxy.extauth.v1.Azure");
+
+/** The message `epoxy.extauth.v1.JwtValidation`. */
+export const JwtValidationType: MessageType<JwtValidation> = tables.message("epoxy.extauth.v1.JwtValidation");
+
+/** The message `epoxy.extauth.v1.JwtValidation.RemoteJwks`. */
+export const JwtValidation_RemoteJwksType: MessageType<JwtValidation_RemoteJwks> = tables.message(
+  "epoxy.extauth.v1.JwtValidation.RemoteJwks",
+);
+
+/** The message `epoxy.extauth.v1.JwtValidation.LocalJwks`. */
+export const JwtValidation_LocalJwksType: MessageType<JwtValidation_LocalJwks> = tables.message(
+  "epoxy.extauth.v1.JwtValidation.LocalJwks",
+);
+
+/** The message `epoxy.extauth.v1.IntrospectionValidation`. */
+export const IntrospectionValidationType: MessageType<IntrospectionValidation> = tables.message(
+  "epoxy.extauth.v1.IntrospectionValidation",
+);
+
+/** The message `epoxy.extauth.v1.AccessTokenValidation`. */
+export const AccessTokenValidationType: MessageType<AccessTokenValidation> = tables.message(
+  "epoxy.extauth.v1.AccessTokenValidation",
+);
+
+/** The message `epoxy.extauth.v1.AccessTokenValidation.ScopeList`. */
+export const AccessTokenValidation_ScopeListType: MessageType<AccessTokenValidation_ScopeList> = tables.message(
+  "epoxy.extauth.v1.AccessTokenValidation.ScopeList",
+);
+
+/** The message `epoxy.extauth.v1.AccessTokenValidation.Default`. */
+export const AccessTokenValidation_DefaultType: MessageType<AccessTokenValidation_Default> = tables.message(
+  "epoxy.extauth.v1.AccessTokenValidation.Default",
+);
+
+/** The message `epoxy.extauth.v1.AerospikeApiKeyStorage`. */
+export const AerospikeApiKeyStorageType: MessageType<AerospikeApiKeyStorage> = tables.message(
+  "epoxy.extauth.v1.AerospikeApiKeyStorage",
+);
+
+/** The message `epoxy.extauth.v1.AerospikeApiKeyStorage.ReadModeSc`. */
+export const AerospikeApiKeyStorage_ReadModeScType: MessageType<AerospikeApiKeyStorage_ReadModeSc> = tables.message(
+  "epoxy.extauth.v1.AerospikeApiKeyStorage.ReadModeSc",
+);
+
+/** The message `epoxy.extauth.v1.AerospikeApiKeyStorage.ReadModeAp`. */
+export const AerospikeApiKeyStorage_ReadModeApType: MessageType<AerospikeApiKeyStorage_ReadModeAp> = tables.message(
+  "epoxy.extauth.v1.AerospikeApiKeyStorage.ReadModeAp",
+);
+
+/** The message `epoxy.extauth.v1.AerospikeApiKeyStorage.TlsCurveID`. */
+export const AerospikeApiKeyStorage_TlsCurveIDType: MessageType<AerospikeApiKeyStorage_TlsCurveID> = tables.message(
+  "epoxy.extauth.v1.AerospikeApiKeyStorage.TlsCurveID",
+);
+
+/** The message `epoxy.extauth.v1.ApiKeyAuth`. */
+export const ApiKeyAuthType: MessageType<ApiKeyAuth> = tables.message("epoxy.extauth.v1.ApiKeyAuth");
+
+/** The message `epoxy.extauth.v1.ApiKeyAuth.SecretKey`. */
+export const ApiKeyAuth_SecretKeyType: MessageType<ApiKeyAuth_SecretKey> = tables.message(
+  "epoxy.extauth.v1.ApiKeyAuth.SecretKey",
+);
+
+/** The message `epoxy.extauth.v1.ApiKeyAuth.MetadataEntry`. */
+export const ApiKeyAuth_MetadataEntryType: MessageType<ApiKeyAuth_MetadataEntry> = tables.message(
+  "epoxy.extauth.v1.ApiKeyAuth.MetadataEntry",
+);
+
+/** The message `epoxy.extauth.v1.ApiKeyHmac`. */
+export const ApiKeyHmacType: MessageType<ApiKeyHmac> = tables.message("epoxy.extauth.v1.ApiKeyHmac");
+
+/** The message `epoxy.extauth.v1.ApiKeyDigest`. */
+export const ApiKeyDigestType: MessageType<ApiKeyDigest> = tables.message("epoxy.extauth.v1.ApiKeyDigest");
+
+/** The message `epoxy.extauth.v1.ApiKeyMatch`. */
+export const ApiKeyMatchType: MessageType<ApiKeyMatch> = tables.message("epoxy.extauth.v1.ApiKeyMatch");
+
+/** The message `epoxy.extauth.v1.HeaderMatch`. */
+export const HeaderMatchType: MessageType<HeaderMatch> = tables.message("epoxy.extauth.v1.HeaderMatch");
+
+/** The message `epoxy.extauth.v1.K8sSecretApiKeyStorage`. */
+export const K8sSecretApiKeyStorageType: MessageType<K8sSecretApiKeyStorage> = tables.message(
+  "epoxy.extauth.v1.K8sSecretApiKeyStorage",
+);
+
+/** The message `epoxy.extauth.v1.ApiKey`. */
+export const ApiKeyType: MessageType<ApiKey> = tables.message("epoxy.extauth.v1.ApiKey");
+
+/** The message `epoxy.extauth.v1.ApiKeySecret`. */
+export const ApiKeySecretType: MessageType<ApiKeySecret> = tables.message("epoxy.extauth.v1.ApiKeySecret");
+
 /** The message `epoxy.extauth.v1.AuthConfig`. */
 export const AuthConfigType: MessageType<AuthConfig> = tables.message("epoxy.extauth.v1.AuthConfig");
 
@@ -127,34 +229,6 @@ export const AuthConfigType: MessageType<AuthConfig> = tables.message("epoxy.ext
 export const AuthConfig_ConfigType: MessageType<AuthConfig_Config> = tables.message(
   "epoxy.extauth.v1.AuthConfig.Config",
 );
-
-/** The message `epoxy.extauth.v1.ExtAuthExtension`. */
-export const ExtAuthExtensionType: MessageType<ExtAuthExtension> = tables.message("epoxy.extauth.v1.ExtAuthExtension");
-
-/** The message `epoxy.extauth.v1.Settings`. */
-export const SettingsType: MessageType<Settings> = tables.message("epoxy.extauth.v1.Settings");
-
-/** The message `epoxy.extauth.v1.GrpcService`. */
-export const GrpcServiceType: MessageType<GrpcService> = tables.message("epoxy.extauth.v1.GrpcService");
-
-/** The message `epoxy.extauth.v1.HttpService`. */
-export const HttpServiceType: MessageType<HttpService> = tables.message("epoxy.extauth.v1.HttpService");
-
-/** The message `epoxy.extauth.v1.HttpService.Request`. */
-export const HttpService_RequestType: MessageType<HttpService_Request> = tables.message(
-  "epoxy.extauth.v1.HttpService.Request",
-);
-
-/** The message `epoxy.extauth.v1.HttpService.Response`. */
-export const HttpService_ResponseType: MessageType<HttpService_Response> = tables.message(
-  "epoxy.extauth.v1.HttpService.Response",
-);
-
-/** The message `epoxy.extauth.v1.BufferSettings`. */
-export const BufferSettingsType: MessageType<BufferSettings> = tables.message("epoxy.extauth.v1.BufferSettings");
-
-/** The message `epoxy.extauth.v1.CustomAuth`. */
-export const CustomAuthType: MessageType<CustomAuth> = tables.message("epoxy.extauth.v1.CustomAuth");
 
 /** The message `epoxy.extauth.v1.AuthPlugin`. */
 export const AuthPluginType: MessageType<AuthPlugin> = tables.message("epoxy.extauth.v1.AuthPlugin");
@@ -188,43 +262,63 @@ export const BasicAuth_UserListType: MessageType<BasicAuth_UserList> = tables.me
   "epoxy.extauth.v1.BasicAuth.UserList",
 );
 
+/** The message `epoxy.extauth.v1.ExtAuthExtension`. */
+export const ExtAuthExtensionType: MessageType<ExtAuthExtension> = tables.message("epoxy.extauth.v1.ExtAuthExtension");
+
+/** The message `epoxy.extauth.v1.Settings`. */
+export const SettingsType: MessageType<Settings> = tables.message("epoxy.extauth.v1.Settings");
+
+/** The message `epoxy.extauth.v1.GrpcService`. */
+export const GrpcServiceType: MessageType<GrpcService> = tables.message("epoxy.extauth.v1.GrpcService");
+
+/** The message `epoxy.extauth.v1.HttpService`. */
+export const HttpServiceType: MessageType<HttpService> = tables.message("epoxy.extauth.v1.HttpService");
+
+/** The message `epoxy.extauth.v1.HttpService.Request`. */
+export const HttpService_RequestType: MessageType<HttpService_Request> = tables.message(
+  "epoxy.extauth.v1.HttpService.Request",
+);
+
+/** The message `epoxy.extauth.v1.HttpService.Response`. */
+export const HttpService_ResponseType: MessageType<HttpService_Response> = tables.message(
+  "epoxy.extauth.v1.HttpService.Response",
+);
+
+/** The message `epoxy.extauth.v1.BufferSettings`. */
+export const BufferSettingsType: MessageType<BufferSettings> = tables.message("epoxy.extauth.v1.BufferSettings");
+
+/** The message `epoxy.extauth.v1.CustomAuth`. */
+export const CustomAuthType: MessageType<CustomAuth> = tables.message("epoxy.extauth.v1.CustomAuth");
+
 /** The message `epoxy.extauth.v1.HmacAuth`. */
 export const HmacAuthType: MessageType<HmacAuth> = tables.message("epoxy.extauth.v1.HmacAuth");
 
 /** The message `epoxy.extauth.v1.SecretRefList`. */
 export const SecretRefListType: MessageType<SecretRefList> = tables.message("epoxy.extauth.v1.SecretRefList");
 
+/** The message `epoxy.extauth.v1.HmacParametersInHeaders`. */
+export const HmacParametersInHeadersType: MessageType<HmacParametersInHeaders> = tables.message(
+  "epoxy.extauth.v1.HmacParametersInHeaders",
+);
+
+/** The message `epoxy.extauth.v1.Ldap`. */
+export const LdapType: MessageType<Ldap> = tables.message("epoxy.extauth.v1.Ldap");
+
+/** The message `epoxy.extauth.v1.Ldap.ConnectionPool`. */
+export const Ldap_ConnectionPoolType: MessageType<Ldap_ConnectionPool> = tables.message(
+  "epoxy.extauth.v1.Ldap.ConnectionPool",
+);
+
+/** The message `epoxy.extauth.v1.LdapServiceAccount`. */
+export const LdapServiceAccountType: MessageType<LdapServiceAccount> = tables.message(
+  "epoxy.extauth.v1.LdapServiceAccount",
+);
+
 /** The message `epoxy.extauth.v1.OAuth`. */
 export const OAuthType: MessageType<OAuth> = tables.message("epoxy.extauth.v1.OAuth");
 
 /** The message `epoxy.extauth.v1.OAuth2`. */
 export const OAuth2Type: MessageType<OAuth2> = tables.message("epoxy.extauth.v1.OAuth2");
-
-/** The message `epoxy.extauth.v1.RedisOptions`. */
-export const RedisOptionsType: MessageType<RedisOptions> = tables.message("epoxy.extauth.v1.RedisOptions");
-
-/** The message `epoxy.extauth.v1.UserSession`. */
-export const UserSessionType: MessageType<UserSession> = tables.message("epoxy.extauth.v1.UserSession");
-
-/** The message `epoxy.extauth.v1.UserSession.InternalSession`. */
-export const UserSession_InternalSessionType: MessageType<UserSession_InternalSession> = tables.message(
-  "epoxy.extauth.v1.UserSession.InternalSession",
-);
-
-/** The message `epoxy.extauth.v1.UserSession.RedisSession`. */
-export const UserSession_RedisSessionType: MessageType<UserSession_RedisSession> = tables.message(
-  "epoxy.extauth.v1.UserSession.RedisSession",
-);
-
-/** The message `epoxy.extauth.v1.UserSession.CookieOptions`. */
-export const UserSession_CookieOptionsType: MessageType<UserSession_CookieOptions> = tables.message(
-  "epoxy.extauth.v1.UserSession.CookieOptions",
-);
-
-/** The message `epoxy.extauth.v1.UserSession.CipherConfig`. */
-export const UserSession_CipherConfigType: MessageType<UserSession_CipherConfig> = tables.message(
-  "epoxy.extauth.v1.UserSession.CipherConfig",
-);
 
 /** The message `epoxy.extauth.v1.HeaderConfiguration`. */
 export const HeaderConfigurationType: MessageType<HeaderConfiguration> = tables.message(
@@ -250,12 +344,6 @@ export const AutoMapFromMetadataType: MessageType<AutoMapFromMetadata> = tables.
 export const EndSessionPropertiesType: MessageType<EndSessionProperties> = tables.message(
   "epoxy.extauth.v1.EndSessionProperties",
 );
-
-/** The message `epoxy.extauth.v1.ClaimToHeader`. */
-export const ClaimToHeaderType: MessageType<ClaimToHeader> = tables.message("epoxy.extauth.v1.ClaimToHeader");
-
-/** The message `epoxy.extauth.v1.Azure`. */
-export const AzureType: MessageType<Azure> = tables.message("epoxy.extauth.v1.Azure");
 
 /** The message `epoxy.extauth.v1.OidcAuthorizationCode`. */
 export const OidcAuthorizationCodeType: MessageType<OidcAuthorizationCode> = tables.message(
@@ -296,97 +384,8 @@ export const OidcAuthorizationCode_DefaultType: MessageType<OidcAuthorizationCod
 /** The message `epoxy.extauth.v1.PlainOAuth2`. */
 export const PlainOAuth2Type: MessageType<PlainOAuth2> = tables.message("epoxy.extauth.v1.PlainOAuth2");
 
-/** The message `epoxy.extauth.v1.JwtValidation`. */
-export const JwtValidationType: MessageType<JwtValidation> = tables.message("epoxy.extauth.v1.JwtValidation");
-
-/** The message `epoxy.extauth.v1.JwtValidation.RemoteJwks`. */
-export const JwtValidation_RemoteJwksType: MessageType<JwtValidation_RemoteJwks> = tables.message(
-  "epoxy.extauth.v1.JwtValidation.RemoteJwks",
-);
-
-/** The message `epoxy.extauth.v1.JwtValidation.LocalJwks`. */
-export const JwtValidation_LocalJwksType: MessageType<JwtValidation_LocalJwks> = tables.message(
-  "epoxy.extauth.v1.JwtValidation.LocalJwks",
-);
-
-/** The message `epoxy.extauth.v1.IntrospectionValidation`. */
-export const IntrospectionValidationType: MessageType<IntrospectionValidation> = tables.message(
-  "epoxy.extauth.v1.IntrospectionValidation",
-);
-
-/** The message `epoxy.extauth.v1.AccessTokenValidation`. */
-export const AccessTokenValidationType: MessageType<AccessTokenValidation> = tables.message(
-  "epoxy.extauth.v1.AccessTokenValidation",
-);
-
-/** The message `epoxy.extauth.v1.AccessTokenValidation.ScopeList`. */
-export const AccessTokenValidation_ScopeListType: MessageType<AccessTokenValidation_ScopeList> = tables.message(
-  "epoxy.extauth.v1.AccessTokenValidation.ScopeList",
-);
-
-/** The message `epoxy.extauth.v1.AccessTokenValidation.Default`. */
-export const AccessTokenValidation_DefaultType: MessageType<AccessTokenValidation_Default> = tables.message(
-  "epoxy.extauth.v1.AccessTokenValidation.Default",
-);
-
 /** The message `epoxy.extauth.v1.OauthSecret`. */
 export const OauthSecretType: MessageType<OauthSecret> = tables.message("epoxy.extauth.v1.OauthSecret");
-
-/** The message `epoxy.extauth.v1.ApiKeyAuth`. */
-export const ApiKeyAuthType: MessageType<ApiKeyAuth> = tables.message("epoxy.extauth.v1.ApiKeyAuth");
-
-/** The message `epoxy.extauth.v1.ApiKeyAuth.SecretKey`. */
-export const ApiKeyAuth_SecretKeyType: MessageType<ApiKeyAuth_SecretKey> = tables.message(
-  "epoxy.extauth.v1.ApiKeyAuth.SecretKey",
-);
-
-/** The message `epoxy.extauth.v1.ApiKeyAuth.MetadataEntry`. */
-export const ApiKeyAuth_MetadataEntryType: MessageType<ApiKeyAuth_MetadataEntry> = tables.message(
-  "epoxy.extauth.v1.ApiKeyAuth.MetadataEntry",
-);
-
-/** The message `epoxy.extauth.v1.ApiKeyHmac`. */
-export const ApiKeyHmacType: MessageType<ApiKeyHmac> = tables.message("epoxy.extauth.v1.ApiKeyHmac");
-
-/** The message `epoxy.extauth.v1.ApiKeyDigest`. */
-export const ApiKeyDigestType: MessageType<ApiKeyDigest> = tables.message("epoxy.extauth.v1.ApiKeyDigest");
-
-/** The message `epoxy.extauth.v1.ApiKeyMatch`. */
-export const ApiKeyMatchType: MessageType<ApiKeyMatch> = tables.message("epoxy.extauth.v1.ApiKeyMatch");
-
-/** The message `epoxy.extauth.v1.HeaderMatch`. */
-export const HeaderMatchType: MessageType<HeaderMatch> = tables.message("epoxy.extauth.v1.HeaderMatch");
-
-/** The message `epoxy.extauth.v1.K8sSecretApiKeyStorage`. */
-export const K8sSecretApiKeyStorageType: MessageType<K8sSecretApiKeyStorage> = tables.message(
-  "epoxy.extauth.v1.K8sSecretApiKeyStorage",
-);
-
-/** The message `epoxy.extauth.v1.AerospikeApiKeyStorage`. */
-export const AerospikeApiKeyStorageType: MessageType<AerospikeApiKeyStorage> = tables.message(
-  "epoxy.extauth.v1.AerospikeApiKeyStorage",
-);
-
-/** The message `epoxy.extauth.v1.AerospikeApiKeyStorage.ReadModeSc`. */
-export const AerospikeApiKeyStorage_ReadModeScType: MessageType<AerospikeApiKeyStorage_ReadModeSc> = tables.message(
-  "epoxy.extauth.v1.AerospikeApiKeyStorage.ReadModeSc",
-);
-
-/** The message `epoxy.extauth.v1.AerospikeApiKeyStorage.ReadModeAp`. */
-export const AerospikeApiKeyStorage_ReadModeApType: MessageType<AerospikeApiKeyStorage_ReadModeAp> = tables.message(
-  "epoxy.extauth.v1.AerospikeApiKeyStorage.ReadModeAp",
-);
-
-/** The message `epoxy.extauth.v1.AerospikeApiKeyStorage.TlsCurveID`. */
-export const AerospikeApiKeyStorage_TlsCurveIDType: MessageType<AerospikeApiKeyStorage_TlsCurveID> = tables.message(
-  "epoxy.extauth.v1.AerospikeApiKeyStorage.TlsCurveID",
-);
-
-/** The message `epoxy.extauth.v1.ApiKey`. */
-export const ApiKeyType: MessageType<ApiKey> = tables.message("epoxy.extauth.v1.ApiKey");
-
-/** The message `epoxy.extauth.v1.ApiKeySecret`. */
-export const ApiKeySecretType: MessageType<ApiKeySecret> = tables.message("epoxy.extauth.v1.ApiKeySecret");
 
 /** The message `epoxy.extauth.v1.OpaAuth`. */
 export const OpaAuthType: MessageType<OpaAuth> = tables.message("epoxy.extauth.v1.OpaAuth");
@@ -396,19 +395,6 @@ export const OpaAuthOptionsType: MessageType<OpaAuthOptions> = tables.message("e
 
 /** The message `epoxy.extauth.v1.OpaServerAuth`. */
 export const OpaServerAuthType: MessageType<OpaServerAuth> = tables.message("epoxy.extauth.v1.OpaServerAuth");
-
-/** The message `epoxy.extauth.v1.Ldap`. */
-export const LdapType: MessageType<Ldap> = tables.message("epoxy.extauth.v1.Ldap");
-
-/** The message `epoxy.extauth.v1.Ldap.ConnectionPool`. */
-export const Ldap_ConnectionPoolType: MessageType<Ldap_ConnectionPool> = tables.message(
-  "epoxy.extauth.v1.Ldap.ConnectionPool",
-);
-
-/** The message `epoxy.extauth.v1.LdapServiceAccount`. */
-export const LdapServiceAccountType: MessageType<LdapServiceAccount> = tables.message(
-  "epoxy.extauth.v1.LdapServiceAccount",
-);
 
 /** The message `epoxy.extauth.v1.PassThroughAuth`. */
 export const PassThroughAuthType: MessageType<PassThroughAuth> = tables.message("epoxy.extauth.v1.PassThroughAuth");
@@ -456,7 +442,28 @@ export const SslParametersType: MessageType<SslParameters> = tables.message("epo
 /** The message `epoxy.extauth.v1.PortalAuth`. */
 export const PortalAuthType: MessageType<PortalAuth> = tables.message("epoxy.extauth.v1.PortalAuth");
 
-/** The message `epoxy.extauth.v1.HmacParametersInHeaders`. */
-export const HmacParametersInHeadersType: MessageType<HmacParametersInHeaders> = tables.message(
-  "epoxy.extauth.v1.HmacParametersInHeaders",
+/** The message `epoxy.extauth.v1.RedisOptions`. */
+export const RedisOptionsType: MessageType<RedisOptions> = tables.message("epoxy.extauth.v1.RedisOptions");
+
+/** The message `epoxy.extauth.v1.UserSession`. */
+export const UserSessionType: MessageType<UserSession> = tables.message("epoxy.extauth.v1.UserSession");
+
+/** The message `epoxy.extauth.v1.UserSession.InternalSession`. */
+export const UserSession_InternalSessionType: MessageType<UserSession_InternalSession> = tables.message(
+  "epoxy.extauth.v1.UserSession.InternalSession",
+);
+
+/** The message `epoxy.extauth.v1.UserSession.RedisSession`. */
+export const UserSession_RedisSessionType: MessageType<UserSession_RedisSession> = tables.message(
+  "epoxy.extauth.v1.UserSession.RedisSession",
+);
+
+/** The message `epoxy.extauth.v1.UserSession.CookieOptions`. */
+export const UserSession_CookieOptionsType: MessageType<UserSession_CookieOptions> = tables.message(
+  "epoxy.extauth.v1.UserSession.CookieOptions",
+);
+
+/** The message `epoxy.extauth.v1.UserSession.CipherConfig`. */
+export const UserSession_CipherConfigType: MessageType<UserSession_CipherConfig> = tables.message(
+  "epoxy.extauth.v1.UserSession.CipherConfig",
 );

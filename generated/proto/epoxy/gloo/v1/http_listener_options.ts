@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../google/protobuf/wrappers.ts";
-import { Settings as Settings1 } from "../../extauth/v1/extauth.ts";
+import { Settings as Settings1 } from "../../extauth/v1/ext_auth.ts";
 import { Buffer } from "../options/buffer/v1/buffer.ts";
 import { Settings as Settings3 } from "../options/caching/v1/caching.ts";
 import { ConnectionLimit } from "../options/connection_limit/v1/connection_limit.ts";

@@ -10,7 +10,7 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 import { Struct } from "../../../google/protobuf/struct.ts";
 import { BoolValue, StringValue } from "../../../google/protobuf/wrappers.ts";
 import { RegexMatchAndSubstitute } from "../../envoy/v1/regex.ts";
-import { ExtAuthExtension } from "../../extauth/v1/extauth.ts";
+import { ExtAuthExtension } from "../../extauth/v1/ext_auth.ts";
 import { BufferPerRoute } from "../options/buffer/v1/buffer.ts";
 import { CorsPolicy } from "../options/cors/v1/cors.ts";
 import { CsrfPolicy } from "../options/csrf/v1/csrf.ts";

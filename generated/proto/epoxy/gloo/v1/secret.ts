@@ -7,7 +7,8 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Metadata } from "../../core/v1/metadata.ts";
-import { ApiKey, OauthSecret } from "../../extauth/v1/extauth.ts";
+import { ApiKey } from "../../extauth/v1/api_key.ts";
+import { OauthSecret } from "../../extauth/v1/oauth.ts";
 import { Extensions } from "./extensions.ts";
 
 /** Secret holds a certificate, key or credential. Its values are in no log, dump, table or error. */

@@ -10,7 +10,7 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 import { BoolValue, Int32Value, UInt32Value } from "../../../google/protobuf/wrappers.ts";
 import { Metadata, ResourceRef } from "../../core/v1/metadata.ts";
 import { NamespacedStatuses } from "../../core/v1/status.ts";
-import { Settings as Settings3 } from "../../extauth/v1/extauth.ts";
+import { Settings as Settings3 } from "../../extauth/v1/ext_auth.ts";
 import { CircuitBreakerConfig } from "../circuit_breaker/v1/circuit_breaker.ts";
 import { Settings as Settings4 } from "../options/caching/v1/caching.ts";
 import { ConsulConsistencyModes, QueryOptions } from "../options/consul/v1/query_options.ts";
@@ -293,6 +293,11 @@ export interface Settings_ConsulKv {
 export interface Settings_Directory {
   /** Path of the folder. */
   readonly directory: string;
+  /**
+   * Folder that takes the statuses of the resources, in the same layout, so that the folder itself is only ever changed
+   * by people or by Git. Empty: a status is written into its resource's file. An addition of Epoxy's.
+   */
+  readonly statusDirectory: string;
 }
 
 /** KnativeOptions holds addresses for Knative. */
@@ -2209,13 +2214,16 @@ export const Settings_ConsulKv: MessageFns<Settings_ConsulKv> = {
 };
 
 function createBaseSettings_Directory(): Settings_Directory {
-  return { directory: "" };
+  return { directory: "", statusDirectory: "" };
 }
 
 export const Settings_Directory: MessageFns<Settings_Directory> = {
   encode(message: Settings_Directory, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.directory !== "") {
       writer.uint32(10).string(message.directory);
+    }
+    if (message.statusDirectory !== "") {
+      writer.uint32(18).string(message.statusDirectory);
     }
     return writer;
   },
@@ -2241,6 +2249,14 @@ export const Settings_Directory: MessageFns<Settings_Directory> = {
             message.directory = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.statusDirectory = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2259,6 +2275,7 @@ export const Settings_Directory: MessageFns<Settings_Directory> = {
   fromPartial<I extends Exact<DeepPartial<Settings_Directory>, I>>(object: I): Settings_Directory {
     const message = createBaseSettings_Directory() as any;
     message.directory = object.directory ?? "";
+    message.statusDirectory = object.statusDirectory ?? "";
     return message;
   },
 };

@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { BoolValue } from "../../../google/protobuf/wrappers.ts";
-import { ExtAuthExtension } from "../../extauth/v1/extauth.ts";
+import { ExtAuthExtension } from "../../extauth/v1/ext_auth.ts";
 import { BufferPerRoute } from "../options/buffer/v1/buffer.ts";
 import { CorsPolicy, CorsPolicyMergeSettings } from "../options/cors/v1/cors.ts";
 import { CsrfPolicy } from "../options/csrf/v1/csrf.ts";

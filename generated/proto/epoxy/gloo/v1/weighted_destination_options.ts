@@ -6,7 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { ExtAuthExtension } from "../../extauth/v1/extauth.ts";
+import { ExtAuthExtension } from "../../extauth/v1/ext_auth.ts";
 import { BufferPerRoute } from "../options/buffer/v1/buffer.ts";
 import { CsrfPolicy } from "../options/csrf/v1/csrf.ts";
 import { HeaderManipulation } from "../options/headers/v1/headers.ts";
