@@ -1,6 +1,7 @@
-import { isAbsolute, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.ts";
 import type { Duration } from "../../../generated/proto/google/protobuf/duration.ts";
+import type { ConsulOptions } from "../../consul/index.ts";
 import { type TranslationSettings, translationSettings } from "../../envoy/index.ts";
 import { EpoxyError } from "../../errors/index.ts";
 import type { GatewaySettings } from "../../gateway/index.ts";
@@ -11,24 +12,15 @@ export const DEFAULT_XDS_ADDRESS = "127.0.0.1:9977";
 
 /** Where resources are kept. */
 export type SourceView =
-  | { readonly type: "directory"; readonly directory: string; readonly flat: boolean }
+  | {
+      readonly type: "directory";
+      readonly directory: string;
+      /** Where statuses go; undefined: into the resources' own files. */
+      readonly statusDirectory: string | undefined;
+      /** The namespaces' folders lie in the directory itself, without one for the kind. */
+      readonly flat: boolean;
+    }
   | { readonly type: "consul"; readonly rootKey: string };
-
-/** How Consul is reached. */
-export interface ConsulView {
-  readonly address: string;
-  readonly scheme: "http" | "https";
-  readonly datacenter: string;
-  readonly token: string;
-  readonly username: string;
-  readonly password: string;
-  readonly caFile: string;
-  readonly caPath: string;
-  readonly certFile: string;
-  readonly keyFile: string;
-  readonly insecure: boolean;
-  readonly waitMs: number | undefined;
-}
 
 /** What discovery from Consul is to do; undefined members of the view mean that there is none. */
 export interface ConsulDiscoveryView {
@@ -47,7 +39,7 @@ export interface SettingsView {
   readonly config: SourceView;
   readonly secrets: readonly SourceView[];
   readonly artifacts: SourceView;
-  readonly consul: ConsulView | undefined;
+  readonly consul: ConsulOptions | undefined;
   readonly consulDiscovery: ConsulDiscoveryView | undefined;
   readonly xdsBindAddress: HostPort;
   readonly refreshMs: number;
@@ -66,7 +58,7 @@ const DEFAULT_REFRESH_MS = 60_000;
 export function viewSettings(settings: Settings | undefined, dataDirectory: string): SettingsView {
   const writeNamespace = settings?.discoveryNamespace || DEFAULT_NAMESPACE;
   const watched = settings?.watchNamespaces.filter((namespace) => namespace !== "") ?? [];
-  const consul = consulView(settings);
+  const consul = consulOptions(settings);
   const view: SettingsView = {
     writeNamespace,
     watchNamespaces: watched.length === 0 ? [] : [...new Set([...watched, writeNamespace])].toSorted(),
@@ -86,29 +78,23 @@ export function viewSettings(settings: Settings | undefined, dataDirectory: stri
     persistProxies: settings?.gateway?.persistProxySpec ?? false,
   };
   const usesConsul = [view.config, view.artifacts, ...view.secrets].some((source) => source.type === "consul");
-  if (usesConsul && consul === undefined) return { ...view, consul: DEFAULT_CONSUL };
-  return view;
+  return usesConsul && consul === undefined ? { ...view, consul: {} } : view;
 }
 
-const DEFAULT_CONSUL: ConsulView = {
-  address: "127.0.0.1:8500",
-  scheme: "http",
-  datacenter: "",
-  token: "",
-  username: "",
-  password: "",
-  caFile: "",
-  caPath: "",
-  certFile: "",
-  keyFile: "",
-  insecure: false,
-  waitMs: undefined,
-};
-
-function directory(path: string, dataDirectory: string, field: string, flat = false): SourceView {
-  if (path === "")
-    throw new EpoxyError("invalid", `${field}.directory is empty: name the folder`, at(`${field}.directory`));
-  return { type: "directory", directory: isAbsolute(path) ? path : resolve(dataDirectory, path), flat };
+function directory(
+  given: { readonly directory: string; readonly statusDirectory?: string },
+  dataDirectory: string,
+  field: string,
+  flat = false,
+): SourceView {
+  const path = `${field}.directory`;
+  if (given.directory === "") throw new EpoxyError("invalid", `${path} is empty: name the folder`, at(path));
+  return {
+    type: "directory",
+    directory: resolve(dataDirectory, given.directory),
+    statusDirectory: given.statusDirectory ? resolve(dataDirectory, given.statusDirectory) : undefined,
+    flat,
+  };
 }
 
 const at = (path: string) => ({ location: { source: "Settings", path } });
@@ -124,9 +110,9 @@ function configSource(settings: Settings | undefined, dataDirectory: string): So
   const source = settings?.configSource;
   switch (source?.$case) {
     case undefined:
-      return directory("config", dataDirectory, "directoryConfigSource");
+      return directory({ directory: "config" }, dataDirectory, "directoryConfigSource");
     case "directoryConfigSource":
-      return directory(source.value.directory, dataDirectory, "directoryConfigSource");
+      return directory(source.value, dataDirectory, "directoryConfigSource");
     case "consulKvSource":
       return { type: "consul", rootKey: source.value.rootKey || "gloo" };
     case "kubernetesConfigSource":
@@ -138,9 +124,9 @@ function artifactSource(settings: Settings | undefined, dataDirectory: string): 
   const source = settings?.artifactSource;
   switch (source?.$case) {
     case undefined:
-      return directory("artifact", dataDirectory, "directoryArtifactSource");
+      return directory({ directory: "artifact" }, dataDirectory, "directoryArtifactSource");
     case "directoryArtifactSource":
-      return directory(source.value.directory, dataDirectory, "directoryArtifactSource");
+      return directory(source.value, dataDirectory, "directoryArtifactSource");
     case "consulKvArtifactSource":
       return { type: "consul", rootKey: source.value.rootKey || "gloo" };
     case "kubernetesArtifactSource":
@@ -153,42 +139,39 @@ function secretSources(settings: Settings | undefined, dataDirectory: string): r
   const source = settings?.secretSource;
   const options = settings?.secretOptions?.sources ?? [];
   if (source === undefined && options.length === 0)
-    return [directory("secret", dataDirectory, "directorySecretSource")];
+    return [directory({ directory: "secret" }, dataDirectory, "directorySecretSource")];
   const first =
-    source?.$case === "directorySecretSource"
-      ? [directory(source.value.directory, dataDirectory, "directorySecretSource")]
-      : [];
+    source?.$case === "directorySecretSource" ? [directory(source.value, dataDirectory, "directorySecretSource")] : [];
   const others = options.flatMap(({ source: option }, index) =>
     option?.$case === "directory"
       ? // Gloo has no `secrets` folder below the directories of secretOptions.
-        [directory(option.value.directory, dataDirectory, `secretOptions.sources[${index}].directory`, true)]
+        [directory(option.value, dataDirectory, `secretOptions.sources[${index}].directory`, true)]
       : [],
   );
   return [...first, ...others];
 }
 
-function consulView(settings: Settings | undefined): ConsulView | undefined {
+function consulOptions(settings: Settings | undefined): ConsulOptions | undefined {
   const consul = settings?.consul;
   if (consul === undefined) return undefined;
-  const given = consul.httpAddress || consul.address || DEFAULT_CONSUL.address;
-  const [, scheme, rest] = /^(https?):\/\/(.*)$/.exec(given) ?? [];
-  const { host, port } = parseHostPort(
-    rest ?? given,
-    consul.httpAddress === "" ? "consul.address" : "consul.httpAddress",
-  );
+  const tls =
+    consul.caFile || consul.caPath || consul.certFile || consul.insecureSkipVerify
+      ? {
+          ca: consul.caFile || undefined,
+          caPath: consul.caPath || undefined,
+          cert: consul.certFile || undefined,
+          key: consul.keyFile || undefined,
+          insecure: consul.insecureSkipVerify,
+        }
+      : undefined;
   return {
-    address: `${host}:${port}`,
-    scheme: scheme === "https" || consul.caFile !== "" || consul.certFile !== "" ? "https" : "http",
-    datacenter: consul.datacenter,
-    token: consul.token,
-    username: consul.username,
-    password: consul.password,
-    caFile: consul.caFile,
-    caPath: consul.caPath,
-    certFile: consul.certFile,
-    keyFile: consul.keyFile,
-    insecure: consul.insecureSkipVerify ?? false,
-    waitMs: durationMs(consul.waitTime),
+    address: consul.httpAddress || consul.address || undefined,
+    datacenter: consul.datacenter || undefined,
+    token: consul.token || undefined,
+    username: consul.username || undefined,
+    password: consul.password || undefined,
+    waitTime: durationMs(consul.waitTime),
+    tls,
   };
 }
 

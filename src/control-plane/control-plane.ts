@@ -1,0 +1,189 @@
+import { SettingsKind, SettingsType } from "../../generated/sdk/index.ts";
+import type { Status } from "../../generated/proto/epoxy/core/v1/status.ts";
+import type { Settings } from "../../generated/proto/epoxy/gloo/v1/settings.ts";
+import { fallbackSnapshot } from "../envoy/index.ts";
+import { type Ref, refText } from "../resources/index.ts";
+import { statusOfReport } from "../snapshot/index.ts";
+import type { Storage } from "../storage/index.ts";
+import { createFileStorage } from "../storage/file/index.ts";
+import { createXdsCache, resourceFromBytes, typeUrls } from "../xds/index.ts";
+import { type AdminServer, type Readiness, startAdminServer } from "./admin-server.ts";
+import { type Component, components as allComponents } from "./components.ts";
+import { type Engine, startEngine } from "./engine.ts";
+import { type Logger, silentLogger } from "./logger.ts";
+import { createMetrics } from "./metrics.ts";
+import { FALLBACK_KEY } from "./served-resource.ts";
+import type { HostPort } from "./settings/host-port.ts";
+import { notHonoured } from "./settings/not-honoured.ts";
+import { DEFAULT_NAMESPACE, type SettingsView, viewSettings } from "./settings/settings-view.ts";
+import { watchSettings } from "./settings/watch-settings.ts";
+import { createXdsFrontend, type XdsFrontend } from "./xds-frontend.ts";
+
+export interface ControlPlaneOptions {
+  /** Folder with `<namespace>/<name>.yaml`, the Settings, and, unless these say otherwise, with the resources. */
+  readonly dataDirectory: string;
+  /** Of the Settings. Default: `gloo-system` and `default`. */
+  readonly settings?: Partial<Ref> | undefined;
+  /** Default: all. */
+  readonly components?: readonly Component[] | undefined;
+  /** Overrides `gloo.xdsBindAddr`. */
+  readonly xdsAddress?: HostPort | undefined;
+  /** Where health, metrics and debug pages are; undefined: nowhere. */
+  readonly adminAddress?: HostPort | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+/** A running control plane. */
+export interface ControlPlane extends AsyncDisposable {
+  /** Undefined where this process doesn't serve xDS. */
+  readonly xdsAddress: HostPort | undefined;
+  readonly adminAddress: HostPort | undefined;
+  readiness(): Readiness;
+  /** Ends everything. Proxies keep their configuration. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a control plane: Settings, storages, translation, xDS and the admin server. It is running when this resolves, though not
+ * necessarily ready: sources that are down are waited for.
+ * @throws `invalid` if the settings that are there at the start can't be used, `unavailable` if an address can't be had
+ */
+export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const logger = options.logger ?? silentLogger;
+  const active = new Set(options.components ?? allComponents);
+  const ref: Ref = { namespace: DEFAULT_NAMESPACE, name: "default", ...options.settings };
+  const cache = createXdsCache();
+  const fallback = fallbackSnapshot();
+  cache.apply(FALLBACK_KEY, {
+    upsert: [resourceFromBytes(typeUrls.listener, fallback.listener.name, fallback.bytes)],
+    complete: true,
+  });
+  const settingsStorage = createFileStorage({ directory: options.dataDirectory, folder: () => "" });
+  const closing = new AbortController();
+  let engine: Engine | undefined;
+  let frontend: XdsFrontend | undefined;
+  let admin: AdminServer | undefined;
+  let view: SettingsView | undefined;
+
+  const metrics = createMetrics({ cache, xds: () => frontend?.metrics });
+
+  async function apply(settings: Settings | undefined): Promise<void> {
+    const next = viewSettings(settings, options.dataDirectory);
+    if (active.has("xds")) {
+      const address = options.xdsAddress ?? next.xdsBindAddress;
+      frontend ??= createXdsFrontend(cache, logger, metrics.xdsEvents);
+      await frontend.listen(address);
+    }
+    if (engine !== undefined && view !== undefined && sameSources(view, next)) {
+      engine.update(next);
+    } else {
+      await engine?.close();
+      engine = startEngine({ view: next, cache, components: active, logger });
+    }
+    view = next;
+  }
+
+  async function onSettings(settings: Settings | undefined): Promise<void> {
+    const warnings = settings === undefined ? [] : notHonoured(SettingsType, settings).map(notHonouredText);
+    for (const warning of warnings) logger.warn({ settings: refText(ref) }, warning);
+    if (settings === undefined) logger.info({}, `no settings ${refText(ref)}: using the embedded defaults`);
+    try {
+      await apply(settings);
+      await reportSettings(settingsStorage, ref, settings, { errors: [], warnings }, logger);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (engine === undefined) throw error;
+      logger.error(
+        { settings: refText(ref), err: error },
+        `the settings can't be put in force, the last good ones stay: ${message}`,
+      );
+      await reportSettings(settingsStorage, ref, settings, { errors: [message], warnings }, logger);
+    }
+  }
+
+  const readiness = (): Readiness => {
+    const reasons = engine === undefined ? ["the settings aren't read yet"] : engine.fed ? [] : engine.waitingFor();
+    const ready = engine?.fed === true;
+    return { ready, reasons: ready || reasons.length > 0 ? reasons : ["starting"] };
+  };
+
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closed ??= (async () => {
+      closing.abort();
+      await watching?.catch(() => {});
+      await Promise.all([frontend?.close(), engine?.close(), admin?.close()]);
+      await settingsStorage.close();
+    })());
+
+  const first = Promise.withResolvers<void>();
+  let watching: Promise<void> | undefined;
+  try {
+    if (options.adminAddress !== undefined) {
+      admin = await startAdminServer({
+        address: options.adminAddress,
+        readiness,
+        metrics: metrics.render,
+        debug: {
+          collections: () => engine?.graph.dump() ?? {},
+          xds: () => ({
+            snapshots: Object.fromEntries(cache.keys().map((key) => [key, cache.dump(key)])),
+            streams: frontend?.streams() ?? [],
+          }),
+        },
+      });
+    }
+    watching = watchSettings(
+      settingsStorage.client(SettingsKind),
+      ref,
+      logger,
+      async (settings) => {
+        await onSettings(settings);
+        first.resolve();
+      },
+      closing.signal,
+    );
+    watching.catch(first.reject);
+    await first.promise;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    get xdsAddress() {
+      return frontend?.address;
+    },
+    adminAddress: admin?.address,
+    readiness,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+const notHonouredText = (path: string): string => `Settings field ${path} is not honoured by this version of Epoxy`;
+
+/** Whether two views read the same things in the same way, so that the engine can go on. */
+function sameSources(a: SettingsView, b: SettingsView): boolean {
+  const relevant = ({ gateway, translation, xdsBindAddress, ...sources }: SettingsView) => sources;
+  return JSON.stringify(relevant(a)) === JSON.stringify(relevant(b));
+}
+
+/** Writes the verdict on the settings into their status; that it can't be written is no reason to stop. */
+async function reportSettings(
+  storage: Storage,
+  ref: Ref,
+  settings: Settings | undefined,
+  report: { readonly errors: readonly string[]; readonly warnings: readonly string[] },
+  logger: Logger,
+): Promise<void> {
+  if (settings === undefined) return;
+  const status: Status = statusOfReport({ ...report, messages: [] }, { reportedBy: "gloo" });
+  try {
+    await storage.client(SettingsKind).writeStatus(ref, settings.discoveryNamespace || DEFAULT_NAMESPACE, status);
+  } catch (error) {
+    logger.warn(
+      { err: error },
+      `the status of the settings can't be written: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}

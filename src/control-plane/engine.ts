@@ -1,0 +1,168 @@
+import {
+  GatewayKind,
+  ProxyKind,
+  RouteOptionKind,
+  RouteTableKind,
+  UpstreamGroupKind,
+  UpstreamKind,
+  VirtualHostOptionKind,
+  VirtualServiceKind,
+} from "../../generated/sdk/index.ts";
+import { type Collection, createGraph, type Graph } from "../collections/index.ts";
+import type { EndpointAddress, TranslationSettings } from "../envoy/index.ts";
+import { gatewayCollections, type GatewaySettings } from "../gateway/index.ts";
+import type { AnyKind, Resource } from "../resources/index.ts";
+import { createStatusReporter, type WatchedSource } from "../snapshot/index.ts";
+import type { XdsCache } from "../xds/index.ts";
+import type { Component } from "./components.ts";
+import { startDiscovery } from "./discovery-run.ts";
+import { envoyGraph } from "./envoy-graph.ts";
+import type { Logger } from "./logger.ts";
+import { openStorages } from "./open-storages.ts";
+import { persistProxies } from "./persist-proxies.ts";
+import { feedCache } from "./served-resource.ts";
+import type { SettingsView } from "./settings/settings-view.ts";
+import { openSources } from "./sources.ts";
+import { type JudgedKind, statusGraph } from "./status-graph.ts";
+import { writeStatuses } from "./status-writer.ts";
+
+/** From storage to cache, for one set of sources. A change of the sources takes a new engine on the same cache. */
+export interface Engine {
+  readonly graph: Graph;
+  /** Why the cache isn't fed yet, or what is wrong with a source; empty: all is well. */
+  waitingFor(): readonly string[];
+  readonly fed: boolean;
+  /** Takes over settings that need no other sources. */
+  update(view: SettingsView): void;
+  /** Ends all watches and writes. The cache stays as it is. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  readonly view: SettingsView;
+  readonly cache: XdsCache;
+  readonly components: ReadonlySet<Component>;
+  readonly logger: Logger;
+}
+
+export function startEngine({ view, cache, components, logger }: EngineOptions): Engine {
+  const storages = openStorages(view);
+  const graph = createGraph({
+    onError: ({ collection, key, error }) =>
+      logger.error({ collection, key, err: error }, `${collection} failed: ${error.message}`),
+  });
+  const sources = openSources(graph, storages.config, view.watchNamespaces, logger);
+  const translating = components.has("gateway");
+  const serving = components.has("xds");
+  const gatewaySettings = graph.value<GatewaySettings>("gateway-settings");
+  const translationSettings = graph.value<TranslationSettings>("translation-settings");
+  const update = (next: SettingsView): void => {
+    gatewaySettings.set(next.gateway);
+    translationSettings.set(next.translation);
+  };
+  update(view);
+
+  const upstreams = sources.watch(UpstreamKind, serving);
+  const upstreamGroups = sources.watch(UpstreamGroupKind, serving);
+  const inputs = {
+    gateways: sources.watch(GatewayKind, translating),
+    virtualServices: sources.watch(VirtualServiceKind, translating),
+    routeTables: sources.watch(RouteTableKind, translating),
+    virtualHostOptions: sources.watch(VirtualHostOptionKind, translating),
+    routeOptions: sources.watch(RouteOptionKind, translating),
+    proxies: sources.watch(ProxyKind, translating || serving),
+    settings: gatewaySettings,
+  };
+  const fragments = gatewayCollections(graph, inputs);
+  const endpoints = graph.source<readonly EndpointAddress[]>("endpoints");
+  const envoy = envoyGraph(graph, {
+    listeners: fragments.listeners,
+    virtualHosts: fragments.virtualHosts,
+    upstreams,
+    upstreamGroups,
+    secrets: sources.secrets(storages.secrets, serving),
+    endpoints,
+    settings: translationSettings,
+    consul: storages.consul !== undefined,
+  });
+  const discovery = startDiscovery({ view, storages, components, upstreams: envoy.upstreams, endpoints, logger });
+
+  const judged: JudgedKind[] = [
+    ...(translating
+      ? [
+          gatewayKind(GatewayKind, inputs.gateways),
+          { ...gatewayKind(VirtualServiceKind, inputs.virtualServices), mustBeServed: true },
+          gatewayKind(RouteTableKind, inputs.routeTables),
+          gatewayKind(VirtualHostOptionKind, inputs.virtualHostOptions),
+          gatewayKind(RouteOptionKind, inputs.routeOptions),
+        ]
+      : []),
+    ...(serving
+      ? [
+          glooKind(UpstreamKind, upstreams),
+          glooKind(UpstreamGroupKind, upstreamGroups),
+          glooKind(ProxyKind, inputs.proxies),
+        ]
+      : []),
+  ];
+  const statuses = statusGraph(graph, {
+    kinds: judged,
+    ownProblems: [...fragments.problems, envoy.upstreamProblems],
+    proxyProblems: serving ? envoy.proxyProblems : [],
+    listeners: fragments.listeners,
+    virtualHosts: fragments.virtualHosts,
+  });
+  const statusWriter = writeStatuses(
+    [...statuses.values()].map((collection, index) => {
+      const { kind } = judged[index] as JudgedKind;
+      return {
+        statuses: collection,
+        client: storages.config.client(kind),
+        source: sources.watched(kind) as WatchedSource<Resource>,
+      };
+    }),
+    createStatusReporter({ namespace: view.writeNamespace }),
+    logger,
+  );
+  const persisting =
+    translating && (view.persistProxies || !serving)
+      ? persistProxies(graph, fragments, storages.config.client(ProxyKind), view.writeNamespace, logger)
+      : undefined;
+
+  let fed = !serving;
+  const stopFeeding = serving
+    ? feedCache(envoy.served, cache, () => {
+        fed = true;
+        logger.info({ proxies: cache.keys().length - 1 }, "all sources are read: serving");
+      })
+    : () => {};
+
+  let closing: Promise<void> | undefined;
+  return {
+    graph,
+    update,
+    get fed() {
+      return fed;
+    },
+    waitingFor: () => [...sources.waitingFor(), ...discovery.waitingFor()],
+    close() {
+      closing ??= (async () => {
+        stopFeeding();
+        await Promise.all([statusWriter.close(), discovery.close(), persisting?.close(), sources.close()]);
+        await storages.close();
+      })();
+      return closing;
+    },
+  };
+}
+
+const gatewayKind = (kind: AnyKind, resources: Collection<Resource>): JudgedKind => ({
+  kind,
+  resources,
+  reportedBy: "gateway",
+  mustBeServed: false,
+});
+const glooKind = (kind: AnyKind, resources: Collection<Resource>): JudgedKind => ({
+  ...gatewayKind(kind, resources),
+  reportedBy: "gloo",
+});

@@ -1,0 +1,316 @@
+import type { UpstreamGroup } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
+import type { Secret } from "../../generated/proto/epoxy/gloo/v1/secret.ts";
+import { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
+import type { Collection, Graph, Lookup, Value } from "../collections/index.ts";
+import {
+  clusterName,
+  consulUpstreamRef,
+  type EndpointAddress,
+  routeConfigHeader,
+  routeConfigurationName,
+  type TranslatedUpstream,
+  type TranslationContext,
+  type TranslationSettings,
+  translateEndpoints,
+  translateListener,
+  translateUpstream,
+  translateVirtualHost,
+  type UpstreamState,
+  virtualHostPart,
+} from "../envoy/index.ts";
+import { parseRefKey, type Ref, refKey, refOf, type TranslationProblem } from "../resources/index.ts";
+import {
+  resourceFromBytes,
+  resourceFromParts,
+  typeUrls,
+  type XdsPart,
+  type XdsResource,
+  xdsPart,
+} from "../xds/index.ts";
+import type { ServedResource } from "./served-resource.ts";
+
+export interface EnvoyInputs {
+  /** Fragments with a listener, by fragmentKey. */
+  readonly listeners: Collection<ProxyFragment>;
+  /** Fragments with one virtual host, by fragmentKey. */
+  readonly virtualHosts: Collection<ProxyFragment>;
+  readonly upstreams: Collection<Upstream>;
+  readonly upstreamGroups: Collection<UpstreamGroup>;
+  readonly secrets: Collection<Secret>;
+  /** By refKey of the Upstream; only of those whose endpoints are discovered. Absent: not known yet. */
+  readonly endpoints: Collection<readonly EndpointAddress[]>;
+  readonly settings: Value<TranslationSettings>;
+  /** Whether routes may name Consul services that have no Upstream. */
+  readonly consul: boolean;
+}
+
+export interface EnvoyOutputs {
+  /** Everything that proxies get, by `<snapshot key>|<type URL>|<name>`. */
+  readonly served: Collection<ServedResource>;
+  /** All Upstreams, those too that stand for Consul services which routes name directly. By refKey. */
+  readonly upstreams: Collection<Upstream>;
+  readonly upstreamProblems: Collection<readonly TranslationProblem[]>;
+  readonly proxyProblems: readonly Collection<readonly TranslationProblem[]>[];
+}
+
+/** The snapshot key of a Proxy: what Envoy gives as `node.metadata.role`. */
+export const snapshotKeyOf = (proxy: Ref): string => `${proxy.namespace}~${proxy.name}`;
+
+interface BuiltVirtualHost {
+  readonly snapshotKey: string;
+  readonly listenerKey: string;
+  readonly part: XdsPart | undefined;
+  readonly clusters: readonly string[];
+  readonly problems: readonly TranslationProblem[];
+}
+
+interface BuiltListener {
+  readonly snapshotKey: string;
+  readonly resource: XdsResource | undefined;
+  readonly routeConfigName: string | undefined;
+  readonly problems: readonly TranslationProblem[];
+}
+
+const proxyOf = (fragment: ProxyFragment): Ref => ({
+  namespace: fragment.proxy?.namespace ?? "",
+  name: fragment.proxy?.name ?? "",
+});
+const listenerKeyOf = (fragment: ProxyFragment): string => `${refKey(proxyOf(fragment))}|${fragment.listenerName}`;
+const originOf = ({ owner }: ProxyFragment): string =>
+  `${owner?.kind}/${refKey({ namespace: owner?.ref?.namespace ?? "", name: owner?.ref?.name ?? "" })}`;
+
+/** Fragments, upstreams and endpoints as encoded Envoy resources, each made again only when something it depends on changes. */
+export function envoyGraph(graph: Graph, inputs: EnvoyInputs): EnvoyOutputs {
+  const builtUpstreams = graph.derive("envoy/upstreams", inputs.upstreams, (upstream, _key, lookup) =>
+    translateUpstream(upstream, contextOf(inputs, lookup, undefined)),
+  );
+  const states = graph.derive("envoy/upstream-states", builtUpstreams, ({ state }) => state);
+  const listeners = buildListeners(graph, inputs, states);
+  const virtualHosts = buildVirtualHosts(graph, inputs, states);
+  const routes = buildRoutes(graph, inputs, listeners, virtualHosts);
+
+  const { upstreams, clusters } = namedServices(graph, inputs, builtUpstreams, virtualHosts);
+  const uses = virtualHosts.index("by-cluster", ({ snapshotKey, clusters: used }) =>
+    used.map((cluster) => `${snapshotKey}|${cluster}`),
+  );
+  const served = serveClusters(graph, inputs, clusters, graph.groupBy("envoy/cluster-uses", uses));
+  const servedListeners = graph.deriveMany("envoy/served-listeners", listeners, ({ snapshotKey, resource }) =>
+    resource === undefined ? [] : [entry(snapshotKey, resource)],
+  );
+
+  return {
+    served: graph.join(
+      "envoy/served",
+      { ...served, servedListeners, routes },
+      (values) => {
+        return values.clusters ?? values.assignments ?? values.servedListeners ?? values.routes;
+      },
+      { equals: sameResource },
+    ),
+    upstreams,
+    upstreamProblems: graph.derive("envoy/upstream-problems", builtUpstreams, ({ problems }) => nonEmpty(problems)),
+    proxyProblems: [
+      graph.derive("envoy/listener-problems", listeners, ({ problems }) => nonEmpty(problems)),
+      graph.derive("envoy/virtual-host-problems", virtualHosts, ({ problems }) => nonEmpty(problems)),
+    ],
+  };
+}
+
+const nonEmpty = <T>(items: readonly T[]): readonly T[] | undefined => (items.length === 0 ? undefined : items);
+const sameResource = (a: ServedResource, b: ServedResource): boolean => a.resource.version === b.resource.version;
+const entry = (snapshotKey: string, resource: XdsResource): readonly [string, ServedResource] => [
+  `${snapshotKey}|${resource.typeUrl}|${resource.name}`,
+  { snapshotKey, resource },
+];
+
+function contextOf(
+  inputs: EnvoyInputs,
+  lookup: Lookup,
+  states: Collection<UpstreamState> | undefined,
+  maxDirectResponseBodyBytes?: number,
+): TranslationContext {
+  return {
+    upstream(ref) {
+      // A service that a route names directly needs no Upstream; whether Consul knows it shows in its endpoints.
+      if (ref.namespace === "" && ref.name.startsWith(SERVICE_PREFIX)) {
+        return inputs.consul ? { valid: true, subsets: [] } : undefined;
+      }
+      return states === undefined ? undefined : lookup.get(states, refKey(ref));
+    },
+    upstreamGroup: (ref) => lookup.get(inputs.upstreamGroups, refKey(ref)),
+    secret: (ref) => lookup.get(inputs.secrets, refKey(ref)),
+    get settings() {
+      return lookup.value(inputs.settings) ?? NO_SETTINGS;
+    },
+    maxDirectResponseBodyBytes,
+  };
+}
+
+const NO_SETTINGS: TranslationSettings = {
+  invalidConfigPolicy: undefined,
+  circuitBreakers: undefined,
+  regexMaxProgramSize: undefined,
+};
+
+function buildListeners(
+  graph: Graph,
+  inputs: EnvoyInputs,
+  states: Collection<UpstreamState>,
+): Collection<BuiltListener> {
+  return graph.derive(
+    "envoy/listeners",
+    inputs.listeners,
+    (fragment, _key, lookup, previous: BuiltListener | undefined): BuiltListener => {
+      const { bytes, listener, routeConfigName, problems, fatal } = translateListener(
+        fragment,
+        contextOf(inputs, lookup, states),
+      );
+      // A listener that can't be built keeps its last good version: its connections and traffic go on.
+      if (fatal && previous?.resource !== undefined) return { ...previous, problems };
+      const resource =
+        bytes && listener && resourceFromBytes(typeUrls.listener, listener.name, bytes, { origin: originOf(fragment) });
+      return { snapshotKey: snapshotKeyOf(proxyOf(fragment)), resource, routeConfigName, problems };
+    },
+  );
+}
+
+function buildVirtualHosts(
+  graph: Graph,
+  inputs: EnvoyInputs,
+  states: Collection<UpstreamState>,
+): Collection<BuiltVirtualHost> {
+  const limits = graph.derive(
+    "envoy/body-limits",
+    inputs.listeners,
+    (fragment) => fragment.listener?.routeOptions?.maxDirectResponseBodySizeBytes,
+  );
+  return graph.derive(
+    "envoy/virtual-hosts",
+    inputs.virtualHosts,
+    (fragment, _key, lookup, previous: BuiltVirtualHost | undefined): BuiltVirtualHost => {
+      const limit = lookup.get(limits, `${listenerKeyOf(fragment)}|`);
+      const { bytes, clusters, problems, fatal } = translateVirtualHost(
+        fragment,
+        contextOf(inputs, lookup, states, limit),
+      );
+      if (fatal && previous?.part !== undefined) return { ...previous, problems };
+      const part = bytes && xdsPart(virtualHostPart(bytes), originOf(fragment));
+      const snapshotKey = snapshotKeyOf(proxyOf(fragment));
+      return { snapshotKey, listenerKey: listenerKeyOf(fragment), part, clusters, problems };
+    },
+    { equals: sameVirtualHost },
+  );
+}
+
+/** By content: an equal virtual host ends the wave here, before the table that it stands in is put together. */
+function sameVirtualHost(a: BuiltVirtualHost, b: BuiltVirtualHost): boolean {
+  return (
+    a.part?.digest === b.part?.digest &&
+    a.listenerKey === b.listenerKey &&
+    a.clusters.join() === b.clusters.join() &&
+    JSON.stringify(a.problems) === JSON.stringify(b.problems)
+  );
+}
+
+/** A route configuration per listener, from the cached bytes of its virtual hosts. */
+function buildRoutes(
+  graph: Graph,
+  inputs: EnvoyInputs,
+  listeners: Collection<BuiltListener>,
+  virtualHosts: Collection<BuiltVirtualHost>,
+): Collection<ServedResource> {
+  const tables = graph.groupBy("envoy/tables", virtualHosts, ({ listenerKey }) => [listenerKey]);
+  return graph.deriveMany(
+    "envoy/routes",
+    inputs.listeners,
+    (fragment, key, lookup) => {
+      const built = lookup.get(listeners, key);
+      if (built?.resource === undefined || built.routeConfigName === undefined) return [];
+      const name = routeConfigurationName(fragment.listenerName);
+      const header = xdsPart(routeConfigHeader(name, fragment.listener?.routeOptions), originOf(fragment));
+      const parts = lookup.get(tables, listenerKeyOf(fragment))?.values.flatMap(({ part }) => part ?? []) ?? [];
+      return [entry(built.snapshotKey, resourceFromParts(typeUrls.route, name, [header, ...parts]))];
+    },
+    { equals: sameResource },
+  );
+}
+
+const SERVICE_PREFIX = consulUpstreamRef("").name;
+
+/** Adds Upstreams for the Consul services that routes name directly, and finds all clusters by name. */
+function namedServices(
+  graph: Graph,
+  inputs: EnvoyInputs,
+  built: Collection<TranslatedUpstream>,
+  virtualHosts: Collection<BuiltVirtualHost>,
+): { readonly upstreams: Collection<Upstream>; readonly clusters: Collection<TranslatedUpstream> } {
+  const users = graph.groupBy("envoy/service-uses", virtualHosts, ({ clusters }) =>
+    clusters.filter((cluster) => cluster.startsWith(SERVICE_PREFIX)),
+  );
+  const services = graph.deriveMany("envoy/services", users, (_users, cluster) => {
+    const ref = consulUpstreamRef(cluster.slice(SERVICE_PREFIX.length, -1));
+    const serviceName = ref.name.slice(SERVICE_PREFIX.length);
+    const upstreamType = { $case: "consul", value: { serviceName } } as const;
+    return [[refKey(ref), Upstream.fromPartial({ metadata: { ...ref }, upstreamType })] as const];
+  });
+  const builtServices = graph.derive("envoy/built-services", services, (upstream, _key, lookup) =>
+    translateUpstream(upstream, contextOf(inputs, lookup, undefined)),
+  );
+  const byName = (name: string, collection: Collection<TranslatedUpstream>) =>
+    graph.deriveMany(name, collection, (upstream) => [[upstream.clusterName, upstream] as const]);
+  const stored = byName("envoy/clusters-of-upstreams", built);
+  const named = byName("envoy/clusters-of-services", builtServices);
+  return {
+    upstreams: graph.join(
+      "envoy/all-upstreams",
+      { stored: inputs.upstreams, services },
+      (values) => values.stored ?? values.services,
+    ),
+    clusters: graph.join("envoy/clusters", { stored, named }, (values) => values.stored ?? values.named),
+  };
+}
+
+/** Each proxy gets the clusters that its routes can reach, and their endpoints, not all there are. */
+function serveClusters(
+  graph: Graph,
+  inputs: EnvoyInputs,
+  clusters: Collection<TranslatedUpstream>,
+  uses: Collection<unknown>,
+): { readonly clusters: Collection<ServedResource>; readonly assignments: Collection<ServedResource> } {
+  const wanted = graph.derive("envoy/wanted-clusters", uses, () => true);
+  const resources = graph.derive(
+    "envoy/cluster-resources",
+    clusters,
+    ({ bytes, clusterName: name, edsServiceName }) => {
+      const resendWith = edsServiceName === undefined ? [] : [{ typeUrl: typeUrls.endpoint, name: edsServiceName }];
+      const resource =
+        bytes && resourceFromBytes(typeUrls.cluster, name, bytes, { origin: `Upstream/${name}`, resendWith });
+      return resource && { resource, edsServiceName };
+    },
+  );
+  const assignments = graph.deriveMany("envoy/assignment-resources", inputs.endpoints, (endpoints, key) => {
+    const service = clusterName(parseRefKey(key));
+    const { bytes } = translateEndpoints(service, endpoints);
+    return [[service, resourceFromBytes(typeUrls.endpoint, service, bytes, { origin: `Upstream/${key}` })] as const];
+  });
+  const split = (use: string): readonly [string, string] => {
+    const bar = use.indexOf("|");
+    return [use.slice(0, bar), use.slice(bar + 1)];
+  };
+  return {
+    clusters: graph.deriveMany("envoy/served-clusters", wanted, (_wanted, use, lookup) => {
+      const [snapshotKey, cluster] = split(use);
+      const found = lookup.get(resources, cluster);
+      // Without its endpoints a cluster would be empty for a moment, and Envoy would answer 503 from it.
+      const known = found?.edsServiceName === undefined || lookup.has(assignments, found.edsServiceName);
+      return found === undefined || !known ? [] : [entry(snapshotKey, found.resource)];
+    }),
+    assignments: graph.deriveMany("envoy/served-assignments", wanted, (_wanted, use, lookup) => {
+      const [snapshotKey, cluster] = split(use);
+      const service = lookup.get(resources, cluster)?.edsServiceName;
+      const found = service === undefined ? undefined : lookup.get(assignments, service);
+      return found === undefined ? [] : [entry(snapshotKey, found)];
+    }),
+  };
+}

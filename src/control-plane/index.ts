@@ -1,0 +1,5 @@
+export type { Readiness } from "./admin-server.ts";
+export { type Component, components } from "./components.ts";
+export { type ControlPlane, type ControlPlaneOptions, createControlPlane } from "./control-plane.ts";
+export type { Logger } from "./logger.ts";
+export { formatHostPort, type HostPort, parseHostPort } from "./settings/host-port.ts";

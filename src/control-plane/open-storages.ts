@@ -1,0 +1,46 @@
+import { SecretKind } from "../../generated/sdk/index.ts";
+import { type ConsulClient, createConsulClient } from "../consul/index.ts";
+import type { AnyKind } from "../resources/index.ts";
+import type { Storage } from "../storage/index.ts";
+import { createConsulStorage } from "../storage/consul/index.ts";
+import { createFileStorage } from "../storage/file/index.ts";
+import type { SettingsView, SourceView } from "./settings/settings-view.ts";
+
+/** The storages that the settings name, open. Sources that are the same share one. */
+export interface Storages extends AsyncDisposable {
+  readonly config: Storage;
+  readonly secrets: readonly Storage[];
+  readonly artifacts: Storage;
+  /** Present if Consul is used for anything; closed with the storages. */
+  readonly consul: ConsulClient | undefined;
+  close(): Promise<void>;
+}
+
+/** Opens what the settings name. Nothing is read yet, and a server that is down is no error here. */
+export function openStorages(view: SettingsView): Storages {
+  const consul = view.consul === undefined ? undefined : createConsulClient(view.consul);
+  const open = new Map<string, Storage>();
+  const storageOf = (source: SourceView): Storage => {
+    const key = JSON.stringify(source);
+    const storage = open.get(key) ?? openStorage(source, view, consul);
+    open.set(key, storage);
+    return storage;
+  };
+  const config = storageOf(view.config);
+  const secrets = view.secrets.map(storageOf);
+  const artifacts = storageOf(view.artifacts);
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closing ??= (async () => {
+      await Promise.all([...open.values()].map((storage) => storage.close()));
+      await consul?.close();
+    })());
+  return { config, secrets, artifacts, consul, close, [Symbol.asyncDispose]: close };
+}
+
+function openStorage(source: SourceView, view: SettingsView, client: ConsulClient | undefined): Storage {
+  if (source.type === "consul") return createConsulStorage({ client, rootKey: source.rootKey });
+  const folder = (kind: AnyKind): string => (source.flat && kind.kind === SecretKind.kind ? "" : kind.plural);
+  const { directory, statusDirectory } = source;
+  return createFileStorage({ directory, statusDirectory, folder, rescanInterval: view.refreshMs });
+}

@@ -1,0 +1,93 @@
+import { Proxy } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { Listener } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
+import type { Collection, Graph } from "../collections/index.ts";
+import { createReconciler } from "../snapshot/index.ts";
+import type { ResourceClient } from "../storage/index.ts";
+import type { Logger } from "./logger.ts";
+
+export interface Fragments {
+  readonly listeners: Collection<ProxyFragment>;
+  readonly virtualHosts: Collection<ProxyFragment>;
+}
+
+const RETRY_MS = 2_000;
+
+const proxyKeyOf = ({ proxy }: ProxyFragment): string[] => [`${proxy?.namespace}/${proxy?.name}`];
+
+/** Whole Proxies, put together from what gateways made. Those that were only taken apart from stored ones aren't among them. */
+export function assembleProxies(graph: Graph, { listeners, virtualHosts }: Fragments): Collection<Proxy> {
+  const hostsByListener = graph.groupBy("proxies/virtual-hosts", virtualHosts, (fragment) => [
+    `${proxyKeyOf(fragment)[0]}|${fragment.listenerName}`,
+  ]);
+  const byProxy = graph.groupBy("proxies/listeners", listeners, (fragment) =>
+    fragment.owner?.kind === "Gateway" ? proxyKeyOf(fragment) : [],
+  );
+  return graph.derive("proxies/assembled", byProxy, (group, key, lookup): Proxy | undefined => {
+    const first = group.values[0]?.proxy;
+    if (first === undefined) return undefined;
+    const whole = group.values.flatMap(({ listener, listenerName }): Listener[] => {
+      const type = listener?.listenerType;
+      if (listener === undefined || type?.$case !== "httpListener") return [];
+      const hosts = lookup.get(hostsByListener, `${key}|${listenerName}`)?.values ?? [];
+      const value = { ...type.value, virtualHosts: hosts.flatMap((host) => host.virtualHosts) };
+      return [{ ...listener, listenerType: { $case: "httpListener", value } }];
+    });
+    const metadata = { name: first.name, namespace: first.namespace, labels: { created_by: "gateway" } };
+    return { ...Proxy.fromPartial({ metadata }), listeners: whole };
+  });
+}
+
+/** Keeps the stored Proxies equal to those that gateways make, for other processes to serve and people to look at. */
+export function persistProxies(
+  graph: Graph,
+  fragments: Fragments,
+  client: ResourceClient<Proxy>,
+  namespace: string,
+  logger: Logger,
+): { close(): Promise<void> } {
+  const proxies = assembleProxies(graph, fragments);
+  const reconciler = createReconciler(client, { ownerLabels: { created_by: "gateway" }, namespaces: [namespace] });
+  const closing = new AbortController();
+  let wanted = false;
+  let running: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  const run = async (): Promise<void> => {
+    while (wanted && !closing.signal.aborted) {
+      wanted = false;
+      const { errors } = await reconciler.reconcile(proxies.list(), { signal: closing.signal, onErrors: "return" });
+      for (const { ref, error } of errors)
+        logger.warn({ proxy: ref.name, err: error }, `proxy not stored: ${error.message}`);
+      if (errors.length > 0) later();
+    }
+  };
+  const later = (): void => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      start();
+    }, RETRY_MS).unref();
+  };
+  const start = (): void => {
+    wanted = true;
+    running ??= run()
+      .catch((error: unknown) => {
+        if (closing.signal.aborted) return;
+        logger.warn({ err: error }, `proxies not stored: ${error instanceof Error ? error.message : String(error)}`);
+        later();
+      })
+      .finally(() => {
+        running = undefined;
+        if (wanted && timer === undefined && !closing.signal.aborted) start();
+      });
+  };
+  const end = proxies.subscribe((_changes, { synced }) => synced && start(), { initial: true });
+  return {
+    async close() {
+      end();
+      clearTimeout(timer);
+      closing.abort();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { SecretKind } from "../../generated/sdk/index.ts";
+import type { Secret } from "../../generated/proto/epoxy/gloo/v1/secret.ts";
+import type { Collection, Graph } from "../collections/index.ts";
+import type { Kind, Resource } from "../resources/index.ts";
+import { fromWatch, type WatchedSource } from "../snapshot/index.ts";
+import type { Storage } from "../storage/index.ts";
+import type { Logger } from "./logger.ts";
+
+/** The watches of one engine. */
+export interface Sources {
+  /** Watches a kind. `wanted` false: this process has no use for it, and the collection stays empty. */
+  watch<T extends Resource>(kind: Kind<T>, wanted: boolean): Collection<T>;
+  /** Secrets of several sources; where two have one of the same name, the first source counts. */
+  secrets(storages: readonly Storage[], wanted: boolean): Collection<Secret>;
+  watched(kind: Kind<any>): WatchedSource<any> | undefined;
+  /** What isn't read yet or doesn't answer. */
+  waitingFor(): readonly string[];
+  close(): Promise<void>;
+}
+
+export function openSources(graph: Graph, config: Storage, namespaces: readonly string[], logger: Logger): Sources {
+  const watches = new Map<string, WatchedSource<any>>();
+
+  function open<T extends Resource>(name: string, kind: Kind<T>, storage: Storage): Collection<T> {
+    const watch = fromWatch(graph, name, storage.client(kind), { namespaces });
+    watches.set(name, watch);
+    logHealth(name, watch, logger);
+    return watch.collection;
+  }
+
+  return {
+    watch(kind, wanted) {
+      return wanted ? open(kind.plural, kind, config) : nothing(graph, kind.plural);
+    },
+    secrets(storages, wanted) {
+      if (!wanted || storages.length === 0) return nothing<Secret>(graph, SecretKind.plural);
+      const collections = storages.map((storage, index) => [
+        `source${index}`,
+        open(`secrets-${index}`, SecretKind, storage),
+      ]);
+      const inputs = Object.fromEntries(collections) as Record<string, Collection<Secret>>;
+      const names = Object.keys(inputs);
+      return graph.join(SecretKind.plural, inputs, (values) => {
+        const found = names.find((name) => values[name] !== undefined);
+        return found === undefined ? undefined : values[found];
+      });
+    },
+    watched: (kind) => watches.get(kind.plural),
+    waitingFor: () =>
+      [...watches].flatMap(([name, { collection, health }]) => {
+        const stale = health.value?.stale;
+        if (stale !== undefined) return [`${name}: ${stale.message}`];
+        return collection.synced ? [] : [`${name}: not read yet`];
+      }),
+    async close() {
+      await Promise.all([...watches.values()].map((watch) => watch.close()));
+    },
+  };
+}
+
+function nothing<T extends Resource>(graph: Graph, name: string): Collection<T> {
+  const empty = graph.source<T>(name);
+  empty.markSynced();
+  return empty;
+}
+
+/** Says once what breaks in a source, and once when it is mended. */
+function logHealth(name: string, watch: WatchedSource<Resource>, logger: Logger): void {
+  let stale: string | undefined;
+  let known = new Map<string, string>();
+  watch.health.collection.subscribe(
+    () => {
+      const health = watch.health.value;
+      const now = health?.stale?.message;
+      if (now !== stale) {
+        if (now === undefined) logger.info({ source: name }, `${name} can be read again`);
+        else logger.warn({ source: name }, `${name} can't be read, what is known stays in force: ${now}`);
+        stale = now;
+      }
+      const problems = new Map(
+        (health?.problems ?? []).map(({ location, error, lastGoodKept }) => [
+          `${location.source}\n${error.message}`,
+          lastGoodKept ? `${error.message} (the last good version stays in force)` : error.message,
+        ]),
+      );
+      for (const [key, message] of problems) if (!known.has(key)) logger.error({ source: name }, message);
+      for (const key of known.keys()) {
+        if (!problems.has(key)) logger.info({ source: name }, `mended: ${key.split("\n", 1)[0]}`);
+      }
+      known = problems;
+    },
+    { initial: true },
+  );
+}

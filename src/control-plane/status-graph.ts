@@ -1,0 +1,108 @@
+import { type Status, Status_State } from "../../generated/proto/epoxy/core/v1/status.ts";
+import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
+import type { Collection, Graph, Lookup } from "../collections/index.ts";
+import {
+  type AnyKind,
+  type Ref,
+  refKey,
+  refOf,
+  type Resource,
+  type ResourceKey,
+  type TranslationProblem,
+} from "../resources/index.ts";
+import { statusOfReport } from "../snapshot/index.ts";
+import { indexProblems } from "./problem-index.ts";
+
+/** The verdict on a resource, and the very version that it is about. */
+export interface JudgedResource {
+  readonly resource: Resource;
+  readonly status: Status;
+}
+
+/** A kind whose resources get statuses from this process. */
+export interface JudgedKind {
+  readonly kind: AnyKind;
+  readonly resources: Collection<Resource>;
+  /** `gateway` for what gateways are made of, `gloo` for the rest, as in Gloo. */
+  readonly reportedBy: "gateway" | "gloo";
+  /** Whether a resource without a listener or virtual host of its own is not in force, and should say so. */
+  readonly mustBeServed: boolean;
+}
+
+export interface StatusInputs {
+  readonly kinds: readonly JudgedKind[];
+  /** What is wrong with the resources themselves. */
+  readonly ownProblems: readonly Collection<readonly TranslationProblem[]>[];
+  /** What came up when the Proxy made from them was translated for Envoy. */
+  readonly proxyProblems: readonly Collection<readonly TranslationProblem[]>[];
+  readonly listeners: Collection<ProxyFragment>;
+  readonly virtualHosts: Collection<ProxyFragment>;
+}
+
+const ownerKey = (kind: string, key: string): string => `${kind}/${key}`;
+const ownersOf = (fragment: ProxyFragment): string[] => {
+  const { kind = "", ref } = fragment.owner ?? {};
+  return ref === undefined ? [] : [ownerKey(kind, refKey(ref))];
+};
+
+/** A status for each resource of the kinds, by refKey; changes only where the verdict does. */
+export function statusGraph(graph: Graph, inputs: StatusInputs): ReadonlyMap<string, Collection<JudgedResource>> {
+  const own = indexProblems("own-problems", inputs.ownProblems);
+  const ofProxy = indexProblems("proxy-problems", inputs.proxyProblems);
+  const fragments = [inputs.listeners, inputs.virtualHosts].map((collection) => collection.index("by-owner", ownersOf));
+
+  const proxiesOf = (lookup: Lookup, owner: string): readonly Ref[] => {
+    const found = fragments.flatMap((index) => lookup.index(index, owner)).flatMap(({ proxy }) => proxy ?? []);
+    return [...new Map(found.map((proxy) => [refKey(proxy), proxy])).values()];
+  };
+
+  return new Map(
+    inputs.kinds.map((judged) => {
+      const collection = graph.derive(
+        `status/${judged.kind.plural}`,
+        judged.resources,
+        (resource, key, lookup): JudgedResource => {
+          const source: ResourceKey = { kind: judged.kind.kind, ref: refOf(resource) };
+          const proxies = proxiesOf(lookup, ownerKey(judged.kind.kind, key));
+          const proxyProblems = ofProxy.of(lookup, source);
+          const problems = [...own.of(lookup, source), ...proxyProblems];
+          if (judged.mustBeServed && proxies.length === 0 && problems.length === 0) problems.push(notServed(source));
+          return { resource, status: statusOf(judged, problems, proxies, proxyProblems) };
+        },
+      );
+      return [judged.kind.kind, collection] as const;
+    }),
+  );
+}
+
+function statusOf(
+  judged: JudgedKind,
+  problems: readonly TranslationProblem[],
+  proxies: readonly Ref[],
+  proxyProblems: readonly TranslationProblem[],
+): Status {
+  const state = worst(proxyProblems);
+  const subresourceStatuses = Object.fromEntries(
+    (judged.kind.kind === "Proxy" ? [] : proxies).map((proxy) => [
+      `*v1.Proxy.${proxy.namespace}.${proxy.name}`,
+      { state, reason: "", reportedBy: "gloo", subresourceStatuses: {}, details: undefined, messages: [] },
+    ]),
+  );
+  const texts = (severity: TranslationProblem["severity"]) =>
+    problems.filter((problem) => problem.severity === severity).map(({ message }) => message);
+  return statusOfReport(
+    { errors: texts("error"), warnings: texts("warning"), messages: [] },
+    { reportedBy: judged.reportedBy, subresourceStatuses },
+  );
+}
+
+function worst(problems: readonly TranslationProblem[]): Status_State {
+  if (problems.some(({ severity }) => severity === "error")) return Status_State.Rejected;
+  return problems.length > 0 ? Status_State.Warning : Status_State.Accepted;
+}
+
+const notServed = (source: ResourceKey): TranslationProblem => ({
+  severity: "warning",
+  message: "not served: no gateway selects this virtual service (namespaces, labels, references and ssl must fit)",
+  sources: [source],
+});
