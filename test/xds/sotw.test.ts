@@ -69,6 +69,13 @@ describe("subscriptions", () => {
     expect(rig.answer()?.resources).toEqual({ a: "a=1" });
   });
 
+  test("rule 15: everything is sent again when `*` is left and asked for again", () => {
+    const { rig, answer: first } = settled(RDS, { a: "1", b: "1" }, ["*"]);
+    rig.ask({ nonce: first?.nonce ?? "", names: [] });
+    rig.ask({ nonce: first?.nonce ?? "", names: ["*"] });
+    expect(rig.answer()?.resources).toEqual({ a: "a=1", b: "b=1" });
+  });
+
   test("rule 15: a newly named cluster is sent with all the others", () => {
     const { rig, answer: first } = settled(CDS, { a: "1", b: "1" }, ["a"]);
     rig.ask({ nonce: first?.nonce ?? "", names: ["a", "b"] });

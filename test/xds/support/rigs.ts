@@ -1,7 +1,7 @@
 import { createXdsCache, typeUrls, type XdsCache } from "../../../src/xds/index.ts";
 import { delta } from "../../../src/xds/server/delta.ts";
 import { createCounters, type XdsEvents } from "../../../src/xds/server/events.ts";
-import { createResponses } from "../../../src/xds/server/responses.ts";
+import { createResponses, type Responses } from "../../../src/xds/server/responses.ts";
 import { sotw } from "../../../src/xds/server/sotw.ts";
 import { createStream, type XdsStream } from "../../../src/xds/server/stream.ts";
 import { type Answer, type Ask, decodeAnswer, encodeAsk } from "./messages.ts";
@@ -14,6 +14,8 @@ export interface StreamRigOptions {
   readonly onlyType?: string;
   readonly ackTimeoutMs?: number;
   readonly resumeGraceMs?: number;
+  /** Shared by the streams of one server; defaults to the stream's own. */
+  readonly responses?: Responses;
   readonly node?: Ask["node"];
 }
 
@@ -44,7 +46,7 @@ export function streamRig(mode: "sotw" | "delta", options: StreamRigOptions = {}
     id: 1,
     peer: "test",
     cache,
-    responses: createResponses(mode, "epoxy"),
+    responses: options.responses ?? createResponses(mode, "epoxy"),
     events: createCounters(options.events ?? {}).events,
     onlyType: options.onlyType,
     keyOf: () => KEY,
