@@ -111,6 +111,32 @@ describe("flushing", () => {
     expect(batches).toEqual([[{ key: "a", before: undefined, after: 1 }]]);
   });
 
+  test("a subscription that another subscriber ends gets nothing any more", () => {
+    const { graph } = manualGraph();
+    const source = graph.source<number>("numbers");
+    const seen: string[] = [];
+    const ends: (() => void)[] = [];
+    source.subscribe(() => {
+      seen.push("first");
+      for (const end of ends) end();
+    });
+    ends.push(source.subscribe(() => void seen.push("second")));
+    source.set("a", 1);
+    graph.flush();
+    expect(seen).toEqual(["first"]);
+  });
+
+  test("changes and becoming synced in one flush are one call", () => {
+    const { graph } = manualGraph();
+    const source = graph.source<number>("numbers");
+    const calls: [number, boolean][] = [];
+    source.subscribe((changes, { synced }) => void calls.push([changes.length, synced]));
+    source.set("a", 1);
+    source.markSynced();
+    graph.flush();
+    expect(calls).toEqual([[1, true]]);
+  });
+
   test("a collection made of ones that are full already is filled by the next flush", () => {
     const { graph } = manualGraph();
     const source = graph.source<number>("numbers");

@@ -271,6 +271,37 @@ describe("a newer snapshot", () => {
   });
 });
 
+test("in mode abort, a new status does not abort the running sync", async () => {
+  const source = pushedClient(UpstreamKind);
+  const signals: AbortSignal[] = [];
+  const gate = Promise.withResolvers<void>();
+  const loop = createEventLoop(
+    { upstreams: UpstreamKind },
+    { upstreams: source.client },
+    {
+      sync({ signal }) {
+        signals.push(signal);
+        return gate.promise;
+      },
+    },
+    { mode: "abort" },
+  );
+  open.push(loop);
+  void loop.run();
+  source.push({ type: "state", items: [upstream("a")], problems: [] });
+  await waitFor(() => signals.length === 1);
+  const judged = { ...upstream("a"), namespacedStatuses: { statuses: { "gloo-system": status("fine") } } };
+  const error = new EpoxyError("invalid", "bad indentation");
+  const problem = { ref: undefined, location: { source: "b.yaml" }, error, lastGoodKept: false };
+  source.push({ type: "changes", changed: [judged], removed: [], problems: [problem] });
+  await waitFor(() => loop.health().sources.upstreams.problems.length === 1);
+  expect(signals[0]?.aborted).toBe(false);
+  source.push({ type: "changes", changed: [upstream("a", "other")], removed: [], problems: [] });
+  await waitFor(() => signals[0]?.aborted);
+  gate.resolve();
+  await loop.ready;
+});
+
 describe("sources", () => {
   test("can be limited to namespaces and labels, for all kinds or for one", async () => {
     const storage = createMemoryStorage();
