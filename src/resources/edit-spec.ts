@@ -18,7 +18,7 @@ export function editSpec<T extends Resource>(
   resource: T,
   options: EditOptions = {},
 ): string {
-  const place = findPlace(text, kind, refOf(resource), options.defaultNamespace);
+  const place = findPlace(parseSource(text), kind, refOf(resource), options.defaultNamespace);
   const eol = lineBreakOf(text);
   if (place === undefined) {
     const rendered = renderResource(kind, resource, options).replaceAll("\n", eol);
@@ -44,7 +44,7 @@ export function removeDocument<T extends Resource>(
   ref: Ref,
   options: EditOptions = {},
 ): string | undefined {
-  const place = findPlace(text, kind, ref, options.defaultNamespace);
+  const place = findPlace(parseSource(text), kind, ref, options.defaultNamespace);
   if (place === undefined) return text;
   const edited =
     place.list === undefined || place.list.items.items.length === 1

@@ -5,13 +5,13 @@ import { EpoxyError } from "../errors/index.ts";
 import type { JsonValue } from "./json-context.ts";
 import { isObject } from "./json-read.ts";
 import type { Kind, Resource } from "./kind.ts";
-import { parseResources } from "./parse.ts";
+import { parseTree } from "./parse.ts";
 import { type Ref, refText } from "./ref.ts";
 import { statusToJson } from "./render.ts";
 import { defaultStatusNamespace } from "./shape.ts";
 import { statusOf } from "./status.ts";
-import { readText } from "./text-tree.ts";
-import { applySplice, mapAt, pairOf, type Place, requirePlace, setKey } from "./yaml-source.ts";
+import { readText, type TextTree, treeOf } from "./text-tree.ts";
+import { applySplice, findPlace, mapAt, pairOf, parseSource, type Place, setKey } from "./yaml-source.ts";
 
 /** How a text is edited. */
 export interface EditOptions {
@@ -37,21 +37,22 @@ export function editStatus<T extends Resource>(
   status: Status,
   options: EditOptions = {},
 ): string {
-  const statusNamespace = options.statusNamespace ?? defaultStatusNamespace;
+  const label = `${kind.kind} ${refText(ref)}`;
+  const documents = parseSource(text);
+  const place = findPlace(documents, kind, ref, options.defaultNamespace);
+  if (place === undefined) throw new EpoxyError("not_found", `${label} is not in the text`, { resource: label });
   const json = statusToJson(kind, status);
-  if (isDeepStrictEqual(storedStatus(text, kind, ref, reporter, options), json)) return text;
-  const place = requirePlace(text, kind, ref, options.defaultNamespace);
-  const target = chooseTarget(place, reporter, statusNamespace, json);
+  const tree = treeOf(documents, text, "text");
+  if (isDeepStrictEqual(storedStatus(tree, kind, ref, reporter, options), json)) return text;
+  const target = chooseTarget(place, reporter, options.statusNamespace ?? defaultStatusNamespace, json);
   const edited = applySplice(text, spliceAt(text, place.root, target.path, target.value));
+  const editedTree = readText(edited, "text");
   const isRight =
-    isDeepStrictEqual(storedStatus(edited, kind, ref, reporter, options), json) &&
-    isDeepStrictEqual(withoutStatus(edited, place), withoutStatus(text, place));
+    isDeepStrictEqual(storedStatus(editedTree, kind, ref, reporter, options), json) &&
+    isDeepStrictEqual(withoutStatus(editedTree, place), withoutStatus(tree, place));
   if (isRight) return edited;
-  throw new EpoxyError(
-    "invalid",
-    `the status of ${kind.kind} ${refText(ref)} can't be set without touching the rest of the text: remove the status by hand`,
-    { resource: `${kind.kind} ${refText(ref)}` },
-  );
+  const detail = "can't be set without touching the rest of the text: remove the status by hand";
+  throw new EpoxyError("invalid", `the status of ${label} ${detail}`, { resource: label });
 }
 
 interface Target {
@@ -103,13 +104,13 @@ function nest(path: readonly string[], value: JsonValue): JsonValue {
 }
 
 function storedStatus(
-  text: string,
+  tree: TextTree,
   kind: Kind<any>,
   ref: Ref,
   reporter: string,
   options: EditOptions,
 ): JsonValue | undefined {
-  const { documents } = parseResources(kind, text, "text", options);
+  const { documents } = parseTree(kind, tree, "text", options);
   const found = documents.find(
     ({ resource }) => resource.metadata?.name === ref.name && resource.metadata.namespace === ref.namespace,
   );
@@ -118,8 +119,7 @@ function storedStatus(
 }
 
 /** Everything that the text says, but for the statuses of the resource at a place. */
-function withoutStatus(text: string, place: Place): unknown {
-  const { documents, problems } = readText(text, "text");
+function withoutStatus({ documents, problems }: TextTree, place: Place): unknown {
   if (problems.length > 0) return problems;
   return documents.map(({ index, json }) => {
     if (index !== place.index) return json;

@@ -44,9 +44,14 @@ export function createContext(
   };
 }
 
+/** Whether no more problems are noted. */
+export function isFull(context: JsonContext): boolean {
+  return context.problems.length >= maxProblems;
+}
+
 /** Notes a problem at the present path, or at a key or index below it. Returns undefined: no value. */
 export function report(context: JsonContext, message: string, at: { key?: string } = {}): undefined {
-  if (context.problems.length >= maxProblems) return undefined;
+  if (isFull(context)) return undefined;
   const path = at.key === undefined ? [...context.path] : [...context.path, at.key];
   context.problems.push({ path, atKey: at.key !== undefined, message });
   return undefined;
@@ -73,7 +78,7 @@ export function describe(value: unknown, secret = false): string {
   return secret ? "a boolean" : String(value);
 }
 
-/** At most about 40 characters of a text. */
-export function shorten(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+/** At most about 40 characters of a text, or as many as are asked for. */
+export function shorten(text: string, length = 40): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
 }

@@ -3,6 +3,7 @@ import { encodeMessage } from "./binary.ts";
 import {
   createContext,
   describe,
+  isFull,
   type JsonContext,
   type JsonValue,
   maxJsonDepth,
@@ -103,6 +104,7 @@ export function readFields(
 }
 
 function reportUnknown(context: JsonContext, type: MessageType, key: string, options: ReadFieldsOptions): void {
+  if (isFull(context)) return;
   const names = type.fields.filter(({ name }) => options.exclude?.has(name) !== true).map(({ jsonName }) => jsonName);
   const near = nearestName(key, names) ?? nearestName(key, keysOf(type).keys());
   const hint = options.hint?.(key) ?? (near === undefined ? listNames(names) : `did you mean "${near}"?`);

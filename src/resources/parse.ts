@@ -7,7 +7,7 @@ import { nearestName } from "./nearest-name.ts";
 import { type Ref, refKey, refText } from "./ref.ts";
 import { apiVersionOf, type Registry } from "./registry.ts";
 import { defaultStatusNamespace, type ReadResourceOptions, readResource, type Shape, shapeOf } from "./shape.ts";
-import { readText, type TextDocument, type TextLimits } from "./text-tree.ts";
+import { readText, type TextDocument, type TextLimits, type TextTree } from "./text-tree.ts";
 
 /** How resources are read. */
 export interface ParseOptions extends TextLimits {
@@ -69,7 +69,16 @@ export function parseResources<T extends Resource>(
   source: string,
   options: ParseOptions = {},
 ): ParseResult<T> {
-  const tree = readText(text, source, options);
+  return parseTree(kind, readText(text, source, options), source, options);
+}
+
+/** {@link parseResources} of a text that has been read. */
+export function parseTree<T extends Resource>(
+  kind: Kind<T> | Registry,
+  tree: TextTree,
+  source: string,
+  options: ParseOptions = {},
+): ParseResult<T> {
   const reader = new ResourceReader<T>(kind, source, options);
   for (const document of tree.documents) if (document.json !== null) reader.read(document, document.json, []);
   return {

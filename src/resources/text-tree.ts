@@ -1,18 +1,10 @@
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  type Node,
-  type Pair,
-  parseAllDocuments,
-  type YAMLMap,
-} from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from "yaml";
 import { type EpoxyError, locatedError } from "../errors/index.ts";
 import { maxJsonDepth, type PathStep, pathText, shorten } from "./json-context.ts";
 import { readJsonText } from "./json-text.ts";
+import { createLineIndex, type LineAndColumn } from "./line-index.ts";
 import { setOwn } from "./message.ts";
+import { parseYaml } from "./yaml-parse.ts";
 
 /** Bounds on what is read, against hostile input. */
 export interface TextLimits {
@@ -27,7 +19,7 @@ export interface TextDocument {
   /** null: the document is empty. */
   readonly json: unknown;
   /** Where a value, or a key, stands; of the nearest that exists. Lines and columns count from 1. */
-  locate(path: readonly PathStep[], atKey: boolean): { readonly line: number; readonly column: number };
+  locate(path: readonly PathStep[], atKey: boolean): LineAndColumn;
 }
 
 /** What a text holds. */
@@ -44,9 +36,6 @@ const maxAliasedNodes = 100_000;
 
 const maxYamlProblems = 20;
 
-/** The options with which all YAML is parsed: keys are checked here, in linear time, not by the library. */
-export const yamlOptions = { schema: "core", uniqueKeys: false, prettyErrors: false, logLevel: "error" } as const;
-
 /** Parses YAML or JSON, one or several documents. Never throws. */
 export function readText(text: string, source: string, limits: TextLimits = {}): TextTree {
   const maxLength = limits.maxLength ?? defaultMaxLength;
@@ -54,27 +43,35 @@ export function readText(text: string, source: string, limits: TextLimits = {}):
     const detail = `too large: ${text.length} characters, at most ${maxLength} are read`;
     return { documents: [], problems: [locatedError("invalid", detail, { source, line: 1 })] };
   }
+  const placeOf = createLineIndex(text);
   const json = readJsonText(text);
   if (json !== undefined) {
-    let tree: ReturnType<typeof parseYaml> | undefined;
+    let document: Document.Parsed | undefined;
     const locate: TextDocument["locate"] = (path, atKey) => {
-      tree ??= parseYaml(text);
-      const document = tree.documents?.[0];
-      return lineAndColumn(text, document === undefined ? 0 : locateNode(document, path, atKey));
+      if (path.length === 0) return placeOf(text.indexOf("{"));
+      document ??= parseYaml(text).documents?.[0];
+      return placeOf(document === undefined ? text.indexOf("{") : locateNode(document, path, atKey));
     };
     return { documents: [{ index: 0, json, locate }], problems: [] };
   }
-  const { documents, error } = parseYaml(text);
-  if (documents === undefined) {
-    return { documents: [], problems: [locatedError("invalid", `not valid YAML: ${error}`, { source, line: 1 })] };
-  }
+  const { documents, refused } = parseYaml(text);
+  if (documents !== undefined) return treeOf(documents, text, source);
+  return {
+    documents: [],
+    problems: [locatedError("invalid", refused.message, { source, ...placeOf(refused.offset) })],
+  };
+}
+
+/** Plain JSON of YAML documents that are parsed already. */
+export function treeOf(documents: readonly Document.Parsed[], text: string, source: string): TextTree {
+  const placeOf = createLineIndex(text);
   const read: TextDocument[] = [];
   const problems: EpoxyError[] = [];
   for (const [index, document] of documents.entries()) {
     if (document.errors.length > 0) {
       for (const { message, pos } of document.errors.slice(0, maxYamlProblems)) {
         problems.push(
-          locatedError("invalid", `not valid YAML: ${message}`, { source, ...lineAndColumn(text, pos[0]) }),
+          locatedError("invalid", `not valid YAML: ${shorten(message, 200)}`, { source, ...placeOf(pos[0]) }),
         );
       }
       continue;
@@ -82,22 +79,13 @@ export function readText(text: string, source: string, limits: TextLimits = {}):
     const conversion = new Conversion();
     const json = conversion.toJson(document.contents, 0);
     for (const { message, offset, path } of conversion.problems) {
-      problems.push(locatedError("invalid", message, { source, path, ...lineAndColumn(text, offset) }));
+      problems.push(locatedError("invalid", message, { source, path, ...placeOf(offset) }));
     }
     if (conversion.problems.length > 0) continue;
-    const locate: TextDocument["locate"] = (path, atKey) => lineAndColumn(text, locateNode(document, path, atKey));
+    const locate: TextDocument["locate"] = (path, atKey) => placeOf(locateNode(document, path, atKey));
     read.push({ index, json, locate });
   }
   return { documents: read, problems };
-}
-
-function parseYaml(text: string): { documents?: readonly Document.Parsed[]; error?: string } {
-  try {
-    return { documents: parseAllDocuments(text, yamlOptions) as readonly Document.Parsed[] };
-  } catch (error) {
-    // The library composes recursively: the stack ends before its own checks do.
-    return { error: error instanceof RangeError ? "nested too deeply" : (error as Error).message };
-  }
 }
 
 interface Anchor {
@@ -238,15 +226,4 @@ function locateNode(document: Document.Parsed, path: readonly PathStep[], atKey:
 function hasRange(node: unknown): boolean {
   const range = (node as Node | null)?.range;
   return range !== undefined && range !== null && range[1] > range[0];
-}
-
-/** Counts lines up to an offset. */
-export function lineAndColumn(text: string, offset: number): { readonly line: number; readonly column: number } {
-  let line = 1;
-  let start = 0;
-  for (let end = text.indexOf("\n"); end !== -1 && end < offset; end = text.indexOf("\n", end + 1)) {
-    line++;
-    start = end + 1;
-  }
-  return { line, column: offset - start + 1 };
 }

@@ -1,25 +1,14 @@
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  type Node,
-  type Pair,
-  parseAllDocuments,
-  type YAMLMap,
-  type YAMLSeq,
-} from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap, type YAMLSeq } from "yaml";
 import { EpoxyError } from "../errors/index.ts";
 import type { JsonValue } from "./json-context.ts";
 import type { Kind, Resource } from "./kind.ts";
 import { isObject } from "./json-read.ts";
 import type { Ref } from "./ref.ts";
-import { refText } from "./ref.ts";
 import { apiVersionOf } from "./registry.ts";
 import { renderYaml } from "./render.ts";
 import { type Shape, shapeOf } from "./shape.ts";
-import { keyText, yamlOptions } from "./text-tree.ts";
+import { keyText } from "./text-tree.ts";
+import { parseYaml } from "./yaml-parse.ts";
 import type { MessageType } from "./message-type.ts";
 
 /** A change of a text: what stands from `start` up to `end` is replaced. */
@@ -36,12 +25,8 @@ export function applySplice(text: string, { start, end, text: replacement }: Spl
 
 /** Parses a text such that its nodes know their places. @throws `invalid` if it is no YAML */
 export function parseSource(text: string): readonly Document.Parsed[] {
-  let documents: readonly Document.Parsed[];
-  try {
-    documents = parseAllDocuments(text, { ...yamlOptions, keepSourceTokens: true }) as readonly Document.Parsed[];
-  } catch (error) {
-    throw new EpoxyError("invalid", "the text can't be edited: it is no YAML", { cause: error });
-  }
+  const { documents, refused } = parseYaml(text, { keepSourceTokens: true });
+  if (documents === undefined) throw new EpoxyError("invalid", `the text can't be edited: ${refused.message}`);
   const fault = documents.flatMap(({ errors }) => errors)[0];
   if (fault !== undefined) {
     throw new EpoxyError("invalid", `the text can't be edited: it is no YAML: ${fault.message}`, { cause: fault });
@@ -62,12 +47,12 @@ export interface Place {
 
 /** Finds a resource. A document that names no namespace is taken to be in `defaultNamespace`. */
 export function findPlace<T extends Resource>(
-  text: string,
+  documents: readonly Document.Parsed[],
   kind: Kind<T>,
   ref: Ref,
   defaultNamespace?: string,
 ): Place | undefined {
-  for (const [index, document] of parseSource(text).entries()) {
+  for (const [index, document] of documents.entries()) {
     const root = document.contents;
     if (!isMap(root)) continue;
     const items = root.get("items", true);
@@ -81,20 +66,6 @@ export function findPlace<T extends Resource>(
     }
   }
   return undefined;
-}
-
-/** {@link findPlace} for what must be there. @throws `not_found` */
-export function requirePlace<T extends Resource>(
-  text: string,
-  kind: Kind<T>,
-  ref: Ref,
-  defaultNamespace?: string,
-): Place {
-  const place = findPlace(text, kind, ref, defaultNamespace);
-  if (place !== undefined) return place;
-  throw new EpoxyError("not_found", `${kind.kind} ${refText(ref)} is not in the text`, {
-    resource: `${kind.kind} ${refText(ref)}`,
-  });
 }
 
 function placeShape(
