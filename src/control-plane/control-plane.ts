@@ -15,7 +15,8 @@ import { createMetrics } from "./metrics.ts";
 import { FALLBACK_KEY } from "./served-resource.ts";
 import type { HostPort } from "./settings/host-port.ts";
 import { notHonoured } from "./settings/not-honoured.ts";
-import { DEFAULT_NAMESPACE, type SettingsView, viewSettings } from "./settings/settings-view.ts";
+import { type SettingsView, viewSettings } from "./settings/settings-view.ts";
+import { DEFAULT_NAMESPACE } from "./settings/source-view.ts";
 import { watchSettings } from "./settings/watch-settings.ts";
 import { createXdsFrontend, type XdsFrontend } from "./xds-frontend.ts";
 

@@ -4,7 +4,8 @@ import type { AnyKind } from "../resources/index.ts";
 import type { Storage } from "../storage/index.ts";
 import { createConsulStorage } from "../storage/consul/index.ts";
 import { createFileStorage } from "../storage/file/index.ts";
-import type { SettingsView, SourceView } from "./settings/settings-view.ts";
+import type { SettingsView } from "./settings/settings-view.ts";
+import type { SourceView } from "./settings/source-view.ts";
 
 /** The storages that the settings name, open. Sources that are the same share one. */
 export interface Storages extends AsyncDisposable {

@@ -1,26 +1,19 @@
-import { resolve } from "node:path";
 import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.ts";
-import type { Duration } from "../../../generated/proto/google/protobuf/duration.ts";
 import type { ConsulOptions } from "../../consul/index.ts";
 import { type TranslationSettings, translationSettings } from "../../envoy/index.ts";
-import { EpoxyError } from "../../errors/index.ts";
 import type { GatewaySettings } from "../../gateway/index.ts";
 import { type HostPort, parseHostPort } from "./host-port.ts";
+import {
+  artifactSource,
+  configSource,
+  consulOptions,
+  DEFAULT_NAMESPACE,
+  durationMs,
+  type SourceView,
+  secretSources,
+} from "./source-view.ts";
 
-export const DEFAULT_NAMESPACE = "gloo-system";
 export const DEFAULT_XDS_ADDRESS = "127.0.0.1:9977";
-
-/** Where resources are kept. */
-export type SourceView =
-  | {
-      readonly type: "directory";
-      readonly directory: string;
-      /** Where statuses go; undefined: into the resources' own files. */
-      readonly statusDirectory: string | undefined;
-      /** The namespaces' folders lie in the directory itself, without one for the kind. */
-      readonly flat: boolean;
-    }
-  | { readonly type: "consul"; readonly rootKey: string };
 
 /** What discovery from Consul is to do; undefined members of the view mean that there is none. */
 export interface ConsulDiscoveryView {
@@ -81,100 +74,6 @@ export function viewSettings(settings: Settings | undefined, dataDirectory: stri
   return usesConsul && consul === undefined ? { ...view, consul: {} } : view;
 }
 
-function directory(
-  given: { readonly directory: string; readonly statusDirectory?: string },
-  dataDirectory: string,
-  field: string,
-  flat = false,
-): SourceView {
-  const path = `${field}.directory`;
-  if (given.directory === "") throw new EpoxyError("invalid", `${path} is empty: name the folder`, at(path));
-  return {
-    type: "directory",
-    directory: resolve(dataDirectory, given.directory),
-    statusDirectory: given.statusDirectory ? resolve(dataDirectory, given.statusDirectory) : undefined,
-    flat,
-  };
-}
-
-const at = (path: string) => ({ location: { source: "Settings", path } });
-
-const kubernetes = (field: string): EpoxyError =>
-  new EpoxyError(
-    "invalid",
-    `${field} is not supported yet: use a directory or Consul (directoryConfigSource, consulKvSource)`,
-    at(field),
-  );
-
-function configSource(settings: Settings | undefined, dataDirectory: string): SourceView {
-  const source = settings?.configSource;
-  switch (source?.$case) {
-    case undefined:
-      return directory({ directory: "config" }, dataDirectory, "directoryConfigSource");
-    case "directoryConfigSource":
-      return directory(source.value, dataDirectory, "directoryConfigSource");
-    case "consulKvSource":
-      return { type: "consul", rootKey: source.value.rootKey || "gloo" };
-    case "kubernetesConfigSource":
-      throw kubernetes("kubernetesConfigSource");
-  }
-}
-
-function artifactSource(settings: Settings | undefined, dataDirectory: string): SourceView {
-  const source = settings?.artifactSource;
-  switch (source?.$case) {
-    case undefined:
-      return directory({ directory: "artifact" }, dataDirectory, "directoryArtifactSource");
-    case "directoryArtifactSource":
-      return directory(source.value, dataDirectory, "directoryArtifactSource");
-    case "consulKvArtifactSource":
-      return { type: "consul", rootKey: source.value.rootKey || "gloo" };
-    case "kubernetesArtifactSource":
-      throw kubernetes("kubernetesArtifactSource");
-  }
-}
-
-/** The directories among the sources of secrets; Vault and Kubernetes are reported as not honoured. */
-function secretSources(settings: Settings | undefined, dataDirectory: string): readonly SourceView[] {
-  const source = settings?.secretSource;
-  const options = settings?.secretOptions?.sources ?? [];
-  if (source === undefined && options.length === 0)
-    return [directory({ directory: "secret" }, dataDirectory, "directorySecretSource")];
-  const first =
-    source?.$case === "directorySecretSource" ? [directory(source.value, dataDirectory, "directorySecretSource")] : [];
-  const others = options.flatMap(({ source: option }, index) =>
-    option?.$case === "directory"
-      ? // Gloo has no `secrets` folder below the directories of secretOptions.
-        [directory(option.value, dataDirectory, `secretOptions.sources[${index}].directory`, true)]
-      : [],
-  );
-  return [...first, ...others];
-}
-
-function consulOptions(settings: Settings | undefined): ConsulOptions | undefined {
-  const consul = settings?.consul;
-  if (consul === undefined) return undefined;
-  const tls =
-    consul.caFile || consul.caPath || consul.certFile || consul.insecureSkipVerify
-      ? {
-          ca: consul.caFile || undefined,
-          caPath: consul.caPath || undefined,
-          cert: consul.certFile || undefined,
-          key: consul.keyFile || undefined,
-          insecure: consul.insecureSkipVerify,
-        }
-      : undefined;
-  return {
-    address: consul.httpAddress || consul.address || undefined,
-    datacenter: consul.datacenter || undefined,
-    token: consul.token || undefined,
-    username: consul.username || undefined,
-    password: consul.password || undefined,
-    waitTime: durationMs(consul.waitTime),
-    tls,
-  };
-}
-
 function consulDiscovery(settings: Settings | undefined): ConsulDiscoveryView | undefined {
   const consul = settings?.consul;
   if (consul === undefined) return undefined;
@@ -185,9 +84,4 @@ function consulDiscovery(settings: Settings | undefined): ConsulDiscoveryView | 
     dnsPollingMs: durationMs(consul.dnsPollingInterval),
     serviceTagsAllowlist: settings?.consulDiscovery?.serviceTagsAllowlist ?? [],
   };
-}
-
-/** Milliseconds of a duration; undefined for none. */
-export function durationMs(duration: Duration | undefined): number | undefined {
-  return duration === undefined ? undefined : Number(duration.seconds) * 1000 + duration.nanos / 1e6;
 }
