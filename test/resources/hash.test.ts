@@ -65,6 +65,8 @@ describe("specHash", () => {
   });
 
   it("is the same on every machine and in every version", () => {
-    expect(hash({ aString: "x", colorsByText: { a: "Green" } })).toMatchInlineSnapshot(`"c583d1cf57d0af06b523554b14b913dd"`);
+    expect(hash({ aString: "x", colorsByText: { a: "Green" } })).toMatchInlineSnapshot(
+      `"c583d1cf57d0af06b523554b14b913dd"`,
+    );
   });
 });

@@ -1,0 +1,222 @@
+import { describe, expect, it } from "vitest";
+import { parseResources, renderResource, resourceToJson } from "../../src/resources/index.ts";
+import { kindNamed } from "./support/sample.ts";
+
+/** What is read from a text with one resource, in today's form. */
+function read(kindName: string, text: string): unknown {
+  const kind = kindNamed(kindName);
+  const { documents, problems } = parseResources(kind, text, "text");
+  expect(problems).toEqual([]);
+  expect(documents).toHaveLength(1);
+  const resource = documents[0]?.resource;
+  const again = parseResources(kind, renderResource(kind, resource as never), "rendered");
+  expect(again.documents[0]?.resource).toEqual(resource);
+  return resourceToJson(kind, resource as never);
+}
+
+const transformations = `
+        transformations:
+          findPetById:
+            body: {}
+            headers:
+              :method: {text: GET}
+              :path: {text: '/api/pets/{{ default(id, "") }}'}
+              content-length: {text: "0"}
+              content-type: {}
+              transfer-encoding: {}
+`;
+
+describe("objects of Gloo's older versions", () => {
+  it("a Proxy of 2019 is read", () => {
+    const text = `apiVersion: gloo.solo.io/v1
+kind: Proxy
+metadata:
+  clusterName: ""
+  creationTimestamp: "2019-02-15T13:27:39Z"
+  generation: 1
+  labels: {created_by: gateway}
+  name: gateway-proxy
+  namespace: gloo-system
+  resourceVersion: "5209108"
+  selfLink: /apis/gloo.solo.io/v1/namespaces/gloo-system/proxies/gateway-proxy
+  uid: 771377f2-3125-11e9-8523-42010aa800e0
+spec:
+  listeners:
+  - bindAddress: '::'
+    bindPort: 8080
+    httpListener:
+      virtualHosts:
+      - domains: ['*']
+        name: gloo-system.default
+        routes:
+        - matcher: {exact: /petstore/findPet}
+          routeAction:
+            single:
+              destinationSpec: {rest: {functionName: findPetById, parameters: {}}}
+              upstream: {name: default-petstore-8080, namespace: gloo-system}
+        - matcher: {exact: /sample-route-1}
+          routeAction: {single: {upstream: {name: default-petstore-8080, namespace: gloo-system}}}
+          routePlugins:
+            prefixRewrite: {prefixRewrite: /api/pets}
+    name: gateway
+status: {reported_by: gloo, state: 1}
+`;
+    const upstream = { name: "default-petstore-8080", namespace: "gloo-system" };
+    expect(read("Proxy", text)).toMatchObject({
+      metadata: { generation: "1", resourceVersion: "5209108", uid: "771377f2-3125-11e9-8523-42010aa800e0" },
+      listeners: [
+        {
+          name: "gateway",
+          bindAddress: "::",
+          bindPort: 8080,
+          httpListener: {
+            virtualHosts: [
+              {
+                name: "gloo-system.default",
+                domains: ["*"],
+                routes: [
+                  {
+                    matchers: [{ exact: "/petstore/findPet" }],
+                    routeAction: {
+                      single: { upstream, destinationSpec: { rest: { functionName: "findPetById", parameters: {} } } },
+                    },
+                  },
+                  {
+                    matchers: [{ exact: "/sample-route-1" }],
+                    options: { prefixRewrite: "/api/pets" },
+                    routeAction: { single: { upstream } },
+                  },
+                ],
+              },
+            ],
+          },
+        },
+      ],
+      status: { state: "Accepted", reportedBy: "gloo" },
+    });
+  });
+
+  it.each([
+    [
+      "kube",
+      "selector: {app: petstore}\n    serviceName: petstore\n    serviceNamespace: default\n    servicePort: 8080",
+    ],
+    ["static", "hosts: [{addr: 127.0.0.1, port: 8080}]"],
+  ])("an Upstream of 2019 with %s under upstreamSpec is read", (type, spec) => {
+    const text = `discoveryMetadata: {}
+metadata:
+  labels: {discovered_by: kubernetesplugin, service: petstore}
+  name: default-petstore-8080
+  namespace: gloo-system
+status: {reportedBy: gloo, state: Accepted}
+upstreamSpec:
+  ${type}:
+    ${spec}
+    serviceSpec:
+      rest:
+        swaggerInfo: {url: 'http://petstore.default.svc.cluster.local:8080/swagger.json'}${transformations}`;
+    expect(read("Upstream", text)).toMatchObject({
+      discoveryMetadata: {},
+      [type]: {
+        serviceSpec: {
+          rest: {
+            transformations: {
+              findPetById: { body: {}, headers: { ":method": { text: "GET" }, "content-type": {} } },
+            },
+          },
+        },
+      },
+      status: { state: "Accepted", reportedBy: "gloo" },
+    });
+  });
+});
+
+describe("the files of Gloo's examples", () => {
+  it("Settings of the Consul example are read", () => {
+    const text = `metadata: {name: default, namespace: gloo-system}
+discoveryNamespace: gloo-system
+refreshRate: 15s
+gloo:
+  xdsBindAddr: 0.0.0.0:9977
+consul: {address: "consul:8500", serviceDiscovery: {}}
+consulKvSource: {}
+consulKvArtifactSource: {}
+vaultSecretSource: {address: "http://vault:8200", token: root}
+`;
+    expect(read("Settings", text)).toMatchObject({
+      refreshRate: "15s",
+      consulKvSource: {},
+      consul: { serviceDiscovery: {} },
+    });
+  });
+
+  it("Settings of the file example are read", () => {
+    const text = `metadata: {name: default, namespace: gloo-system}
+devMode: true
+directoryConfigSource: {directory: /data/config}
+directorySecretSource: {directory: /data/secret}
+directoryArtifactSource: {directory: /data/artifact}
+refreshRate: 60s
+watchNamespaces: [gloo-system]
+gloo: {xdsBindAddr: "0.0.0.0:9977"}
+gateway: {persistProxySpec: true}
+`;
+    expect(read("Settings", text)).toMatchObject({ directoryConfigSource: { directory: "/data/config" } });
+  });
+
+  it("the Gateway that the guide puts into Consul is read", () => {
+    const text = `metadata: {name: gateway-proxy, namespace: gloo-system}
+bindAddress: '::'
+bindPort: 8080
+httpGateway: {}
+proxyNames: [gateway-proxy]
+ssl: false
+useProxyProto: false
+`;
+    expect(read("Gateway", text)).toMatchObject({ bindPort: 8080, httpGateway: {}, useProxyProto: false });
+  });
+
+  it("the Upstream and the VirtualService of the file example are read", () => {
+    const upstream = `metadata: {name: petstore, namespace: gloo-system}
+static:
+  hosts: [{addr: petstore, port: 8080}]
+  serviceSpec:
+      rest:${transformations}`;
+    expect(read("Upstream", upstream)).toMatchObject({ static: { hosts: [{ addr: "petstore", port: 8080 }] } });
+    const virtualService = `metadata: {name: default, namespace: gloo-system}
+virtualHost:
+  domains: ['*']
+  routes:
+  - matchers: [{exact: /petstore}]
+    options: {prefixRewrite: /api/pets}
+    routeAction: {single: {upstream: {name: petstore, namespace: gloo-system}}}
+  - matchers: [{prefix: /petstore/findWithId}]
+    routeAction:
+      single:
+        upstream: {name: petstore, namespace: gloo-system}
+        destinationSpec:
+          rest:
+            functionName: findPetById
+            parameters: {headers: {":path": '/petstore/findWithId/{id}'}}
+`;
+    expect(read("VirtualService", virtualService)).toMatchObject({
+      virtualHost: {
+        routes: [{ options: { prefixRewrite: "/api/pets" } }, { matchers: [{ prefix: "/petstore/findWithId" }] }],
+      },
+    });
+  });
+
+  it("a VirtualService with the status that Gloo 1.2 wrote is read", () => {
+    const text = `metadata: {name: default, namespace: gloo-system}
+virtualHost: {domains: ['*']}
+status:
+  reportedBy: gateway
+  state: Accepted
+  subresourceStatuses:
+    '*v1.Proxy.gloo-system.gateway-proxy': {reportedBy: gloo, state: Accepted}
+`;
+    expect(read("VirtualService", text)).toMatchObject({
+      status: { subresourceStatuses: { "*v1.Proxy.gloo-system.gateway-proxy": { state: "Accepted" } } },
+    });
+  });
+});
