@@ -55,8 +55,17 @@ export function translateListener(fragment: ProxyFragment, context: TranslationC
     else report.warn(type, "listeners of this type are not supported yet: nothing listens on this address");
     return { ...unbuilt, fatal: type === undefined };
   }
-  return translateHttpListener(input, http, unprotected, context, report);
+  const translated = translateHttpListener(input, http, unprotected, context, report);
+  return fragment.owner?.kind === "Gateway"
+    ? { ...translated, problems: translated.problems.map(asOfGateway) }
+    : translated;
 }
+
+/** In a Gateway the options of the HTTP listener have another name. */
+const asOfGateway = (problem: TranslationProblem): TranslationProblem => ({
+  ...problem,
+  path: problem.path?.replace(/^httpListener\b/, "httpGateway"),
+});
 
 function translateHttpListener(
   input: Listener,

@@ -1,4 +1,4 @@
-import type { ResourceKey, TranslationProblem } from "../resources/index.ts";
+import type { ProblemSource, TranslationProblem } from "../resources/index.ts";
 
 /** Collects the problems of one translated unit. An error is refused or answers 500; with a warning the rest is in force. */
 export interface Report {
@@ -10,7 +10,7 @@ export interface Report {
 }
 
 /** An empty report; `sources` is asked only when there is a problem. */
-export function createReport(sources: () => readonly ResourceKey[]): Report {
+export function createReport(sources: () => readonly ProblemSource[]): Report {
   const problems: TranslationProblem[] = [];
   let errors = 0;
   const add = (severity: "error" | "warning", path: string, message: string) => {

@@ -2,12 +2,12 @@ import { type Field, getField, type MessageType, walkSetFields } from "../resour
 import type { Report } from "./report.ts";
 
 /** Fields by name: true, where all of a field is implemented, or what is implemented inside it. */
-export interface FieldTree {
+interface FieldTree {
   readonly [localName: string]: FieldTree | true;
 }
 
-/** Makes a tree of dotted paths. */
-export function fieldTree(paths: readonly string[]): FieldTree {
+/** Makes a tree of dotted paths. One that ends with a dot says no more than that the inside counts: nothing there may be implemented. */
+function fieldTree(paths: readonly string[]): FieldTree {
   const tree: Record<string, FieldTree | true> = {};
   for (const path of paths) {
     let node = tree;

@@ -34,8 +34,11 @@ export const features: readonly Feature[] = orderFeatures([
   timeout,
 ]);
 
-const implementedBy = (level: FeatureLevel, prefix: string): readonly string[] =>
-  features.flatMap((feature) => feature.implements[level] ?? []).map((field) => prefix + field);
+/** What features implement of the options at `prefix`, and the order to look inside them. */
+const implementedBy = (level: FeatureLevel, prefix: string): readonly string[] => [
+  prefix,
+  ...features.flatMap((feature) => feature.implements[level] ?? []).map((field) => prefix + field),
+];
 
 /** What is set and implemented by nothing: by the translator itself, listed here, or by a feature. */
 export const unimplementedIn = {

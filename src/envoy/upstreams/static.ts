@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { Host, UpstreamSpec } from "../../../generated/proto/epoxy/gloo/options/static/v1/static.ts";
+import type { Upstream } from "../../../generated/proto/epoxy/gloo/v1/upstream.ts";
 import { socketAddress } from "../address.ts";
 import {
   Cluster_DiscoveryType,
@@ -28,13 +29,19 @@ const HTTPS_PORT = 443;
 /** Key of the endpoint metadata by which Envoy picks a transport socket. */
 const TRANSPORT_SOCKET_METADATA = "envoy.transport_socket_match";
 
+/** Whether Envoy resolves the upstream's hosts by DNS. */
+export const resolvesNames = ({ upstreamType: type }: Upstream): boolean =>
+  type?.$case === "static" && hasNames(type.value);
+
+const hasNames = ({ hosts }: UpstreamSpec): boolean => hosts.some(({ addr }) => isIP(addr) === 0);
+
 /**
  * The cluster of an upstream with given hosts. Any hostname makes Envoy resolve all of them by DNS. TLS is spoken if `useTls`
  * is set, or unset and a host has port 443; certificates are not verified, as there is nothing to verify them with.
  */
 export function staticCluster(spec: UpstreamSpec, name: string, report: Report): Partial<EnvoyCluster> {
   checkHosts(spec.hosts, report);
-  const hasNames = spec.hosts.some(({ addr }) => isIP(addr) === 0);
+  const byName = hasNames(spec);
   const usesTls = spec.useTls ?? spec.hosts.some(({ port }) => port === HTTPS_PORT);
   const snis = usesTls ? [...new Set(spec.hosts.map(sniOf))] : [];
   // One name is the cluster's; several are chosen by each endpoint's metadata.
@@ -43,9 +50,9 @@ export function staticCluster(spec: UpstreamSpec, name: string, report: Report):
   return {
     clusterDiscoveryType: {
       $case: "type",
-      value: hasNames ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.STATIC,
+      value: byName ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.STATIC,
     },
-    ...(hasNames ? { dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY } : {}),
+    ...(byName ? { dnsLookupFamily: Cluster_DnsLookupFamily.V4_ONLY } : {}),
     loadAssignment: {
       ...EMPTY_ASSIGNMENT,
       clusterName: name,

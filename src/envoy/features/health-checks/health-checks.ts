@@ -54,8 +54,11 @@ export const healthChecks: Feature = {
       ...[...HTTP, ...MORE_HTTP, ...LAST_HTTP].map((field) => `httpHealthCheck.${field}`),
     ].map((field) => `healthChecks.${field}`),
   },
-  cluster({ healthChecks: checks }, { context, report }) {
+  cluster({ healthChecks: checks, useHttp2 }, { context, report }) {
     if (checks.length === 0) return undefined;
+    if (useHttp2 !== true && checks.some(({ healthChecker }) => healthChecker?.$case === "grpcHealthCheck")) {
+      report.error("healthChecks", "a grpcHealthCheck needs useHttp2");
+    }
     return { healthChecks: checks.map((check, at) => translate(check, `healthChecks[${at}]`, context, report)) };
   },
 };

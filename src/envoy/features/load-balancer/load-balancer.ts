@@ -8,6 +8,7 @@ import type { Cluster_SlowStartConfig } from "../../api.ts";
 import { durationFault } from "../../checks/duration.ts";
 import type { Feature } from "../../feature.ts";
 import type { Report } from "../../report.ts";
+import { resolvesNames } from "../../upstreams/static.ts";
 
 const EMPTY_COMMON = Cluster_CommonLbConfig.fromPartial({});
 const EMPTY_RING = Cluster_RingHashLbConfig.fromPartial({});
@@ -20,9 +21,11 @@ export const loadBalancer: Feature = {
   name: "loadBalancer",
   stage: "route",
   implements: { upstream: [PATH] },
-  cluster({ loadBalancerConfig: config }, { report }) {
+  cluster(upstream, { report }) {
+    const config = upstream.loadBalancerConfig;
     if (config === undefined) return undefined;
-    return { ...translatePolicy(config, report), commonLbConfig: translateCommon(config, report) };
+    const byName = resolvesNames(upstream);
+    return { ...translatePolicy(config, report), commonLbConfig: translateCommon(config, byName, report) };
   },
 };
 
@@ -106,8 +109,12 @@ function translateSlowStart(
   };
 }
 
-function translateCommon(config: LoadBalancerConfig, report: Report): Cluster_CommonLbConfig | undefined {
+function translateCommon(config: LoadBalancerConfig, byName: boolean, report: Report): Cluster_CommonLbConfig {
   const { healthyPanicThreshold, updateMergeWindow, localityConfig, useHostnameForHashing } = config;
+  // Envoy refuses it for clusters of other types.
+  if (useHostnameForHashing === true && !byName) {
+    report.warn(`${PATH}.useHostnameForHashing`, "has no effect: the upstream's hosts are no names");
+  }
   if (healthyPanicThreshold !== undefined) checkPercent(healthyPanicThreshold, `${PATH}.healthyPanicThreshold`, report);
   if (updateMergeWindow !== undefined) {
     const fault = durationFault(updateMergeWindow, "zero allowed");
@@ -119,7 +126,7 @@ function translateCommon(config: LoadBalancerConfig, report: Report): Cluster_Co
     updateMergeWindow,
     localityConfigSpecifier: localityConfig && { $case: "localityWeightedLbConfig", value: {} },
     consistentHashingLbConfig:
-      useHostnameForHashing === undefined ? undefined : { useHostnameForHashing, hashBalanceFactor: undefined },
+      useHostnameForHashing === true && byName ? { useHostnameForHashing, hashBalanceFactor: undefined } : undefined,
     closeConnectionsOnHostSetChange: config.closeConnectionsOnHostSetChange,
   };
 }

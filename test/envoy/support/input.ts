@@ -1,0 +1,89 @@
+import type { ProxyFragment } from "../../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
+import { kinds } from "../../../generated/sdk/gloo/v1.ts";
+import type { Upstream } from "../../../generated/proto/epoxy/gloo/v1/upstream.ts";
+import type { UpstreamGroup } from "../../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.ts";
+import {
+  type TranslatedListener,
+  type TranslatedUpstream,
+  type TranslatedVirtualHost,
+  type TranslationContext,
+  translateListener,
+  translateUpstream,
+  translateVirtualHost,
+  translationSettings,
+} from "../../../src/envoy/index.ts";
+import { createRegistry, parseResources, refKey, refOf } from "../../../src/resources/index.ts";
+
+/** Everything of one input, translated. */
+export interface Translated {
+  readonly listeners: readonly TranslatedListener[];
+  readonly virtualHosts: readonly TranslatedVirtualHost[];
+  readonly upstreams: readonly TranslatedUpstream[];
+}
+
+const registry = createRegistry(kinds);
+
+/**
+ * Translates YAML documents in Kubernetes' shape: ProxyFragments, Upstreams, UpstreamGroups and Settings. Fragments and groups find
+ * the Upstreams of the same text.
+ */
+export function translateYaml(text: string, source = "input"): Translated {
+  const { documents, problems } = parseResources(registry, text, source);
+  if (problems.length > 0) throw new AggregateError(problems, problems.map((problem) => problem.message).join("\n"));
+  const of = <T>(kind: string): T[] =>
+    documents.filter((document) => document.kind.kind === kind).map((document) => document.resource as T);
+
+  const settings = translationSettings(of<Settings>("Settings")[0]);
+  const groups = new Map(of<UpstreamGroup>("UpstreamGroup").map((group) => [refKey(refOf(group)), group]));
+  const base = {
+    settings,
+    upstream: () => undefined,
+    upstreamGroup: () => undefined,
+    secret: () => undefined,
+  } satisfies TranslationContext;
+  const upstreams = new Map(
+    of<Upstream>("Upstream").map((upstream) => [refKey(refOf(upstream)), translateUpstream(upstream, base)]),
+  );
+  const context: TranslationContext = {
+    ...base,
+    upstream: (ref) => upstreams.get(refKey(ref))?.state,
+    upstreamGroup: (ref) => groups.get(refKey(ref)),
+  };
+  const fragments = of<ProxyFragment>("ProxyFragment");
+  return {
+    upstreams: [...upstreams.values()],
+    listeners: fragments.filter(({ listener }) => listener).map((fragment) => translateListener(fragment, context)),
+    virtualHosts: fragments
+      .filter(({ virtualHosts }) => virtualHosts.length > 0)
+      .map((fragment) => translateVirtualHost(fragment, context)),
+  };
+}
+
+const indent = (text: string, by: number): string => text.trimEnd().replaceAll(/^(?=.)/gm, " ".repeat(by));
+
+/** A ProxyFragment with a virtual host for the domain `example.com` that has the given routes, as YAML. */
+export const virtualHostYaml = (routes: string, virtualHost = "domains: [example.com]"): string => `
+apiVersion: epoxy.dev/v1
+kind: ProxyFragment
+metadata: {name: fragment, namespace: gloo-system}
+spec:
+  proxy: {name: gateway-proxy, namespace: gloo-system}
+  owner: {kind: VirtualService, ref: {name: default, namespace: gloo-system}}
+  listenerName: http
+  virtualHosts:
+  - name: gloo-system.default
+${indent(virtualHost, 4)}
+    routes:
+${indent(routes, 4)}
+`;
+
+/** An Upstream that exists, as YAML. */
+export const upstreamYaml = (name: string, spec = "static: {hosts: [{addr: 127.0.0.1, port: 8081}]}"): string => `
+---
+apiVersion: gloo.solo.io/v1
+kind: Upstream
+metadata: {name: ${name}, namespace: gloo-system}
+spec:
+${indent(spec, 2)}
+`;
