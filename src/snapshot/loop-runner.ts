@@ -38,8 +38,6 @@ export class LoopRunner<S extends SnapshotShape> implements EventLoop<S> {
   #running: AbortController | undefined;
   #ended: Promise<void> | undefined;
   #snapshot: Snapshot<S> | undefined;
-  /** Whether the last sync succeeded. */
-  #settled = false;
   #syncedRevision = 0;
   #lastError: Error | undefined;
   readonly errors$: Observable<EventLoopError> = this.#errors.asObservable();
@@ -185,7 +183,7 @@ export class LoopRunner<S extends SnapshotShape> implements EventLoop<S> {
     const members = [...this.#members];
     this.#schedule.started();
     const changes = Object.fromEntries(members.map(([name, { pending }]) => [name, pending.begin()]));
-    if (this.#settled && Object.values(changes).every(isEmpty)) {
+    if (this.#syncedRevision > 0 && Object.values(changes).every(isEmpty)) {
       // What had changed has become what it was, before any sync saw it.
       for (const [, { pending }] of members) pending.succeed();
       this.#schedule.succeeded();
@@ -194,7 +192,6 @@ export class LoopRunner<S extends SnapshotShape> implements EventLoop<S> {
     const snapshot = this.#takeSnapshot();
     const running = new AbortController();
     this.#running = running;
-    this.#settled = false;
     let failure: Error | undefined;
     try {
       await this.#syncer.sync({ snapshot, changes: changes as SnapshotChanges<S>, signal: running.signal });
@@ -212,7 +209,6 @@ export class LoopRunner<S extends SnapshotShape> implements EventLoop<S> {
       this.#errors.next({ type: "sync", error: failure, failures: this.#schedule.failures, retryInMs });
     } else {
       for (const [, { pending }] of members) pending.succeed();
-      this.#settled = true;
       this.#lastError = undefined;
       this.#schedule.succeeded();
       this.#syncedRevision = snapshot.revision;
