@@ -2623,6 +2623,7 @@ message SourceMetadata.SourceRef
 1 resource_ref .epoxy.core.v1.ResourceRef
 2 resource_kind string
 3 observed_generation int64
+4 path string
 message Subset
 1 values {string}string
 message TcpHost

@@ -1,10 +1,16 @@
 import type { Collection, Lookup } from "../collections/index.ts";
-import { refKey, type ResourceKey, type TranslationProblem } from "../resources/index.ts";
+import { problemPath, type ResourceKey, refKey, type TranslationProblem } from "../resources/index.ts";
+
+/** What is said of one resource. */
+export interface ResourceProblem {
+  readonly severity: TranslationProblem["severity"];
+  readonly message: string;
+}
 
 /** What translators say, findable by the resource it concerns. */
 export interface ProblemIndex {
-  /** In an order that doesn't depend on history; each message once. */
-  of(lookup: Lookup, source: ResourceKey): readonly TranslationProblem[];
+  /** In an order that doesn't depend on history; each text once, with the path that the resource itself knows. */
+  of(lookup: Lookup, source: ResourceKey): readonly ResourceProblem[];
 }
 
 const sourceKey = ({ kind, ref }: ResourceKey): string => `${kind}/${refKey(ref)}`;
@@ -22,14 +28,15 @@ export function indexProblems(
   return {
     of(lookup, source) {
       const key = sourceKey(source);
-      const found = indexes
-        .flatMap((index) => lookup.index(index, key).flat())
-        .filter((problem) => problem.sources.some((candidate) => sourceKey(candidate) === key));
-      const seen = new Set<string>();
-      return found.filter(({ severity, message }) => {
-        const text = `${severity} ${message}`;
-        return seen.has(text) ? false : seen.add(text);
-      });
+      const texts = new Map<string, ResourceProblem>();
+      for (const problem of indexes.flatMap((index) => lookup.index(index, key).flat())) {
+        const itself = problem.sources.find((candidate) => sourceKey(candidate) === key);
+        if (itself === undefined) continue;
+        const path = problemPath(problem, itself);
+        const message = path === undefined || path === "" ? problem.message : `${problem.message} (${path})`;
+        texts.set(`${problem.severity} ${message}`, { severity: problem.severity, message });
+      }
+      return [...texts.values()];
     },
   };
 }

@@ -11,7 +11,7 @@ import {
   type TranslationProblem,
 } from "../resources/index.ts";
 import { statusOfReport } from "../snapshot/index.ts";
-import { indexProblems } from "./problem-index.ts";
+import { indexProblems, type ResourceProblem } from "./problem-index.ts";
 
 /** The verdict on a resource, and the very version that it is about. */
 export interface JudgedResource {
@@ -66,7 +66,7 @@ export function statusGraph(graph: Graph, inputs: StatusInputs): ReadonlyMap<str
           const proxies = proxiesOf(lookup, ownerKey(judged.kind.kind, key));
           const proxyProblems = ofProxy.of(lookup, source);
           const problems = [...own.of(lookup, source), ...proxyProblems];
-          if (judged.mustBeServed && proxies.length === 0 && problems.length === 0) problems.push(notServed(source));
+          if (judged.mustBeServed && proxies.length === 0 && problems.length === 0) problems.push(notServed);
           return { resource, status: statusOf(judged, problems, proxies, proxyProblems) };
         },
       );
@@ -77,9 +77,9 @@ export function statusGraph(graph: Graph, inputs: StatusInputs): ReadonlyMap<str
 
 function statusOf(
   judged: JudgedKind,
-  problems: readonly TranslationProblem[],
+  problems: readonly ResourceProblem[],
   proxies: readonly Ref[],
-  proxyProblems: readonly TranslationProblem[],
+  proxyProblems: readonly ResourceProblem[],
 ): Status {
   const state = worst(proxyProblems);
   const subresourceStatuses = Object.fromEntries(
@@ -88,7 +88,7 @@ function statusOf(
       { state, reason: "", reportedBy: "gloo", subresourceStatuses: {}, details: undefined, messages: [] },
     ]),
   );
-  const texts = (severity: TranslationProblem["severity"]) =>
+  const texts = (severity: ResourceProblem["severity"]) =>
     problems.filter((problem) => problem.severity === severity).map(({ message }) => message);
   return statusOfReport(
     { errors: texts("error"), warnings: texts("warning"), messages: [] },
@@ -96,13 +96,12 @@ function statusOf(
   );
 }
 
-function worst(problems: readonly TranslationProblem[]): Status_State {
+function worst(problems: readonly ResourceProblem[]): Status_State {
   if (problems.some(({ severity }) => severity === "error")) return Status_State.Rejected;
   return problems.length > 0 ? Status_State.Warning : Status_State.Accepted;
 }
 
-const notServed = (source: ResourceKey): TranslationProblem => ({
+const notServed: ResourceProblem = {
   severity: "warning",
   message: "not served: no gateway selects this virtual service (namespaces, labels, references and ssl must fit)",
-  sources: [source],
-});
+};

@@ -1,7 +1,7 @@
 import type { Route as ProxyRoute } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import type { RouteOptions } from "../../generated/proto/epoxy/gloo/v1/route_options.ts";
 import type { Matcher } from "../../generated/proto/epoxy/gloo/matchers/v1/matchers.ts";
-import { type Ref, type ResourceKey, refText, type TranslationProblem } from "../resources/index.ts";
+import { type ProblemSource, type Ref, refText, type TranslationProblem } from "../resources/index.ts";
 import type { Inheritance } from "./inherit-matcher.ts";
 import type { Lookups } from "./lookups.ts";
 
@@ -15,8 +15,8 @@ export interface DelegatingRoute {
 /** Where the walk through a virtual service's routes stands. */
 export interface RouteContext {
   readonly lookups: Lookups;
-  /** The virtual service, then the route tables on the way to the route at hand. */
-  readonly owners: readonly ResourceKey[];
+  /** The virtual service, then the route tables on the way to the route at hand, each with the path of its delegating route. */
+  readonly owners: readonly ProblemSource[];
   readonly parent: DelegatingRoute | undefined;
   /** Name so far, such as `vs:gateway-proxy_gateway-proxy_gloo-system_default`. */
   readonly name: string;
@@ -24,7 +24,7 @@ export interface RouteContext {
   readonly report: (problem: TranslationProblem) => void;
 }
 
-export const currentOwner = (context: RouteContext): Ref => (context.owners.at(-1) as ResourceKey).ref;
+export const currentOwner = (context: RouteContext): Ref => (context.owners.at(-1) as ProblemSource).ref;
 
 /**
  * Reports a problem of a route to the resource that holds it, and to those that delegate to it with the table's name
@@ -36,8 +36,8 @@ export function reportRoute(
   message: string,
   path: string,
 ): void {
-  const holder = context.owners.at(-1) as ResourceKey;
-  context.report({ severity, message, path, sources: [holder] });
+  const holder = context.owners.at(-1) as ProblemSource;
+  context.report({ severity, message, path, sources: [{ kind: holder.kind, ref: holder.ref }] });
   if (context.owners.length === 1) return;
   context.report({
     severity,
@@ -53,25 +53,27 @@ export function closedRoute(
   matchers: readonly Matcher[],
   status: 500 | 503,
   body: string,
+  path: string,
 ): ProxyRoute {
   return {
     matchers,
     action: { $case: "directResponseAction", value: { status, body } },
     options: undefined,
-    opaqueMetadata: sourcesOf(context),
+    opaqueMetadata: sourcesOf(context, path),
     name: "",
   };
 }
 
 /** Records which resources a route came from, so that whoever finds fault with it later can say whose it is. */
-export function sourcesOf(context: RouteContext): NonNullable<ProxyRoute["opaqueMetadata"]> {
+export function sourcesOf(context: RouteContext, path = ""): NonNullable<ProxyRoute["opaqueMetadata"]> {
   return {
     $case: "metadataStatic",
     value: {
-      sources: context.owners.map(({ kind, ref }) => ({
+      sources: context.owners.map(({ kind, ref, path: delegating = path }) => ({
         resourceKind: `*v1.${kind}`,
         resourceRef: { name: ref.name, namespace: ref.namespace },
         observedGeneration: 0n,
+        path: delegating,
       })),
     },
   };

@@ -18,6 +18,7 @@ const sourceOf = (ref: Ref) =>
           resourceKind: "*v1.Proxy",
           resourceRef: { name: ref.name, namespace: ref.namespace },
           observedGeneration: 0n,
+          path: "",
         },
       ],
     },

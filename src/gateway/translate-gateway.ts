@@ -19,7 +19,7 @@ export function translateGateway(gateway: Gateway): TranslatedGateway {
   const sourceRef = { name: ref.name, namespace: ref.namespace };
   const opaqueMetadata = {
     $case: "metadataStatic",
-    value: { sources: [{ resourceKind: "*v1.Gateway", resourceRef: sourceRef, observedGeneration: 0n }] },
+    value: { sources: [{ resourceKind: "*v1.Gateway", resourceRef: sourceRef, observedGeneration: 0n, path: "" }] },
   } as const;
 
   const type = gateway.gatewayType;

@@ -3,7 +3,7 @@ import type { DelegateAction, Route } from "../../generated/proto/epoxy/gateway/
 import type { Matcher } from "../../generated/proto/epoxy/gloo/matchers/v1/matchers.ts";
 import type { Route as ProxyRoute } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import type { RouteOptions } from "../../generated/proto/epoxy/gloo/v1/route_options.ts";
-import { refKey, refOf, refText } from "../resources/index.ts";
+import { type ProblemSource, refKey, refOf, refText } from "../resources/index.ts";
 import { defaultNamespaces } from "./default-namespaces.ts";
 import { delegateTables, sharesWeights } from "./delegate-tables.ts";
 import { emptyMatcher, type Inheritance, inheritMatcher, violation } from "./inherit-matcher.ts";
@@ -29,7 +29,7 @@ function translateRoute(route: Route, index: number, context: RouteContext, path
   if (matchers.length === 0) return [];
 
   const options = effectiveOptions(route, context, path);
-  if (options === "unresolved") return [closedRoute(context, matchers, 500, "invalid route options")];
+  if (options === "unresolved") return [closedRoute(context, matchers, 500, "invalid route options", path)];
 
   const named = context.named || route.name !== "";
   const name = `${context.name}_route:${route.name === "" ? `<unnamed-${index}>` : route.name}`;
@@ -41,14 +41,14 @@ function translateRoute(route: Route, index: number, context: RouteContext, path
     const fault =
       "invalid route: it has no action: add routeAction, redirectAction, directResponseAction or delegateAction";
     reportRoute(context, "error", fault, path);
-    return [closedRoute(context, matchers, 500, "invalid route")];
+    return [closedRoute(context, matchers, 500, "invalid route", path)];
   }
   return [
     {
       matchers,
       action: defaultNamespaces(action, currentOwner(context).namespace),
       options,
-      opaqueMetadata: sourcesOf(context),
+      opaqueMetadata: sourcesOf(context, path),
       name: named ? name : "",
     },
   ];
@@ -107,7 +107,8 @@ function delegate(
   const { matchers } = delegated;
   const close = (severity: "error" | "warning", problem: string): ProxyRoute[] => {
     reportRoute(context, severity, problem, path);
-    return [closedRoute(context, matchers, severity === "error" ? 500 : 503, problem.split(":")[0] as string)];
+    const status = severity === "error" ? 500 : 503;
+    return [closedRoute(context, matchers, status, problem.split(":")[0] as string, path)];
   };
   const matcher = matchers[0] as Matcher;
   if (route.matchers.length > 1 || (matcher.pathSpecifier?.$case ?? "prefix") !== "prefix") {
@@ -116,7 +117,10 @@ function delegate(
   const found = delegateTables(action, currentOwner(context), context.lookups);
   if ("problem" in found) return close(found.severity, found.problem);
 
-  const results = found.tables.map((table) => ({ table, routes: tableRoutes(table, matcher, delegated, context) }));
+  const results = found.tables.map((table) => ({
+    table,
+    routes: tableRoutes(table, matcher, delegated, context, path),
+  }));
   const cycle = results.find(({ routes }) => routes === "cycle");
   if (cycle !== undefined) {
     const way = [...context.owners.map(({ ref }) => refText(ref)), refText(refOf(cycle.table))].join(" -> ");
@@ -140,15 +144,17 @@ function tableRoutes(
   matcher: Matcher,
   delegated: DelegatedRoute,
   context: RouteContext,
+  path: string,
 ): ProxyRoute[] | "cycle" {
   const ref = refOf(table);
+  const holder = context.owners.at(-1) as ProblemSource;
   const seen = context.owners.some(({ kind, ref: owner }) => kind === "RouteTable" && refKey(owner) === refKey(ref));
   if (seen || context.owners.length > MAX_DEPTH) return "cycle";
   return translateRoutes(
     table.routes,
     {
       ...context,
-      owners: [...context.owners, { kind: "RouteTable", ref }],
+      owners: [...context.owners.with(-1, { ...holder, path }), { kind: "RouteTable", ref }],
       parent: { matcher, inheritance: delegated.inheritance, options: delegated.options },
       name: `${delegated.name}_rt:${ref.namespace}_${ref.name}`,
       named: delegated.named,

@@ -47,7 +47,7 @@ export function translateVirtualService(
   const routes =
     closed === undefined
       ? translateRoutes(virtualService.virtualHost?.routes ?? [], context, "virtualHost.routes")
-      : [closedRoute(context, [emptyMatcher], closed.status, closed.body)];
+      : [closedRoute(context, [emptyMatcher], closed.status, closed.body, "virtualHost")];
   return {
     virtualHost: {
       name: virtualHostName(ref),

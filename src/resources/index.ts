@@ -29,4 +29,5 @@ export { statusOf } from "./status.ts";
 export type { TextLimits } from "./text-tree.ts";
 export { type FieldVisitor, redact, walkSetFields } from "./walk.ts";
 export { isWellKnown, wellKnownType } from "./well-known.ts";
-export type { ResourceKey, TranslationProblem } from "./translation-problem.ts";
+export type { ProblemSource, ResourceKey, TranslationProblem } from "./translation-problem.ts";
+export { problemPath } from "./translation-problem.ts";

@@ -6,13 +6,32 @@ export interface ResourceKey {
   readonly ref: Ref;
 }
 
+/** A resource that a problem concerns, and the part of it that the translated thing was made from. */
+export interface ProblemSource extends ResourceKey {
+  /** Path from the resource's top, such as `virtualHost.routes[0]`; undefined: the resource as a whole. */
+  readonly path?: string | undefined;
+}
+
 /** What a translator has to say of the resources it read. It never throws on their content. */
 export interface TranslationProblem {
   readonly severity: "error" | "warning";
   /** For people; ends up in the status of each of `sources`. */
   readonly message: string;
-  /** Path of the field concerned, from the resource's top, such as `virtualHost.routes[0].options.jwt`. */
+  /**
+   * Path of the field concerned in what was translated, such as `virtualHost.routes[0].options.jwt`. A resource whose source has a
+   * path knows the route under that one.
+   */
   readonly path?: string | undefined;
   /** Whom it concerns, outermost first: a VirtualService, then the RouteTable that holds the route. */
-  readonly sources: readonly ResourceKey[];
+  readonly sources: readonly ProblemSource[];
+}
+
+/**
+ * The path of the field concerned in one of the problem's sources: that of the part it came from, and what follows the route in
+ * the problem's own path.
+ */
+export function problemPath(problem: TranslationProblem, source: ProblemSource): string | undefined {
+  const { path } = problem;
+  if (source.path === undefined || path === undefined) return path;
+  return source.path + (/^virtualHost\.routes\[\d+\](.*)$/.exec(path)?.[1] ?? "");
 }

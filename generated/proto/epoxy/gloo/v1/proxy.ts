@@ -518,6 +518,11 @@ export interface SourceMetadata_SourceRef {
   readonly resourceKind: string;
   /** The resource's `metadata.generation` at that time. */
   readonly observedGeneration: bigint;
+  /**
+   * Which part of the resource, as a path in JSON names such as `virtualHost.routes[2]`; empty: all of it. An addition of
+   * Epoxy's.
+   */
+  readonly path: string;
 }
 
 /** CustomEnvoyFilter is a filter that is passed to Envoy as it is. */
@@ -3388,7 +3393,7 @@ export const SourceMetadata: MessageFns<SourceMetadata> = {
 };
 
 function createBaseSourceMetadata_SourceRef(): SourceMetadata_SourceRef {
-  return { resourceRef: undefined, resourceKind: "", observedGeneration: 0n };
+  return { resourceRef: undefined, resourceKind: "", observedGeneration: 0n, path: "" };
 }
 
 export const SourceMetadata_SourceRef: MessageFns<SourceMetadata_SourceRef> = {
@@ -3404,6 +3409,9 @@ export const SourceMetadata_SourceRef: MessageFns<SourceMetadata_SourceRef> = {
         throw new globalThis.Error("value provided for field message.observedGeneration of type int64 too large");
       }
       writer.uint32(24).int64(message.observedGeneration);
+    }
+    if (message.path !== "") {
+      writer.uint32(34).string(message.path);
     }
     return writer;
   },
@@ -3445,6 +3453,14 @@ export const SourceMetadata_SourceRef: MessageFns<SourceMetadata_SourceRef> = {
             message.observedGeneration = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3469,6 +3485,7 @@ export const SourceMetadata_SourceRef: MessageFns<SourceMetadata_SourceRef> = {
     message.observedGeneration = (object.observedGeneration !== undefined && object.observedGeneration !== null)
       ? BigInt(object.observedGeneration)
       : 0n;
+    message.path = object.path ?? "";
     return message;
   },
 };
