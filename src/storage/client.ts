@@ -50,10 +50,10 @@ export interface ListResult<T> {
 }
 
 /**
- * What a watch yields. `state` comes first and replaces all that was known (also after a gap, such as a Consul
- * index that went back); then `changes`. While the source fails, `stale` is yielded once (what is known stays valid) and
- * `live` once it answers again, after which a `changes` or `state` brings what was missed. Pending events are coalesced per
- * key: a slow consumer sees the latest, never a queue, never an older state after a newer one, never an unchanged item twice.
+ * What a watch yields. `state` comes first, and once; then `changes`, also for what was missed in a gap. While the source fails,
+ * `stale` is yielded once (what is known stays valid; nothing is known if it comes before the `state`) and `live` once it
+ * answers again, before what was missed. Pending events are coalesced per key: a slow consumer sees the latest, never a
+ * queue, never an older state after a newer one, never one version of an item twice. Items have the order of lists.
  */
 export type WatchEvent<T> =
   | { readonly type: "state"; readonly items: readonly T[]; readonly problems: readonly Problem[] }
@@ -69,8 +69,9 @@ export type WatchEvent<T> =
   | { readonly type: "live" };
 
 /**
- * Typed access to the resources of one kind. All objects handed out are deeply frozen; objects handed in are copied.
- * Names are checked (`invalid`); a cluster-scoped kind takes an empty namespace.
+ * Typed access to the resources of one kind. All objects handed out are deeply frozen (but for the content of bytes, which
+ * JavaScript can't freeze: leave it as it is); objects handed in are copied. Names and selectors are checked (`invalid`); a
+ * kind of cluster scope takes an empty namespace, and no notice of namespaces in lists and watches.
  */
 export interface ResourceClient<T extends Resource> {
   readonly kind: Kind<T>;
@@ -82,7 +83,10 @@ export interface ResourceClient<T extends Resource> {
   delete(ref: Ref, options?: DeleteOptions): Promise<void>;
   /** An absent namespace is an empty one. @throws `unavailable` only: what can't be parsed is in `problems` */
   list(options?: ListOptions): Promise<ListResult<T>>;
-  /** Never ends and never throws by itself, but with the signal's reason. Leaving the loop releases everything. */
+  /**
+   * Never throws by itself, but with the signal's reason, and ends when the storage is closed. It starts with the first step of
+   * the loop, each loop anew; leaving it releases everything. @throws `invalid` at once, for a selector or namespace
+   */
   watch(options?: WatchOptions): AsyncIterable<WatchEvent<T>>;
   /**
    * Sets the status of one reporter (a key of `namespacedStatuses.statuses`) and touches nothing else: no other

@@ -25,3 +25,5 @@ export type {
 export { createMemoryStorage } from "./memory/index.ts";
 export type { RuntimeOptions } from "./runtime-storage.ts";
 export { createStorage } from "./runtime-storage.ts";
+export type { SourceEvent, WatchGroup } from "./watch-group.ts";
+export { createWatchGroup } from "./watch-group.ts";

@@ -15,7 +15,7 @@ import { isResourceFile, type Layout } from "./layout.ts";
 /** Milliseconds that a vanished file or document has to come back before it counts as deleted. */
 const grace = 50;
 /** Milliseconds without an event before a file is read: writing is several steps. */
-const quiet = 2;
+const quiet = 1;
 /** Milliseconds after the first event when a file is read at the latest. */
 const patience = 30;
 /** Milliseconds of work between two turns of the event loop. */
@@ -59,6 +59,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   const subscribers = new Map<EventQueue<DriverEvent<T>>, readonly string[] | undefined>();
   /** Contents that were taken as they are, by path. */
   const taken = new Map<string, FileContent<T>>();
+  const takenStatuses = new Map<string, FileContent<T>>();
   /** Since when a file, in this version, has less than it had. */
   const losing = new Map<string, { readonly since: number; readonly version: string }>();
   const unreadable = new Map<string, Problem>();
@@ -138,17 +139,18 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   }
 
   function look(path: string): void {
-    const statusNamespace = statusFolders.get(dirname(path));
-    if (statusNamespace !== undefined) lookAtStatus(path, statusNamespace);
+    if (statusFolders.has(dirname(path)) || takenStatuses.has(path)) lookAtStatus(path);
     else lookAtFile(path);
   }
 
-  function lookAtStatus(path: string, namespace: string): void {
-    for (const key of taken.get(path)?.entries.keys() ?? []) state.touch(key);
-    const content = status?.cache.load(path, namespace);
-    for (const key of content?.entries.keys() ?? []) state.touch(key);
-    if (content === undefined) taken.delete(path);
-    else taken.set(path, content);
+  function lookAtStatus(path: string): void {
+    const before = takenStatuses.get(path);
+    const namespace = statusFolders.get(dirname(path));
+    const content = namespace === undefined ? undefined : status?.cache.load(path, namespace);
+    if (content === before) return;
+    for (const key of [...(before?.entries.keys() ?? []), ...(content?.entries.keys() ?? [])]) state.touch(key);
+    if (content === undefined) takenStatuses.delete(path);
+    else takenStatuses.set(path, content);
   }
 
   function lookAtFile(path: string): void {
@@ -203,6 +205,9 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       if (plan.folders.has(folder)) continue;
       unreadable.delete(folder);
       for (const name of state.namesIn(folder)) backlog.add(join(folder, name));
+    }
+    for (const path of takenStatuses.keys()) {
+      if (all || scan.has(dirname(path)) || !statusFolders.has(dirname(path))) backlog.add(path);
     }
     if (problemsBefore + watcher.problems.length + plan.problems.length > 0) problemsChanged = true;
   }

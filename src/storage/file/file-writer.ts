@@ -3,8 +3,6 @@ import type { Status } from "../../../generated/proto/epoxy/core/v1/status.ts";
 import { EpoxyError, errorCode } from "../../errors/index.ts";
 import {
   deepFreeze,
-  editSpec,
-  editStatus,
   type Kind,
   type Ref,
   removeDocument,
@@ -15,6 +13,7 @@ import {
 import type { StatusPrecondition, StoredEntry } from "../driver.ts";
 import { alreadyExistsError, notFoundError, resourceText, versionConflictError } from "../driver-errors.ts";
 import { parseContent } from "./file-content.ts";
+import { withResource, withStatus } from "./edit-text.ts";
 import type { Found } from "./file-finder.ts";
 import { type FileLock, withFileLock } from "./file-lock.ts";
 import { type FileSnapshot, readSnapshot, versionOf } from "./file-snapshot.ts";
@@ -135,6 +134,25 @@ export function createFileWriter<T extends Resource>(options: FileWriterOptions<
     }
   }
 
+  /** Several files may claim it; the next would come into force. */
+  async function deleteEverywhere(ref: Ref, expected: string | undefined, signal: AbortSignal): Promise<boolean> {
+    let existed = false;
+    while (find(ref) !== undefined) {
+      const removed = await holding(ref, signal, async ({ text, stored, replace }) => {
+        if (stored === undefined) return { existed: false };
+        if (expected !== undefined && !existed && stored.version !== expected) {
+          throw versionConflictError(kind, ref, expected, stored.version);
+        }
+        const rest = removeDocument(text, kind, ref, { defaultNamespace: ref.namespace });
+        return (await replace(rest)) === undefined ? undefined : { existed: true };
+      });
+      if (!removed.existed) break;
+      existed = true;
+    }
+    if (existed) await statusFolder?.delete(ref, signal);
+    return existed;
+  }
+
   return {
     put(ref, resource, expected, signal) {
       const { namespacedStatuses, ...specification } = resource;
@@ -145,7 +163,7 @@ export function createFileWriter<T extends Resource>(options: FileWriterOptions<
           if (expected !== null && stored?.version !== expected) {
             throw versionConflictError(kind, ref, expected, stored?.version);
           }
-          const edited = editSpec(text, kind, inFile, { defaultNamespace: ref.namespace });
+          const edited = withResource(kind, path, text, inFile, ref.namespace);
           readBack(path, edited, "", ref);
           const written = await replace(edited);
           if (written === undefined) return undefined;
@@ -155,27 +173,7 @@ export function createFileWriter<T extends Resource>(options: FileWriterOptions<
       );
     },
 
-    async delete(ref, expected, signal) {
-      let existed = false;
-      // Several files may claim it; the next would come into force.
-      while (find(ref) !== undefined || existed) {
-        const removed = await guarded(ref, () =>
-          holding(ref, signal, async ({ text, stored, replace }) => {
-            if (stored === undefined) return { existed: false };
-            if (expected !== undefined && !existed && stored.version !== expected) {
-              throw versionConflictError(kind, ref, expected, stored.version);
-            }
-            const rest = removeDocument(text, kind, ref, { defaultNamespace: ref.namespace });
-            return (await replace(rest)) === undefined ? undefined : { existed: true };
-          }),
-        );
-        if (!removed.existed) break;
-        existed = true;
-        if (find(ref) === undefined) break;
-      }
-      if (existed) await statusFolder?.delete(ref, signal);
-      return existed;
-    },
+    delete: (ref, expected, signal) => guarded(ref, () => deleteEverywhere(ref, expected, signal)),
 
     async putStatus(ref, reporter, status, precondition, signal) {
       const mayWrite = (stored: StoredEntry<T>): boolean =>
@@ -186,10 +184,10 @@ export function createFileWriter<T extends Resource>(options: FileWriterOptions<
       if (found === undefined) throw notFoundError(kind, ref, description);
       if (!mayWrite(overlay(found.entry))) return false;
       if (statusFolder !== undefined) return await statusFolder.set(ref, reporter, status, signal);
-      const { written } = await holding(ref, signal, async ({ text, stored, replace }) => {
+      const { written } = await holding(ref, signal, async ({ path, text, stored, replace }) => {
         if (stored === undefined) throw notFoundError(kind, ref, description);
         if (!mayWrite(stored)) return { written: false };
-        const edited = editStatus(text, kind, ref, reporter, status, { defaultNamespace: ref.namespace });
+        const edited = withStatus(kind, path, text, ref, reporter, status);
         if (edited === text) return { written: false };
         return (await replace(edited)) === undefined ? undefined : { written: true };
       });
