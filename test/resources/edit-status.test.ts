@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { editStatus, fromJson, type MessageType, parseResources, statusOf } from "../../src/resources/index.ts";
 import { statusTypeOf } from "../../src/resources/shape.ts";

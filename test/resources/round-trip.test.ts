@@ -1,5 +1,5 @@
 import { fromBinary, fromJson as referenceFromJson, toBinary, toJson as referenceToJson } from "@bufbuild/protobuf";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   decodeBinary,

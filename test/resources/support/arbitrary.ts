@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { createMessage, setField } from "../../../src/resources/index.ts";
 import { isMapKeyed, setOwn } from "../../../src/resources/message.ts";
 import type { Field, FieldValueType, MessageType, ScalarType } from "../../../src/resources/index.ts";
