@@ -49,7 +49,7 @@ function checkNames({ localName }: MessageModel, resource: ResourceModel): reado
     );
   }
   if (resource.plural === "") {
-    problems.push(`${localName} has no plural. Add one: plural: "${resource.kind.toLowerCase()}s".`);
+    problems.push(`${localName} has no plural. Add one: plural: "${pluralOf(resource.kind)}".`);
   }
   const plurals = resource.plural === "" ? [] : [resource.plural];
   for (const name of [...plurals, ...resource.shortNames]) {
@@ -61,6 +61,8 @@ function checkNames({ localName }: MessageModel, resource: ResourceModel): reado
   }
   return problems.map((text) => ({ position: resource.position, message: text }));
 }
+
+const pluralOf = (kind: string): string => `${kind.toLowerCase()}${/(s|x|ch|sh)$/i.test(kind) ? "es" : "s"}`;
 
 function checkMetadata({ fields, localName, position }: MessageModel): readonly Diagnostic[] {
   const metadata = fields.find(({ name }) => name === "metadata");
