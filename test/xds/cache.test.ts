@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   createXdsCache,
@@ -59,9 +59,9 @@ describe("resources", () => {
 
 describe("versions of a set", () => {
   test("don't depend on the order of changes, only on what is there", () => {
-    const value = fc.record({ name: fc.constantFrom("a", "b", "c"), value: fc.constantFrom("1", "2", undefined) });
+    const change = fc.record({ name: fc.constantFrom("a", "b", "c"), value: fc.constantFrom("1", "2", undefined) });
     fc.assert(
-      fc.property(fc.array(value, { maxLength: 30 }), (changes) => {
+      fc.property(fc.array(change, { maxLength: 30 }), (changes) => {
         const log = createTypeLog(CDS);
         for (const { name, value } of changes) {
           if (value === undefined) log.delete(name);

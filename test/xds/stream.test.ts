@@ -21,6 +21,8 @@ const ackAll = (rig: StreamRig, answers: Answer[], names: Record<string, string[
   for (const answer of answers) rig.ack(answer, { names: names[answer.typeUrl] ?? [] });
 };
 
+const ackRoute = (rig: StreamRig, answer: Answer | undefined) => rig.ack(answer, { names: ["r"] });
+
 const types = (answers: Answer[]) => answers.map(({ typeUrl }) => typeUrl);
 
 describe.each(modes)("%s", (mode) => {
@@ -35,7 +37,6 @@ describe.each(modes)("%s", (mode) => {
     expect(rig.answers()).toEqual([]);
     return rig;
   }
-  const ackRoute = (rig: StreamRig, answer: Answer | undefined) => rig.ack(answer, { names: ["r"] });
 
   test("rule 2: a request without type_url on an aggregated stream is invalid", () => {
     const rig = streamRig(mode);

@@ -182,7 +182,8 @@ test("rule 31: a first request of more than 4 MiB is taken, and nothing is sent 
 test("a port in use is an error that names the address and what to do", async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
-  const { port } = other.address() as { port: number };
+  const address = other.address();
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
   const second = createXdsServer({ cache, port, snapshotKey: () => undefined, fallbackKey: "f" });
   const error = await second.listen().catch((it: unknown) => it);
   expect(isUnavailable(error)).toBe(true);

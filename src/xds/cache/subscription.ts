@@ -84,7 +84,7 @@ export class Subscription implements LogReader {
   /** Ends all of it. Idempotent. */
   close(): void {
     this.setWildcard(false);
-    for (const name of [...this.names.keys()]) this.delete(name);
+    for (const name of this.names.keys()) this.delete(name);
     this.#closed();
   }
 }

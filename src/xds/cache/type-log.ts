@@ -126,7 +126,7 @@ export function createTypeLog(typeUrl: string): TypeLog {
       for (let entry = newest; entry !== undefined && entry.sequence > cursor; entry = entry.older) {
         if (entry.resource !== undefined || cursor !== 0) found.push(entry);
       }
-      return found.reverse();
+      return found.toReversed();
     },
     version: () => formatVersion(sum),
     set(resource) {

@@ -111,7 +111,7 @@ export function createXdsCache(): XdsCache {
       for (const log of state.logs.values()) {
         // First, so that no stream takes the removals for news.
         log.complete = false;
-        for (const { name } of [...log.resources()]) log.delete(name);
+        for (const { name } of log.resources()) log.delete(name);
       }
       if (state.subscriptions.size === 0) states.delete(key);
     },

@@ -51,7 +51,6 @@ function service(name: string, typeUrl: string | undefined, ...methods: readonly
 
 /** A stream in both directions whose messages stay bytes. */
 function definition(path: string): MethodDefinition<Buffer, Buffer> {
-  const same = (bytes: Buffer) => bytes;
   return {
     path,
     requestStream: true,
@@ -61,4 +60,8 @@ function definition(path: string): MethodDefinition<Buffer, Buffer> {
     responseSerialize: same,
     responseDeserialize: same,
   };
+}
+
+function same(bytes: Buffer): Buffer {
+  return bytes;
 }

@@ -65,7 +65,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     const wildcard = names.delete("*") || (!everNamed && traits.legacyWildcard);
     if (wildcard && !subscription.wildcard) answerDue = true;
     subscription.setWildcard(wildcard);
-    for (const name of [...subscription.names.keys()]) if (!names.has(name)) drop(name);
+    for (const name of subscription.names.keys()) if (!names.has(name)) drop(name);
     for (const name of names) {
       if (!subscription.add(name)) continue;
       owed.add(name);
@@ -81,7 +81,10 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
   }
 
   function* subscribed(): Generator<XdsResource> {
-    if (subscription.wildcard) return yield* log.resources();
+    if (subscription.wildcard) {
+      yield* log.resources();
+      return;
+    }
     for (const name of subscription.names.keys()) {
       const resource = log.get(name);
       if (resource !== undefined) yield resource;

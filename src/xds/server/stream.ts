@@ -87,7 +87,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   }
 
   function open(typeUrl: string, key: string): TypeStream<Request> {
-    const subscription = cache.subscribe(key, typeUrl, options.wake);
+    const subscription = cache.subscribe(key, typeUrl, () => options.wake());
     const opened = protocol.createTypeStream({ traits: typeTraits(typeUrl), subscription, responses });
     types = [...types, opened].sort((a, b) => a.traits.rank - b.traits.rank);
     return opened;
@@ -100,11 +100,12 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
     return { stream: info, node: info.node, key: info.key, typeUrl, version, resources, removed };
   }
 
-  function send({ response, changed }: Outgoing, from: TypeStream<Request>): void {
+  function send(outgoing: Outgoing, from: TypeStream<Request>): void {
+    const { response } = outgoing;
     events.onSend(eventOf(response), response.body.length);
     if (!options.write(response.body)) blocked = true;
     if (types.length === 1 && !from.resuming) return;
-    for (const { resendWith } of changed()) {
+    for (const { resendWith } of outgoing.changed()) {
       for (const { typeUrl, name } of resendWith) {
         const child = find(typeUrl);
         if (child !== undefined) child.resend(name);
@@ -148,7 +149,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   function turn(): boolean {
     let sent = false;
     for (const type of types) {
-      if (blocked) break;
+      if (blocked) return false;
       const { order } = type.traits;
       const outgoing = type.next({
         holdChanges: order === "uses" && holdChanges(),
@@ -164,7 +165,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   function flush(): void {
     if (closed) return;
     // Again, since a later type's turn can lift what held an earlier one.
-    while (!blocked && turn());
+    for (let more = true; more; ) more = turn();
     clearTimeout(timer);
     timer = undefined;
     const now = performance.now();
@@ -183,7 +184,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
         request = protocol.decode(bytes);
       } catch (error) {
         throw new InvalidRequest(
-          `the request is no discovery request: ${error instanceof Error ? error.message : error}`,
+          `the request is no discovery request: ${error instanceof Error ? error.message : String(error)}`,
         );
       }
       if (info.node === undefined) {

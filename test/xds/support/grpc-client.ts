@@ -23,12 +23,13 @@ export interface XdsClient extends AsyncDisposable {
   stream(mode: "sotw" | "delta", options?: { path?: string; node?: Ask["node"] }): ClientStream;
 }
 
+const same = (bytes: Buffer) => bytes;
+
 export function connect(port: number): XdsClient {
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
     "grpc.max_receive_message_length": -1,
     "grpc.use_local_subchannel_pool": 1,
   });
-  const same = (bytes: Buffer) => bytes;
   return {
     stream(mode, options = {}) {
       const call = client.makeBidiStreamRequest(options.path ?? aggregated[mode], same, same);
@@ -53,7 +54,7 @@ function clientStream(
   const ended = new Promise<ServiceError | undefined>((resolve) => {
     const end = () => {
       over = true;
-      for (const { reject } of waiting.splice(0)) reject(failure ?? new Error("the stream ended"));
+      for (const waiter of waiting.splice(0)) waiter.reject(failure ?? new Error("the stream ended"));
       resolve(failure);
     };
     call.on("error", (error: ServiceError) => {

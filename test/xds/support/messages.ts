@@ -83,7 +83,8 @@ export function decodeAnswer(mode: "sotw" | "delta", bytes: Uint8Array): Answer 
 /** A client refuses a response that has a name twice; so do these tests. */
 function unique(entries: readonly (readonly [string, string])[]): Record<string, string> {
   const names = new Set(entries.map(([name]) => name));
-  if (names.size !== entries.length) throw new Error(`a name twice in one response: ${entries.map(([name]) => name)}`);
+  if (names.size !== entries.length)
+    throw new Error(`a name twice in one response: ${entries.map(([name]) => name).join()}`);
   return Object.fromEntries(entries);
 }
 
