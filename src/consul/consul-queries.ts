@@ -33,6 +33,8 @@ export interface KvEntry {
 
 /** One check of an instance or of its node. */
 export interface ConsulCheck {
+  /** Such as `http` or `ttl`; empty in old versions of Consul. */
+  readonly Type?: string;
   readonly Status: string;
   readonly Output: string;
 }

@@ -13,3 +13,7 @@ export type {
 } from "./consul-queries.ts";
 export type { ResetDecision, StoreIdentity } from "./store-identity.ts";
 export { createStoreIdentity } from "./store-identity.ts";
+export type { FollowEvent } from "./follow-query.ts";
+export { followQuery } from "./follow-query.ts";
+export type { ResetGuard } from "./reset-guard.ts";
+export { createResetGuard } from "./reset-guard.ts";

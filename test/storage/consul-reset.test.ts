@@ -64,6 +64,7 @@ test("what is restored is no longer held, and the rest is accepted by acceptRese
   await using other = createConsulStorage({ address: consul.address });
   await other.acceptReset(new AbortController().signal);
   await seen.sees("gloo-system/a");
+  expect(seen.problems).toEqual([]);
 });
 
 test("restoring all that was lost needs no word of an operator", async () => {
@@ -79,6 +80,7 @@ test("restoring all that was lost needs no word of an operator", async () => {
   await seen.until(({ problems }) => problems.length === 0);
   await consul.api("DELETE", virtualService("a"));
   await seen.sees();
+  expect(seen.problems).toEqual([]);
 });
 
 test("changes made while Consul was killed or cut off arrive after, deletions of all included", async () => {
@@ -152,4 +154,6 @@ test("a token that loses its rights takes nothing away", async () => {
   await seen.sees("gloo-system/a", "gloo-system/b");
   await consul.api("PUT", `/v1/acl/policy/${ID}`, policy);
   await seen.sees("gloo-system/a", "gloo-system/b", "gloo-system/c");
+  const removals = seen.events.flatMap((event) => (event.type === "changes" ? event.removed : []));
+  expect(removals).toEqual([]);
 });
