@@ -64,7 +64,7 @@ virtualHost:
   it("answers 503 for routes to functions, which need a filter that isn't there yet, and warns of them in the status", async () => {
     expect((await get(port, "/petstore/findPets")).status).toBe(503);
     expect((await get(port, "/petstore/findWithId/1")).status).toBe(503);
-    const status = await waitFor(async () => /status:[^]*/.exec(await text(`${virtualServices}/default.yaml`))?.[0]);
+    const status = await waitFor(async () => /^status:[^]*/m.exec(await text(`${virtualServices}/default.yaml`))?.[0]);
     expect(status).toContain("state: Warning");
     expect(status).toContain("destinationSpec.rest");
     expect(status).toContain("reportedBy: gateway");
@@ -132,7 +132,7 @@ virtualHost:
     expect((await body("faulty", "/secret")).slice(0, 3)).toBe("500");
     expect((await body("faulty", "/gone")).slice(0, 3)).toBe("503");
     expect((await body("faulty", "/protected")).slice(0, 3)).toBe("503");
-    const status = await waitFor(async () => /status:[^]*/.exec(await text(`${virtualServices}/faulty.yaml`))?.[0]);
+    const status = await waitFor(async () => /^status:[^]*/m.exec(await text(`${virtualServices}/faulty.yaml`))?.[0]);
     expect(status).toContain("state: Rejected");
     expect(status).toContain(
       "Route Warning: InvalidDestinationWarning. Reason: *v1.Upstream { gloo-system.gone } not found",
