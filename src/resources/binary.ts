@@ -18,7 +18,7 @@ import { wrapperScalar } from "./wrappers.ts";
  * equal bytes whatever the order in which their maps were filled, so the bytes can be compared and hashed.
  */
 export function encodeCanonical<T>(type: MessageType<T>, message: T): Uint8Array {
-  return encodeMessage(type as MessageType, message);
+  return encodeMessage(type, message);
 }
 
 /** {@link encodeCanonical} without its types. */

@@ -1,16 +1,20 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Document, Node, Pair } from "yaml";
+import { EpoxyError } from "../errors/index.ts";
 import type { EditOptions } from "./edit-status.ts";
 import type { Kind, Resource } from "./kind.ts";
 import { parseResources } from "./parse.ts";
-import { type Ref, refOf } from "./ref.ts";
-import { renderResource } from "./render.ts";
+import { mergeMap, stringifyMap } from "./merge-nodes.ts";
+import { type Ref, refKey, refOf, refText } from "./ref.ts";
+import { renderResource, renderYaml, resourceToJson } from "./render.ts";
 import { readText } from "./text-tree.ts";
 import { applySplice, contentEnd, findPlace, lineBreakOf, parseSource, type Place } from "./yaml-source.ts";
 
 /**
- * Puts a resource into a text of several documents: the document that holds it is replaced, in its shape, or one is added
- * at the end. All other documents stay as they are to the last character.
- * @throws `invalid` if the text is no YAML
+ * Puts a resource into a text of several documents: the document that holds it is changed, in its shape, or one is added
+ * at the end. All other documents stay as they are to the last character. In the document, comments and order are kept
+ * as far as the YAML library allows; it is written anew if it uses older names for what changes, or is in a list.
+ * @throws `invalid` if the text is no YAML, or holds the resource in a form that can't be changed safely
  */
 export function editSpec<T extends Resource>(
   text: string,
@@ -18,19 +22,75 @@ export function editSpec<T extends Resource>(
   resource: T,
   options: EditOptions = {},
 ): string {
-  const place = findPlace(parseSource(text), kind, refOf(resource), options.defaultNamespace);
-  const eol = lineBreakOf(text);
-  if (place === undefined) {
-    const rendered = renderResource(kind, resource, options).replaceAll("\n", eol);
-    if (readText(text, "text").documents.every(({ json }) => json === null)) return `${text}${rendered}`;
-    return `${text}${text.endsWith("\n") ? "" : eol}---${eol}${rendered}`;
+  for (const attempt of [changeNodes, replaceBlock, replaceInline]) {
+    const place = findPlace(parseSource(text), kind, refOf(resource), options.defaultNamespace);
+    if (place === undefined) return append(text, kind, resource, options);
+    const edited = attempt(text, kind, resource, place, options);
+    if (edited !== undefined && says(edited, kind, resource, options)) return edited;
   }
-  const rendered = renderResource(kind, resource, { ...options, shape: place.shape }).trimEnd();
-  const start = place.root.range?.[0] ?? 0;
-  const last = place.root.items.at(-1) as Pair<Node, Node | null>;
-  const end = place.root.flow === true ? (place.root.range?.[1] ?? start) : contentEnd(text, last);
+  const label = `${kind.kind} ${refText(refOf(resource))}`;
+  throw new EpoxyError("invalid", `${label} can't be changed in its text: put it into a file of its own`, {
+    resource: label,
+  });
+}
+
+function append<T extends Resource>(text: string, kind: Kind<T>, resource: T, options: EditOptions): string {
+  const eol = lineBreakOf(text);
+  const rendered = renderResource(kind, resource, options).replaceAll("\n", eol);
+  if (readText(text, "text").documents.every(({ json }) => json === null)) return `${text}${rendered}`;
+  return `${text}${text.endsWith("\n") ? "" : eol}---${eol}${rendered}`;
+}
+
+/** Whether the text is well formed and holds the resource with exactly this specification and these statuses. */
+function says<T extends Resource>(text: string, kind: Kind<T>, resource: T, options: EditOptions): boolean {
+  const stored = storedIn(text, kind, refOf(resource), options);
+  const json = (of: T): unknown => resourceToJson(kind, of, options);
+  return stored !== undefined && isDeepStrictEqual(json(stored), json(resource));
+}
+
+function storedIn<T extends Resource>(text: string, kind: Kind<T>, ref: Ref, options: EditOptions): T | undefined {
+  const { documents, wellFormed } = parseResources(kind, text, "text", options);
+  if (!wellFormed) return undefined;
+  return documents.map(({ resource }) => resource).find((candidate) => refKey(refOf(candidate)) === refKey(ref));
+}
+
+type Attempt = <T extends Resource>(
+  text: string,
+  kind: Kind<T>,
+  resource: T,
+  place: Place,
+  options: EditOptions,
+) => string | undefined;
+
+const changeNodes: Attempt = (text, kind, resource, place, options) => {
+  const stored = storedIn(text, kind, refOf(resource), options);
+  if (stored === undefined || place.list !== undefined || place.root.flow === true) return undefined;
+  const rendering = { ...options, shape: place.shape };
+  const after = resourceToJson(kind, resource, rendering);
+  if (!mergeMap(place.document, place.root, resourceToJson(kind, stored, rendering), after)) return undefined;
+  const [start = 0, end = 0] = place.root.range ?? [];
+  const source = text.slice(start, end);
+  const rendered = stringifyMap(place.root, source);
+  const ended = source.endsWith("\n") ? rendered : rendered.trimEnd();
+  return applySplice(text, { start, end, text: ended.replaceAll("\n", lineBreakOf(text)) });
+};
+
+const replaceBlock: Attempt = (text, kind, resource, place, options) =>
+  replaceRoot(text, place, renderYaml(resourceToJson(kind, resource, { ...options, shape: place.shape })));
+
+/** Without literal texts, whose last line breaks depend on what follows. */
+const replaceInline: Attempt = (text, kind, resource, place, options) =>
+  replaceRoot(text, place, renderYaml(resourceToJson(kind, resource, { ...options, shape: place.shape }), true));
+
+function replaceRoot(text: string, { root }: Place, rendered: string): string {
+  const start = root.range?.[0] ?? 0;
+  const last = root.items.at(-1) as Pair<Node, Node | null>;
+  const end = root.flow === true ? (root.range?.[1] ?? start) : contentEnd(text, last);
   const column = start - (text.lastIndexOf("\n", start - 1) + 1);
-  const indented = rendered.split("\n").join(`${eol}${" ".repeat(column)}`);
+  const indented = rendered
+    .trimEnd()
+    .split("\n")
+    .join(`${lineBreakOf(text)}${" ".repeat(column)}`);
   return applySplice(text, { start, end, text: indented });
 }
 
@@ -64,6 +124,8 @@ function withoutDocument(text: string, place: Place): string {
   });
 }
 
+const from = (node: Node | undefined): number => node?.range?.[0] ?? 0;
+
 /** Where a document begins: at its `---`, or at the beginning of the text. */
 function startOf(text: string, documents: readonly Document.Parsed[], index: number): number {
   const start = documents[index]?.range[0] ?? text.length;
@@ -73,7 +135,6 @@ function startOf(text: string, documents: readonly Document.Parsed[], index: num
 function withoutItem(text: string, place: Place): string {
   const { items, index } = place.list as NonNullable<Place["list"]>;
   const nodes = items.items as readonly Node[];
-  const from = (node: Node | undefined): number => node?.range?.[0] ?? 0;
   if (items.flow === true) {
     const next = nodes[index + 1];
     if (next !== undefined) return applySplice(text, { start: from(nodes[index]), end: from(next), text: "" });

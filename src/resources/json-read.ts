@@ -35,7 +35,7 @@ export interface FromJsonOptions {
  */
 export function fromJson<T>(type: MessageType<T>, json: JsonValue, options: FromJsonOptions = {}): T {
   const context = createContext({ types: options.types });
-  const message = readMessage(context, type as MessageType, json, false);
+  const message = readMessage(context, type, json, false);
   if (context.problems.length === 0) return message as T;
   const source = options.source;
   throw combineErrors(

@@ -19,7 +19,7 @@ export interface ToJsonOptions {
  * @throws `invalid` for an Any whose type is not known
  */
 export function toJson<T>(type: MessageType<T>, message: T, options: ToJsonOptions = {}): JsonValue {
-  return writeMessage(type as MessageType, message, options);
+  return writeMessage(type, message, options);
 }
 
 function writeMessage(type: MessageType, message: unknown, options: ToJsonOptions): JsonValue {

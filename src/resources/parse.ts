@@ -166,8 +166,7 @@ class ResourceReader<T extends Resource> {
       return undefined;
     }
     // Both may be left out, and a field of the message may be named kind.
-    if (shapeOf(expected.type as MessageType, json) === "bare" || (apiVersion === undefined && kind === undefined))
-      return expected;
+    if (shapeOf(expected.type, json) === "bare" || (apiVersion === undefined && kind === undefined)) return expected;
     const wanted = `${apiVersionOf(expected)} ${expected.kind}`;
     if (written === wanted) return expected;
     const found = written ?? `apiVersion ${describe(apiVersion)} and kind ${describe(kind)}`;

@@ -181,7 +181,7 @@ class Scanner {
   key(): string {
     const key = this.peek();
     if (key === "" || /^[=!<>(),]/.test(key)) this.fail("expected a label's key");
-    const [name = "", prefix, ...more] = key.split("/").reverse();
+    const [name = "", prefix, ...more] = key.split("/").toReversed();
     const prefixIsGood = prefix === undefined || (prefix.length <= 253 && prefixPattern.test(prefix));
     if (!namePattern.test(name) || !prefixIsGood || more.length > 0) {
       this.fail(

@@ -152,7 +152,7 @@ function readStatuses(
   const read = (value: unknown, path: readonly PathStep[], namespace: string): void => {
     if (value === undefined || value === null || found.has(namespace)) return;
     const context = createContext({ types: options.types, yaml: true, path: [...base, ...path] });
-    const status = readMessage(context, statusType as MessageType, value, false);
+    const status = readMessage(context, statusType, value, false);
     if (context.problems.length === 0) found.set(namespace, status as Status);
     for (const problem of context.problems.slice(0, 1)) {
       notes.push(`${pathText(problem.path)}: ${problem.message}; this status is ignored`);

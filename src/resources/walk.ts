@@ -11,7 +11,7 @@ export type FieldVisitor = (path: string, field: Field, value: unknown) => "skip
  * `options.jwt.providers["a"].issuer`, `routes[0].matchers`. Well-known types such as Struct are leaves.
  */
 export function walkSetFields<T>(type: MessageType<T>, message: T, visit: FieldVisitor): void {
-  walk(type as MessageType, message, [], visit);
+  walk(type, message, [], visit);
 }
 
 function walk(type: MessageType, message: unknown, path: PathStep[], visit: FieldVisitor): void {
@@ -51,7 +51,7 @@ const redacted = "[redacted]";
  * keys stay; numbers and booleans within become their defaults. What holds nothing sensitive is shared with the original.
  */
 export function redact<T>(type: MessageType<T>, message: T): T {
-  return redactMessage(type as MessageType, message, false) as T;
+  return redactMessage(type, message, false) as T;
 }
 
 function redactMessage(type: MessageType, message: unknown, secret: boolean): unknown {

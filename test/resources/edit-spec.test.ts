@@ -46,11 +46,44 @@ items:
 describe("editSpec", () => {
   it("replaces one document and keeps the others and the comments around it", () => {
     expect(editSpec(three, kind, service("b", { displayName: "new" }))).toBe(
-      three.replace(
-        "metadata: {name: b, namespace: x}\ndisplayName: B",
-        "metadata:\n  name: b\n  namespace: x\ndisplayName: new",
-      ),
+      three.replace("displayName: B", "displayName: new"),
     );
+  });
+
+  it("keeps comments, order and older names within the document where these don't change", () => {
+    const text = `# head
+metadata: {name: a, namespace: x} # flow
+virtual_host: # older
+  domains:
+  - 'a' # first
+  # between
+  - b
+  routes:
+  # one
+  - matchers: [{prefix: /one}] # m1
+    directResponseAction: {status: 200}
+  # two
+  - matcher: {prefix: /two}
+    directResponseAction: {status: 201} # s2
+displayName: old # shown
+# end
+`;
+    const stored: any = parseResources(kind, text, "f").documents[0]?.resource;
+    const added: any = service("z", { virtualHost: { routes: [{ matchers: [{ exact: "/new" }] }] } });
+    const host = stored.virtualHost;
+    const resource = {
+      ...stored,
+      displayName: "new",
+      virtualHost: { ...host, routes: [...added.virtualHost.routes, ...host.routes] },
+    };
+    const edited = editSpec(text, kind, resource);
+    for (const comment of text.match(/# \w+/g) ?? []) expect(edited.split(comment)).toHaveLength(2);
+    expect(edited).toContain("displayName: new # shown\n# end\n");
+    expect(edited).toContain("  - 'a' # first\n  # between\n  - b\n");
+    expect(edited).toContain(
+      "  - matchers:\n    - exact: /new\n  - matchers: [{prefix: /one}] # m1\n    directResponseAction: {status: 200}\n  # two\n  - matcher: {prefix: /two}\n    directResponseAction: {status: 201} # s2\n",
+    );
+    expect(edited).toContain("virtual_host:");
   });
 
   it("keeps the shape that the document has, in the item of a list too", () => {

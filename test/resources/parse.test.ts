@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { problemsOf } from "../../src/errors/index.ts";
-import { createRegistry, fromJson, parseResources, renderResource, toJson } from "../../src/resources/index.ts";
+import {
+  createRegistry,
+  fromJson,
+  parseResources,
+  renderResource,
+  statusOf,
+  toJson,
+} from "../../src/resources/index.ts";
 import { allKinds, kindNamed, sampleKind, sampleType } from "./support/sample.ts";
 
 const virtualService = kindNamed("VirtualService");
@@ -98,7 +105,9 @@ items:
       index,
       shape,
       location.line,
-      Object.entries(resource.namespacedStatuses?.statuses ?? {}).map(([name, { state }]) => `${name} ${state}`),
+      Object.keys(resource.namespacedStatuses?.statuses ?? {}).map(
+        (name) => `${name} ${statusOf(resource, name)?.state}`,
+      ),
     ]);
     expect(seen).toEqual([
       ["a", 0, "bare", 3, ["mine 1"]],
