@@ -16,70 +16,70 @@ export interface SourceEvent<T> {
 export interface WatchGroup<T> extends AsyncIterable<SourceEvent<T>> {
   /** @throws `already_exists` if the name is taken */
   add(source: string, watch: AsyncIterable<WatchEvent<T>>): void;
-  /** Ends a source's watch. Does nothing if there is none. */
+  /** Ends a source's watch, as the end of the watch itself does. Does nothing if there is none. */
   remove(source: string): void;
 }
 
 /** @param signal ends the stream, and the watches with it */
 export function createWatchGroup<T extends Resource>(signal: AbortSignal): WatchGroup<T> {
-  interface Source {
-    readonly events: AsyncIterator<WatchEvent<T>>;
-    /** Asked for at most one event ahead, so that each watch goes on coalescing for a slow consumer. */
-    pending: Promise<Arrival> | undefined;
-  }
-  interface Arrival {
+  const sources = new Map<string, AsyncIterator<WatchEvent<T>>>();
+  /** At most one per source: its watch goes on coalescing while the consumer is slow. */
+  let arrived: {
     readonly source: string;
-    readonly from: Source;
-    readonly result: IteratorResult<WatchEvent<T>>;
-  }
-  const sources = new Map<string, Source>();
-  const removed: string[] = [];
-  let changed = Promise.withResolvers<void>();
+    readonly from: AsyncIterator<WatchEvent<T>>;
+    readonly event: WatchEvent<T>;
+  }[] = [];
+  const gone: string[] = [];
+  let wake: (() => void) | undefined;
 
-  const notify = (): void => {
-    changed.resolve();
-    changed = Promise.withResolvers();
+  const forget = (source: string, from: AsyncIterator<WatchEvent<T>>): void => {
+    if (sources.get(source) !== from) return;
+    sources.delete(source);
+    arrived = arrived.filter((arrival) => arrival.from !== from);
+    gone.push(source);
+    wake?.();
   };
-  const ask = (name: string, source: Source): Promise<Arrival> =>
-    (source.pending ??= source.events.next().then((result) => ({ source: name, from: source, result })));
+  const ask = (source: string, from: AsyncIterator<WatchEvent<T>>): void => {
+    const take = (result: IteratorResult<WatchEvent<T>>): void => {
+      if (result.done === true) forget(source, from);
+      else if (sources.get(source) === from) arrived.push({ source, from, event: result.value });
+      wake?.();
+    };
+    // A watch fails with its own signal's reason only: whoever aborted it knows.
+    from.next().then(take, () => forget(source, from));
+  };
 
   return {
     add(source, watch) {
       if (sources.has(source)) throw new EpoxyError("already_exists", `the group has a source ${source} already`);
-      sources.set(source, { events: watch[Symbol.asyncIterator](), pending: undefined });
-      notify();
+      const from = watch[Symbol.asyncIterator]();
+      sources.set(source, from);
+      ask(source, from);
     },
     remove(source) {
-      const found = sources.get(source);
-      if (found === undefined) return;
-      sources.delete(source);
-      removed.push(source);
-      void found.events.return?.();
-      notify();
+      const from = sources.get(source);
+      if (from === undefined) return;
+      forget(source, from);
+      void from.return?.();
     },
     async *[Symbol.asyncIterator]() {
-      const aborted = Promise.withResolvers<undefined>();
-      const onAbort = () => aborted.resolve(undefined);
+      const onAbort = () => wake?.();
       signal.addEventListener("abort", onAbort, { once: true });
       try {
-        while (!signal.aborted) {
-          for (let name = removed.shift(); name !== undefined; name = removed.shift()) {
-            yield { source: name, event: { type: "state", items: [], problems: [] } };
-          }
-          const turn = changed.promise.then(() => undefined);
-          const arrivals = [...sources].map(([name, source]) => ask(name, source));
-          const arrival = await Promise.race([...arrivals, turn, aborted.promise]);
-          if (arrival === undefined) continue;
-          const { source, from, result } = arrival;
-          from.pending = undefined;
-          if (sources.get(source) !== from) continue;
-          if (result.done === true) sources.delete(source);
-          else yield { source, event: result.value };
+        for (;;) {
+          signal.throwIfAborted();
+          const name = gone.shift();
+          const arrival = name === undefined ? arrived.shift() : undefined;
+          if (name !== undefined) yield { source: name, event: { type: "state", items: [], problems: [] } };
+          else if (arrival !== undefined) {
+            const { source, from, event } = arrival;
+            yield { source, event };
+            if (sources.get(source) === from) ask(source, from);
+          } else await new Promise<void>((resolve) => (wake = resolve));
         }
-        signal.throwIfAborted();
       } finally {
         signal.removeEventListener("abort", onAbort);
-        await Promise.all([...sources.values()].map(({ events }) => events.return?.()));
+        await Promise.all([...sources.values()].map((from) => from.return?.()));
         sources.clear();
       }
     },

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Selector } from "../../../src/resources/index.ts";
-import type { WatchEvent } from "../../../src/storage/index.ts";
+import { createWatchGroup, type WatchEvent } from "../../../src/storage/index.ts";
 import { follow } from "../support/follow.ts";
 import { type Widget, widget, WidgetKind } from "../support/kinds.ts";
 import { keysOf, onNewStorage, type StorageFixture, type StorageHarness } from "./harness.ts";
@@ -151,6 +151,41 @@ export function watchContract<F extends StorageFixture>(harness: StorageHarness<
       await seen.sees("ns-1/a", "ns-1/b", "ns-1/c");
       const [state] = seen.events;
       expect(state?.type === "state" && keysOf(state.items)).toEqual(["ns-1/a", "ns-1/b", "ns-1/c"]);
+    }),
+  );
+
+  test(
+    "52: several watches make one stream that keeps its sources apart, and lets them come and go",
+    onNewStorage(harness, async ({ widgets, signal }) => {
+      await widgets.write(widget("one", {}, { namespace: "ns-1" }));
+      await widgets.write(widget("one", {}, { namespace: "ns-2" }));
+      const group = createWatchGroup<Widget>(signal);
+      const shown = new Map<string, Set<string>>();
+      const read = async (): Promise<void> => {
+        for await (const { source, event } of group) {
+          const keys = (event.type === "changes" && shown.get(source)) || new Set<string>();
+          for (const key of "items" in event ? keysOf(event.items) : []) keys.add(key);
+          for (const key of "changed" in event ? keysOf(event.changed) : []) keys.add(key);
+          for (const { namespace, name } of "removed" in event ? event.removed : [])
+            keys.delete(`${namespace}/${name}`);
+          shown.set(source, keys);
+        }
+      };
+      const reading = read().catch(() => undefined);
+      const shows = (source: string) => [...(shown.get(source) ?? ["nothing yet"])];
+      group.add("a", widgets.watch({ namespaces: ["ns-1"], signal }));
+      group.add("b", widgets.watch({ namespaces: ["ns-2"], signal }));
+      await expect.poll(() => shows("a")).toEqual(["ns-1/one"]);
+      await expect.poll(() => shows("b")).toEqual(["ns-2/one"]);
+      group.add("all", widgets.watch({ signal }));
+      await expect.poll(() => shows("all")).toEqual(["ns-1/one", "ns-2/one"]);
+      group.remove("b");
+      await expect.poll(() => shows("b")).toEqual([]);
+      await widgets.write(widget("two", {}, { namespace: "ns-2" }));
+      await expect.poll(() => shows("all")).toEqual(["ns-1/one", "ns-2/one", "ns-2/two"]);
+      expect(shows("a")).toEqual(["ns-1/one"]);
+      expect(shows("b")).toEqual([]);
+      void reading;
     }),
   );
 
