@@ -66,7 +66,7 @@ export function staticCluster(spec: UpstreamSpec, name: string, report: Report):
 function checkHosts(hosts: readonly Host[], report: Report): void {
   if (hosts.length === 0) report.error("static.hosts", "there are no hosts");
   let total = 0;
-  for (const [index, { addr, port, sniAddr, loadBalancingWeight = 1 }] of hosts.entries()) {
+  for (const [index, { addr, port, sniAddr, loadBalancingWeight = 1, metadata }] of hosts.entries()) {
     const path = `static.hosts[${index}]`;
     total += loadBalancingWeight;
     const addressFault = hostFault(addr);
@@ -75,6 +75,7 @@ function checkHosts(hosts: readonly Host[], report: Report): void {
     else if (port > 65_535) report.error(`${path}.port`, `${port} is no port`);
     const sniFault = sniAddr.length > 255 ? "the name is longer than 255 characters" : headerValueFault(sniAddr);
     if (sniFault !== undefined) report.error(`${path}.sniAddr`, sniFault);
+    if (Object.hasOwn(metadata, "")) report.error(`${path}.metadata`, "a key is empty");
     if (loadBalancingWeight === 0) report.error(`${path}.loadBalancingWeight`, "must be at least 1");
   }
   if (total > MAX_WEIGHT) report.error("static.hosts", `the weights add up to more than ${MAX_WEIGHT}`);

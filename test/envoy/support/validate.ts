@@ -66,7 +66,8 @@ async function validate(bootstrap: Uint8Array): Promise<string | undefined> {
     const settings = ["--mode", "validate", "-c", file, "--log-level", "error", "--disable-hot-restart"];
     return await new Promise((resolve) => {
       execFile(binary, settings, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
-        resolve(error === null ? undefined : `${stdout}${stderr}`.trim() || error.message);
+        // The reason stands last, after the refused configuration.
+        resolve(error === null ? undefined : `${stdout}${stderr}`.trim().slice(-1000) || error.message);
       });
     });
   } finally {

@@ -1,9 +1,10 @@
 import type { OutlierDetection } from "../../../../generated/proto/epoxy/envoy/v1/outlier_detection.ts";
 import { EnvoyOutlierDetection } from "../../api.ts";
-import { durationFault } from "../../checks/duration.ts";
+import { compareDurations, durationFault } from "../../checks/duration.ts";
 import type { Feature } from "../../feature.ts";
 
 const EMPTY = EnvoyOutlierDetection.fromPartial({});
+const DEFAULT_BASE_EJECTION_TIME = { seconds: 30n, nanos: 0 };
 const PATH = "outlierDetection";
 
 /** The fields that Envoy takes from 0 to 100. */
@@ -32,6 +33,10 @@ export const outlierDetection: Feature = {
       if (duration === undefined) continue;
       const fault = durationFault(duration, "above zero");
       if (fault !== undefined) report.error(`${PATH}.${field}`, fault);
+    }
+    const { maxEjectionTime, baseEjectionTime = DEFAULT_BASE_EJECTION_TIME } = detection;
+    if (maxEjectionTime !== undefined && compareDurations(maxEjectionTime, baseEjectionTime) < 0) {
+      report.error(`${PATH}.maxEjectionTime`, "must not be less than the baseEjectionTime, which is 30s if unset");
     }
     for (const field of PERCENTAGES) {
       if ((detection[field] ?? 0) > 100) report.error(`${PATH}.${field}`, "must be from 0 to 100");
