@@ -1,8 +1,9 @@
 import type { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
+import { UpstreamKind } from "../../generated/sdk/index.ts";
 import type { Collection, Source } from "../collections/index.ts";
+import { createConsulEndpointDiscovery, createConsulUpstreamDiscovery, type Discovery } from "../discovery/index.ts";
 import type { EndpointAddress } from "../envoy/index.ts";
 import type { Component } from "./components.ts";
-import type { Logger } from "./logger.ts";
 import type { Storages } from "./open-storages.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
 
@@ -14,16 +15,54 @@ export interface DiscoveryOptions {
   readonly upstreams: Collection<Upstream>;
   /** Gets the endpoints of those that are discovered, by refKey. */
   readonly endpoints: Source<readonly EndpointAddress[]>;
-  readonly logger: Logger;
 }
 
-export interface DiscoveryRun {
-  /** What isn't known yet. */
-  waitingFor(): readonly string[];
-  close(): Promise<void>;
-}
+/**
+ * However long Consul takes to answer at the start: proxies keep what they have meanwhile, while a cluster served without its endpoints, or
+ * left out, would fail the requests that it serves now.
+ */
+const WAIT_FOR_ENDPOINTS_MS = 24 * 60 * 60 * 1000;
 
-export function startDiscovery({ endpoints }: DiscoveryOptions): DiscoveryRun {
-  endpoints.markSynced();
-  return { waitingFor: () => [], close: async () => {} };
+/** Starts the discoveries that the settings and the components of this process ask for. */
+export function startDiscovery({ view, storages, components, upstreams, endpoints }: DiscoveryOptions): Discovery {
+  const { consul } = storages;
+  const { consulDiscovery: options } = view;
+  const rootKey = view.config.type === "consul" ? view.config.rootKey : undefined;
+  const running: Discovery[] = [];
+  if (consul !== undefined && options?.upstreams === true && components.has("discovery")) {
+    running.push(
+      createConsulUpstreamDiscovery({
+        client: consul,
+        upstreams: storages.config.client(UpstreamKind),
+        namespace: view.writeNamespace,
+        dataCenters: options.dataCenters,
+        serviceTagsAllowlist: options.serviceTagsAllowlist,
+        rootKey,
+      }),
+    );
+  }
+  if (consul !== undefined && components.has("xds")) {
+    running.push(
+      createConsulEndpointDiscovery({
+        client: consul,
+        upstreams,
+        endpoints,
+        dataCenters: options?.dataCenters,
+        dnsAddress: options?.dnsAddress || undefined,
+        dnsPollingMs: options?.dnsPollingMs,
+        rootKey,
+        syncTimeout: WAIT_FOR_ENDPOINTS_MS,
+      }),
+    );
+  } else {
+    endpoints.markSynced();
+  }
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closing ??= Promise.all(running.map((discovery) => discovery.close())).then(() => {}));
+  return {
+    waitingFor: () => running.flatMap((discovery) => discovery.waitingFor()),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }

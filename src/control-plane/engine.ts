@@ -85,7 +85,7 @@ export function startEngine({ view, cache, components, logger }: EngineOptions):
     settings: translationSettings,
     consul: storages.consul !== undefined,
   });
-  const discovery = startDiscovery({ view, storages, components, upstreams: envoy.upstreams, endpoints, logger });
+  const discovery = startDiscovery({ view, storages, components, upstreams: envoy.upstreams, endpoints });
 
   const judged: JudgedKind[] = [
     ...(translating

@@ -31,7 +31,7 @@ export interface ConsulEndpointDiscoveryOptions {
   /** By refKey. Those of other types are left alone. */
   readonly upstreams: Collection<Upstream>;
   /** Gets the endpoints of each Upstream of type `consul`, by refKey. It is marked as synced once they are known. */
-  readonly endpoints: Source<readonly ConsulEndpoint[]>;
+  readonly endpoints: Pick<Source<readonly ConsulEndpoint[]>, "set" | "delete" | "apply" | "markSynced">;
   /** Datacenters that may be asked. Empty: all. */
   readonly dataCenters?: readonly string[] | undefined;
   /** DNS server for instances whose address is a name, such as `127.0.0.1:8600`. The machine's resolver is asked, too. */
