@@ -75,7 +75,7 @@ export function describe(value: unknown, secret = false): string {
   if (typeof value === "object") return "an object";
   if (typeof value === "string") return secret ? "text" : `the text ${JSON.stringify(shorten(value))}`;
   if (typeof value === "number") return secret ? "a number" : `the number ${value}`;
-  return secret ? "a boolean" : String(value);
+  return secret || typeof value !== "boolean" ? `a ${typeof value}` : String(value);
 }
 
 /** At most about 40 characters of a text, or as many as are asked for. */

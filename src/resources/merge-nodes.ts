@@ -32,8 +32,7 @@ function mergeValue(
   wanted: JsonValue,
 ): boolean {
   const node = pair.value;
-  if (isMap(node) && isObject(old) && isObject(wanted))
-    return mergeMap(document, node, old as JsonObject, wanted as JsonObject);
+  if (isMap(node) && isObject(old) && isObject(wanted)) return mergeMap(document, node, old, wanted);
   if (isSeq(node) && Array.isArray(old) && Array.isArray(wanted) && node.items.length === old.length) {
     return mergeList(document, node, old, wanted);
   }
@@ -71,7 +70,7 @@ function mergeList(
 
 /** A map as a text of its own, without the comment before it, in the style that the map's text has. */
 export function stringifyMap(map: YAMLMap, source: string): string {
-  const document = new Document<Node>(null);
+  const document = new Document(null);
   for (const node of [map, map.items[0]?.key as Node | undefined]) {
     if (node === undefined) continue;
     node.commentBefore = null;

@@ -2,7 +2,6 @@ import { combineErrors, type EpoxyError, locatedError, type SourceLocation } fro
 import { createContext, describe, type PathStep, pathText, type TypeRegistry } from "./json-context.ts";
 import { isObject } from "./json-read.ts";
 import type { AnyKind, Kind, Resource } from "./kind.ts";
-import type { MessageType } from "./message-type.ts";
 import { nearestName } from "./nearest-name.ts";
 import { type Ref, refKey, refText } from "./ref.ts";
 import { apiVersionOf, type Registry } from "./registry.ts";

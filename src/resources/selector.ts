@@ -60,6 +60,8 @@ function matchesExpression(expression: SelectorExpression, labels: Readonly<Reco
       if (label === undefined || limit === undefined || !isWholeNumber(label) || !isWholeNumber(limit)) return false;
       return operator === "GreaterThan" ? BigInt(label) > BigInt(limit) : BigInt(label) < BigInt(limit);
     }
+    default:
+      return false;
   }
 }
 
@@ -89,7 +91,7 @@ function formatExpression({ key, operator, values }: SelectorExpression): string
       return `${key}<${values[0] ?? ""}`;
     case "In":
       return `${key} in (${values.join(",")})`;
-    case "NotIn":
+    default:
       return `${key} notin (${values.join(",")})`;
   }
 }

@@ -191,7 +191,7 @@ class Conversion {
 /** A key as text, in the spelling of the source: `1.0` stays `1.0`. Undefined for what can't be a key of JSON. */
 export function keyText(key: unknown): string | undefined {
   if (!isScalar(key) || key.value === null) return undefined;
-  return typeof key.value === "string" ? key.value : (key.source ?? String(key.value));
+  return typeof key.value === "string" ? key.value : (key.source ?? JSON.stringify(key.value));
 }
 
 function isMergeKey(key: unknown): boolean {

@@ -64,7 +64,7 @@ describe.each([sampleKind, ...allKinds].map((kind) => [kind.kind, kind] as const
   it.each(["bare", "kubernetes"] as const)("is the same after YAML and JSON in %s shape and back", (shape) => {
     fc.assert(
       fc.property(arbitraryMessage(kind.type), fc.constantFrom("yaml" as const, "json" as const), (message, format) => {
-        const metadata = { ...fromJson(messageTypeOfMetadata(kind), {}), ...(message.metadata ?? {}), ...named };
+        const metadata = { ...fromJson(messageTypeOfMetadata(kind), {}), ...message.metadata, ...named };
         const resource = { ...message, metadata };
         const text = renderResource(kind, resource, { shape, format });
         const { documents, problems } = parseResources(kind, text, "text");
