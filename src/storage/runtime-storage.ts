@@ -45,25 +45,37 @@ interface Runtime {
   readonly options: RuntimeOptions;
   readonly sessions: Set<WatchSession<any>>;
   /** Runs a call of the driver: aborts with the caller or the storage, and throws EpoxyErrors or the signal's reason only. */
-  call<R>(signal: AbortSignal | undefined, what: string, run: (signal: AbortSignal) => Promise<R>): Promise<R>;
-  toError(error: unknown, what: string): EpoxyError;
-  assertOpen(): void;
-  close(): Promise<void>;
+  readonly call: <R>(
+    signal: AbortSignal | undefined,
+    what: string,
+    run: (signal: AbortSignal) => Promise<R>,
+  ) => Promise<R>;
+  readonly toError: (error: unknown, what: string) => EpoxyError;
+  readonly assertOpen: () => void;
+  readonly close: () => Promise<void>;
 }
 
 function createRuntime(driver: StorageDriver, options: RuntimeOptions): Runtime {
-  const closing = new AbortController();
-  const calls = new Set<Promise<unknown>>();
+  const calls = new Map<Promise<unknown>, AbortController>();
   const sessions = new Set<WatchSession<any>>();
   let closed: Promise<void> | undefined;
   const closedError = () => new EpoxyError("unavailable", `the storage is closed: ${driver.description}`);
 
   const toError = (error: unknown, what: string): EpoxyError => {
-    if (errorCode(error) !== undefined && error instanceof Error && error.name === "EpoxyError")
+    if (error instanceof Error && error.name === "EpoxyError" && errorCode(error) !== undefined)
       return error as EpoxyError;
     const message = error instanceof Error ? error.message : String(error);
     const code = errorCode(error) ?? "unavailable";
     return new EpoxyError(code, `${what}: ${message} (${driver.description})`, { cause: error });
+  };
+  const assertOpen = (): void => {
+    if (closed !== undefined) throw closedError();
+  };
+  const closeAll = async (): Promise<void> => {
+    for (const ending of calls.values()) ending.abort();
+    await Promise.all([...sessions].map((session) => session.close()));
+    await Promise.allSettled(calls.keys());
+    await driver.close();
   };
 
   return {
@@ -71,51 +83,36 @@ function createRuntime(driver: StorageDriver, options: RuntimeOptions): Runtime 
     options,
     sessions,
     toError,
-    assertOpen() {
-      if (closed !== undefined) throw closedError();
-    },
+    assertOpen,
     async call(signal, what, run) {
       signal?.throwIfAborted();
-      if (closed !== undefined) throw closedError();
-      const ending = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
-      const running = run(ending);
-      const settled = running.then(
-        () => undefined,
-        () => undefined,
-      );
-      calls.add(settled);
+      assertOpen();
+      // Not AbortSignal.any: what it makes of a signal that lives long, as a controller's does, is collected late.
+      const ending = new AbortController();
+      const aborted = Promise.withResolvers<never>();
+      ending.signal.addEventListener("abort", () => aborted.reject(ending.signal.reason), { once: true });
+      const onAbort = (): void => ending.abort(signal?.reason);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const running = run(ending.signal);
+      calls.set(running, ending);
+      const done = (): void => {
+        calls.delete(running);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      running.then(done, done);
       try {
-        return await abortable(running, ending);
+        return await Promise.race([running, aborted.promise]);
       } catch (error) {
         signal?.throwIfAborted();
-        if (closing.signal.aborted) throw closedError();
+        assertOpen();
         throw toError(error, what);
-      } finally {
-        void settled.then(() => calls.delete(settled));
       }
     },
     close() {
-      closed ??= (async () => {
-        closing.abort();
-        await Promise.all([...sessions].map((session) => session.close()));
-        await Promise.all(calls);
-        await driver.close();
-      })();
+      closed ??= closeAll();
       return closed;
     },
   };
-}
-
-/** The promise, or a rejection as soon as the signal aborts. */
-async function abortable<R>(promise: Promise<R>, signal: AbortSignal): Promise<R> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }
 
 function createClient<T extends Resource>(kind: Kind<T>, runtime: Runtime): ResourceClient<T> {

@@ -79,7 +79,7 @@ export function createWatchGroup<T extends Resource>(signal: AbortSignal): Watch
         }
       } finally {
         signal.removeEventListener("abort", onAbort);
-        await Promise.all([...sources.values()].map((from) => from.return?.()));
+        await Promise.all([...sources.values()].map(async (from) => await from.return?.()));
         sources.clear();
       }
     },

@@ -105,6 +105,8 @@ describe("a watch of files", () => {
       await seen.sees("ns-1/one", "ns-1/three", "ns-1/four");
       await unlink(path("all"));
       await seen.sees("ns-1/four");
+      const removed = seen.events.flatMap((event) => (event.type === "changes" ? event.removed : []));
+      expect(removed.map(({ name }) => name)).toEqual(["two", "one", "three"]);
     }),
   );
 
@@ -147,6 +149,7 @@ describe("a watch of files", () => {
       await seen.sees("ns-3/three");
       await put("widgets/ns-3/three.yaml", yaml("three", "2"));
       await seen.until(({ items }) => items.get("ns-3/three")?.text === "2");
+      expect(seen.isStale).toBe(false);
     }),
   );
 
@@ -168,6 +171,7 @@ describe("a watch of files", () => {
       await rm(join(folder, "..2026_01"), { recursive: true });
       await seen.until(() => text(seen, "one") === "2");
       await seen.sees("ns-1/one", "ns-1/two");
+      expect(seen.problems).toEqual([]);
     }),
   );
 
@@ -279,6 +283,7 @@ describe("a watch of files", () => {
       await second.sees("ns-2/two", "ns-2/three");
       const third = follow(widgets.watch({ signal }));
       await third.sees("ns-1/one", "ns-2/two", "ns-2/three");
+      expect(first.items.size).toBe(2);
     }),
   );
 

@@ -2,7 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Kind, Resource } from "../../resources/index.ts";
-import { type FileContent, parseContent, restamped, unreadableContent } from "./file-content.ts";
+import { type FileContent, type FileText, parseContent, restamped, unreadableContent } from "./file-content.ts";
 import { type FileIdentity, fileError, hasErrno, identityAt, readSnapshot, sameIdentity } from "./file-snapshot.ts";
 import { isResourceFile } from "./layout.ts";
 
@@ -10,6 +10,8 @@ import { isResourceFile } from "./layout.ts";
 export interface FileCache<T> {
   /** What the file holds now; undefined: there is none. Costs one `stat` if the file is as it was. */
   load(path: string, namespace: string): FileContent<T> | undefined;
+  /** What a text in the place of the file holds. It is remembered, so that the file is not parsed again once it has this text. */
+  parse(text: FileText, namespace: string): FileContent<T>;
 }
 
 export function createFileCache<T extends Resource>(kind: Kind<T>): FileCache<T> {
@@ -19,18 +21,29 @@ export function createFileCache<T extends Resource>(kind: Kind<T>): FileCache<T>
     readonly settled: boolean;
   }
   const files = new Map<string, Cached>();
+  /** Contents of texts that are about to be written. */
+  const expected = new Map<string, FileContent<T>>();
 
+  const parse = (text: FileText, namespace: string): FileContent<T> => {
+    const known = [files.get(text.path)?.content, expected.get(text.path)].find(
+      (content) => content?.text === text.text,
+    );
+    const content = known ?? parseContent(kind, text, namespace);
+    expected.set(text.path, content);
+    return content.version === text.version ? content : restamped(content, text.version);
+  };
   const reload = (path: string, namespace: string): FileContent<T> | undefined => {
     const cached = files.get(path);
     try {
       const snapshot = readSnapshot(path);
       if (snapshot === undefined) {
         files.delete(path);
+        expected.delete(path);
         return undefined;
       }
-      const before = cached?.content.text === snapshot.text ? cached.content : undefined;
-      let content = before ?? parseContent(kind, snapshot, namespace);
-      if (content.version !== snapshot.version) content = restamped(content, snapshot.version);
+      const isAsBefore = cached?.content.text === snapshot.text && cached.content.version === snapshot.version;
+      const content = isAsBefore ? cached.content : parse(snapshot, namespace);
+      expected.delete(path);
       files.set(path, { content, identity: snapshot.identity, settled: snapshot.settled });
       return content;
     } catch (error) {
@@ -39,6 +52,7 @@ export function createFileCache<T extends Resource>(kind: Kind<T>): FileCache<T>
     }
   };
   return {
+    parse,
     load(path, namespace) {
       const cached = files.get(path);
       if (cached?.settled === true) {

@@ -135,5 +135,7 @@ function checkPlace(kind: Kind<any>, named: string, folder: string): void {
   throw new EpoxyError("invalid", `namespace ${named} is in the folder of namespace ${folder}: ${remedy}`);
 }
 
-const withVersion = <T extends Resource>(resource: T, resourceVersion: string): T =>
-  ({ ...resource, metadata: { ...resource.metadata, resourceVersion } }) as T;
+const withVersion = <T extends Resource>(resource: T, resourceVersion: string): T => ({
+  ...resource,
+  metadata: { ...resource.metadata, resourceVersion },
+});

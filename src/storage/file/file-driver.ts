@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { type AnyKind, type Kind, type Ref, type Resource, refKey } from "../../resources/index.ts";
+import { type AnyKind, type Kind, type Ref, type Resource } from "../../resources/index.ts";
 import type { Problem } from "../client.ts";
 import type { StorageDriver, StoredEntry } from "../driver.ts";
 import { createFileCache, type FileCache, inSlices, readFolder } from "./file-cache.ts";
@@ -22,6 +22,8 @@ export interface FileDriverOptions {
   readonly folder?: ((kind: AnyKind) => string) | undefined;
   /** Milliseconds between two looks at all files for changes that events haven't told; default 30,000. */
   readonly rescanInterval?: number | undefined;
+  /** Mode of new files, less the process's umask; default 0o666. Existing files keep theirs. */
+  readonly fileMode?: number | undefined;
   /** Watches one folder; default `fs.watch`. */
   readonly watch?: WatchFolder | undefined;
 }
@@ -32,13 +34,13 @@ interface Shelf<T extends Resource> {
   readonly statusFolder: StatusFolder<T> | undefined;
   readonly index: FileIndex<T>;
   readonly writer: FileWriter<T>;
-  overlay(entry: StoredEntry<T>): StoredEntry<T>;
-  find(ref: Ref): Found<T> | undefined;
+  readonly overlay: (entry: StoredEntry<T>) => StoredEntry<T>;
+  readonly find: (ref: Ref) => Found<T> | undefined;
 }
 
 /** Keeps resources in YAML files, made to be shared with people, editors, Git and other processes. */
 export function createFileDriver(options: FileDriverOptions): StorageDriver {
-  const { folder = ({ plural }: AnyKind) => plural, rescanInterval = 30_000, watch } = options;
+  const { folder = ({ plural }: AnyKind) => plural, rescanInterval = 30_000, fileMode = 0o666, watch } = options;
   const description = `files in ${options.directory}`;
   const layout = createLayout(resolve(options.directory), folder);
   const { statusDirectory } = options;
@@ -53,7 +55,7 @@ export function createFileDriver(options: FileDriverOptions): StorageDriver {
     const index = createFileIndex({ kind, layout, cache, status: statusFolder, overlay, rescanInterval, watch });
     const find = (ref: Ref) =>
       findResource(kind, ref, layout, cache, (key) => (index.isLive ? { path: index.pathOf(key) } : undefined));
-    const writer = createFileWriter({ kind, layout, description, find, statusFolder });
+    const writer = createFileWriter({ kind, layout, description, cache, find, statusFolder, fileMode });
     return { cache, statusFolder, index, writer, overlay, find };
   }
   function shelfOf<T extends Resource>(kind: Kind<T>): Shelf<T> {

@@ -122,16 +122,16 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       fail(error);
       return;
     }
-    const start = performance.now();
+    const begin = performance.now();
     for (const [path, { at }] of delayed) {
-      if (at > start) continue;
+      if (at > begin) continue;
       delayed.delete(path);
       backlog.add(path);
     }
     for (const path of backlog) {
       backlog.delete(path);
       look(path);
-      if (performance.now() - start > slice) break;
+      if (performance.now() - begin > slice) break;
     }
     if (phase === "reading" && backlog.size === 0) becomeLive();
     else flush();

@@ -12,7 +12,7 @@ import {
 } from "../../resources/index.ts";
 import type { StatusPrecondition, StoredEntry } from "../driver.ts";
 import { alreadyExistsError, notFoundError, resourceText, versionConflictError } from "../driver-errors.ts";
-import { parseContent } from "./file-content.ts";
+import type { FileCache } from "./file-cache.ts";
 import { withResource, withStatus } from "./edit-text.ts";
 import type { Found } from "./file-finder.ts";
 import { type FileLock, withFileLock } from "./file-lock.ts";
@@ -26,9 +26,12 @@ export interface FileWriterOptions<T extends Resource> {
   readonly layout: Layout;
   /** For people. */
   readonly description: string;
+  readonly cache: FileCache<T>;
   readonly find: (ref: Ref) => Found<T> | undefined;
   /** Where statuses lie, if not in the resources' files. */
   readonly statusFolder: StatusFolder<T> | undefined;
+  /** Mode of new files, less the process's umask. */
+  readonly fileMode: number;
 }
 
 /** Writes the resources of a kind: one at a time per file, whichever process writes, and never over what it hasn't seen. */
@@ -53,11 +56,11 @@ interface Held<T> {
   readonly text: string;
   readonly stored: StoredEntry<T> | undefined;
   /** Undefined: the file has changed meanwhile. */
-  replace(text: string | undefined): Promise<{ readonly version: string } | undefined>;
+  readonly replace: (text: string | undefined) => Promise<{ readonly version: string } | undefined>;
 }
 
 export function createFileWriter<T extends Resource>(options: FileWriterOptions<T>): FileWriter<T> {
-  const { kind, layout, find, statusFolder, description } = options;
+  const { kind, layout, cache, find, statusFolder, description } = options;
   const overlay = (entry: StoredEntry<T>): StoredEntry<T> => statusFolder?.overlay(entry) ?? entry;
 
   /** Runs `edit` on the file that holds the resource, again and again until it says that it is done. */
@@ -86,7 +89,7 @@ export function createFileWriter<T extends Resource>(options: FileWriterOptions<
 
   function storedIn(snapshot: FileSnapshot | undefined, ref: Ref): StoredEntry<T> | undefined {
     if (snapshot === undefined) return undefined;
-    const entry = parseContent(kind, snapshot, ref.namespace).entries.get(refKey(ref));
+    const entry = cache.parse(snapshot, ref.namespace).entries.get(refKey(ref));
     return entry === undefined ? undefined : overlay(entry);
   }
 
@@ -106,7 +109,7 @@ export function createFileWriter<T extends Resource>(options: FileWriterOptions<
           const removed = snapshot === undefined || (await removeFile(target, snapshot.identity, lock));
           return removed ? { version: "" } : undefined;
         }
-        const identity = await replaceFile(target, text, snapshot?.identity, lock);
+        const identity = await replaceFile(target, text, snapshot?.identity, lock, options.fileMode);
         return identity === undefined ? undefined : { version: versionOf(identity, text) };
       },
     };
@@ -114,7 +117,7 @@ export function createFileWriter<T extends Resource>(options: FileWriterOptions<
 
   /** The entry that a text holds, which is about to be written. What can't be read back must not be written. */
   function readBack(path: string, text: string, version: string, ref: Ref): StoredEntry<T> {
-    const content = parseContent(kind, { path, text, version }, ref.namespace);
+    const content = cache.parse({ path, text, version }, ref.namespace);
     const entry = content.entries.get(refKey(ref));
     if (entry !== undefined) return entry;
     const cause = content.problems[0]?.error;

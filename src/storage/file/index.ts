@@ -18,6 +18,8 @@ export interface FileStorageOptions extends RuntimeOptions {
    * file systems that have none. Files that look unchanged are not read.
    */
   readonly rescanInterval?: number | undefined;
+  /** Mode of new files, less the process's umask; default 0o666. For secrets: 0o600. Existing files keep theirs. */
+  readonly fileMode?: number | undefined;
 }
 
 /**

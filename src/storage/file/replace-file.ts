@@ -24,18 +24,20 @@ export async function makeFolderOf(path: string): Promise<void> {
 /**
  * Puts `text` in a file's place in one step, so that a reader finds the old text or the new one, and a crash leaves one of them.
  * Mode and owner stay. Gives the new file's identity, or undefined if the file is no longer as `before` says (undefined: absent),
- * in which case nothing is written.
+ * in which case nothing is written. A new file has `newFileMode` less the process's umask.
  */
 export async function replaceFile(
   path: string,
   text: string,
   before: FileIdentity | undefined,
   lock: FileLock,
+  newFileMode: number,
 ): Promise<FileIdentity | undefined> {
   const temporary = temporaryPathBeside(path, lock.token);
   let placed = false;
   try {
-    const file = await open(temporary, "wx", 0o666);
+    // What replaces a secret must not be readable for a moment.
+    const file = await open(temporary, "wx", before === undefined ? newFileMode : 0o600);
     let identity: FileIdentity;
     try {
       await file.writeFile(text);

@@ -51,7 +51,7 @@ export function createStatusFolder<T extends Resource>(
         const statuses = change(before);
         if (statuses === before) return false;
         if (Object.keys(statuses).length > 0) {
-          const identity = await replaceFile(path, render(ref, statuses), snapshot?.identity, lock);
+          const identity = await replaceFile(path, render(ref, statuses), snapshot?.identity, lock, 0o666);
           return identity === undefined ? undefined : true;
         }
         return snapshot === undefined || (await removeFile(path, snapshot.identity, lock)) ? true : undefined;
@@ -77,7 +77,7 @@ export function createStatusFolder<T extends Resource>(
         metadata: { ...metadata, resourceVersion: version },
         ...(status === undefined ? {} : { namespacedStatuses: { ...namespacedStatuses, statuses } }),
       };
-      return { ...entry, version, resource: resource as T };
+      return { ...entry, version, resource };
     },
     async set(ref, reporter, status, signal) {
       await makeFolderOf(pathOf(ref));

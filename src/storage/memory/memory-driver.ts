@@ -39,7 +39,7 @@ export function createMemoryDriver(): StorageDriver {
   const store = <T extends Resource>(shelf: Shelf, ref: Ref, resource: T): StoredEntry<T> => {
     const version = String(++lastVersion);
     const metadata = { ...resource.metadata, resourceVersion: version };
-    const entry = deepFreeze({ ref: { ...ref }, version, resource: { ...resource, metadata } as T });
+    const entry = deepFreeze({ ref: { ...ref }, version, resource: { ...resource, metadata } });
     shelf.entries.set(refKey(ref), entry);
     tell(shelf, ref, [entry], []);
     return entry;

@@ -93,6 +93,7 @@ export function statusContract<F extends StorageFixture>(harness: StorageHarness
       await seen.sees("ns-1/one");
       await widgets.writeStatus(ref("one"), "gloo-system", status(rejected, "why"));
       await seen.until(({ items }) => statusOf(items.get("ns-1/one") ?? {}, "gloo-system")?.reason === "why");
+      expect(seen.items.get("ns-1/one")).toEqual(await widgets.read(ref("one")));
     }),
   );
 

@@ -64,6 +64,7 @@ export function writeRulesContract<F extends StorageFixture>(harness: StorageHar
   );
 
   const { another } = harness;
+  // oxlint-disable-next-line vitest/no-conditional-tests -- data in the process has no other process
   if (another !== undefined) {
     test(
       "56, 57: the same holds for writers in different processes",

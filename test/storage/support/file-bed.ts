@@ -12,9 +12,9 @@ export interface FileBed {
   readonly storage: Storage;
   readonly widgets: ResourceClient<Widget>;
   /** Path of a widget's file. */
-  path(name: string, namespace?: string): string;
+  readonly path: (name: string, namespace?: string) => string;
   /** Writes a file within the directory, in place. */
-  put(path: string, text: string): Promise<void>;
+  readonly put: (path: string, text: string) => Promise<void>;
   /** Aborted when the test is over. */
   readonly signal: AbortSignal;
 }
