@@ -97,6 +97,7 @@ test("tags choose instances and become labels, and an edit of them disturbs noth
   );
   await waitFor(() => is(running.of("tagged"), "10.0.1.3:1"));
   running.upstreams.set("gloo-system/tagged", upstream("tagged", { dataCenters: ["elsewhere"] }));
+  await waitFor(() => is(running.of("tagged")));
   running.upstreams.delete("gloo-system/tagged");
   await waitFor(() => running.of("tagged") === undefined);
 });
@@ -190,6 +191,26 @@ test("services that Consul does not show again are given up when an operator acc
   const [, key, identity] = /consul kv put (\S+) (\S+)$/.exec(accept) ?? [];
   await own.api("PUT", `/v1/kv/${key}`, identity);
   await waitFor(() => is(running.of("app")));
+});
+
+test("a datacenter that Consul can't reach holds up nothing, and its endpoints come to those of others", async () => {
+  await consul.register({ Name: "spread", Address: "10.0.3.1", Port: 1 });
+  await using running = run(consul.port, [upstream("spread")], { dataCenters: ["dc1", "dc2"] });
+  await waitFor(() => running.endpoints.synced);
+  expect(running.of("spread")).toEqual(["10.0.3.1:1"]);
+  expect(running.discovery.waitingFor()).toEqual([expect.stringMatching(/instances of spread.*No path to datacenter/)]);
+});
+
+test("the endpoints are not synced while Consul doesn't answer at all, and are as soon as it does", async () => {
+  await consul.register({ Name: "late", Address: "10.0.4.1", Port: 1 });
+  await using proxy = await startTcpProxy({ port: consul.port });
+  proxy.cut();
+  await using running = run(proxy.port, [upstream("late")], { dataCenters: ["dc1"] });
+  await waitFor(() => running.discovery.waitingFor().some((line) => /doesn't answer/.test(line)));
+  expect(running.endpoints.synced).toBe(false);
+  proxy.restore();
+  await waitFor(() => running.endpoints.synced);
+  expect(running.of("late")).toEqual(["10.0.4.1:1"]);
 });
 
 test("Upstreams of other types are left alone, and without any the endpoints are synced at once", async () => {

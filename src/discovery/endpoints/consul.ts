@@ -146,7 +146,8 @@ export function createConsulEndpointDiscovery(options: ConsulEndpointDiscoveryOp
     if (spec === undefined || signal.aborted) return;
     const parts = (needs.get(key) ?? []).map((id) => services.get(id));
     // After an edit the former endpoints stay until all of the new ones are known.
-    if (parts.length > 0 && parts.every((part) => part?.isSettled) && parts.some((part) => part?.isKnown)) {
+    const isKnown = parts.length === 0 ? datacenters !== undefined : parts.some((part) => part?.isKnown);
+    if (isKnown && parts.every((part) => part?.isSettled)) {
       const instances = parts.flatMap((part) => part?.instances ?? []);
       const found = instances
         .filter((instance) => isChosen(instance, spec))
@@ -182,9 +183,16 @@ export function createConsulEndpointDiscovery(options: ConsulEndpointDiscoveryOp
 
   function checkSynced(force = false): void {
     if (isSynced || !upstreams.synced) return;
-    const isKnown =
-      specs.size === 0 || (datacenters !== undefined && [...services.values()].every((service) => service.isKnown));
-    if (!isKnown && !force) return;
+    if (!force && specs.size > 0) {
+      if (datacenters === undefined || awaited?.isSettled === false) return;
+      const all = [...services.values()];
+      // Where Consul answers for some datacenter, one that it can't reach is not waited for.
+      const answering = new Set(all.filter(({ isKnown }) => isKnown).map(({ datacenter }) => datacenter));
+      const isAwaited = ({ isKnown, isSettled, datacenter }: ServiceInstances): boolean =>
+        !isKnown && (!isSettled || answering.size === 0 || answering.has(datacenter));
+      awaited = all.find(isAwaited);
+      if (awaited !== undefined) return;
+    }
     isSynced = true;
     endpoints.markSynced();
   }

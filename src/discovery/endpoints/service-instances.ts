@@ -15,6 +15,7 @@ export interface ServiceInstancesOptions {
 
 /** What is known of one service's instances, over failures of Consul, too. */
 export interface ServiceInstances {
+  readonly datacenter: string;
   readonly instances: readonly Instance[];
   /** Whether Consul has answered, or the first attempt has failed. */
   readonly isSettled: boolean;
@@ -68,6 +69,7 @@ export function createServiceInstances({
   }
 
   return {
+    datacenter,
     get instances() {
       return instances;
     },
