@@ -1,4 +1,4 @@
-import { createFileRegistry, getExtension, hasExtension, type DescExtension } from "@bufbuild/protobuf";
+import { createFileRegistry, getExtension, hasExtension } from "@bufbuild/protobuf";
 import {
   type FieldOptions,
   type FileDescriptorProto,
@@ -60,22 +60,18 @@ export function createOptionReader(files: readonly FileDescriptorProto[]): Optio
           name === "google/protobuf/descriptor.proto" ? file_google_protobuf_descriptor : undefined,
         );
 
-  function reader<Options extends MessageOptions | FieldOptions, Value>(name: string) {
-    const extension = registry?.getExtension(`epoxy.options.v1.${name}`) as
-      | (DescExtension & { extendee: { $typeName: Options["$typeName"] } })
-      | undefined;
-    return (options: Options | undefined): Value | undefined => {
-      if (extension === undefined || options === undefined) return undefined;
-      const known = extension as Parameters<typeof hasExtension>[1];
-      // The declaration is Epoxy's own: its fields are those of the interfaces above.
-      return hasExtension(options as never, known) ? (getExtension(options as never, known) as Value) : undefined;
-    };
+  function read(name: string, options: MessageOptions | FieldOptions | undefined): unknown {
+    const extension = registry?.getExtension(`epoxy.options.v1.${name}`);
+    if (extension === undefined || options === undefined || !hasExtension(options as never, extension))
+      return undefined;
+    return getExtension(options as never, extension);
   }
 
+  // The declaration is Epoxy's own: its fields are those of the interfaces above.
   return {
-    resource: reader<MessageOptions, ResourceOptions>("resource"),
-    snapshot: reader<MessageOptions, SnapshotOptions>("snapshot"),
-    messageRules: reader<MessageOptions, MessageRules>("message"),
-    fieldRules: reader<FieldOptions, FieldRules>("field"),
+    resource: (options) => read("resource", options) as ResourceOptions | undefined,
+    snapshot: (options) => read("snapshot", options) as SnapshotOptions | undefined,
+    messageRules: (options) => read("message", options) as MessageRules | undefined,
+    fieldRules: (options) => read("field", options) as FieldRules | undefined,
   };
 }

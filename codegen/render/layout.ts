@@ -30,16 +30,6 @@ export interface Layout {
 export function createLayout(options: GeneratorOptions): Layout {
   const suffix = options.importSuffix;
 
-  /** `target` is a path below the output folder, or leads out of it with dots. */
-  function relative(fromFile: string, target: string): string {
-    const path = posix.relative(posix.dirname(fromFile), target);
-    return path.startsWith(".") ? path : `./${path}`;
-  }
-
-  const withoutRoot = (packageName: string, root: string): string =>
-    root !== "" && packageName.startsWith(`${root}.`) ? packageName.slice(root.length + 1) : packageName;
-  const folderOf = (packageName: string, root: string): string => withoutRoot(packageName, root).replaceAll(".", "/");
-
   return {
     packageFile: (packageName) => `${folderOf(packageName, options.root)}.ts`,
     controllersFile: (packageName) => `${folderOf(packageName, options.root)}-controllers.ts`,
@@ -56,4 +46,15 @@ export function createLayout(options: GeneratorOptions): Layout {
     importEpoxySdk: (packageName) => `${epoxyPackage}/sdk/${folderOf(packageName, "epoxy")}`,
     epoxyTables: `${epoxyPackage}/sdk/tables`,
   };
+}
+
+/** `target` is a path below the output folder, or leads out of it with dots. */
+function relative(fromFile: string, target: string): string {
+  const path = posix.relative(posix.dirname(fromFile), target);
+  return path.startsWith(".") ? path : `./${path}`;
+}
+
+function folderOf(packageName: string, root: string): string {
+  const inRoot = root !== "" && packageName.startsWith(`${root}.`);
+  return (inRoot ? packageName.slice(root.length + 1) : packageName).replaceAll(".", "/");
 }

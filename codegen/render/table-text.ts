@@ -50,9 +50,10 @@ function collect(model: Model, imported: (packageName: string) => boolean) {
     for (const { typeName } of file.messages) add({ kind: "message", name: typeName });
     for (const { typeName } of file.enums) add({ kind: "enum", name: typeName });
   }
-  const byName = (a: { typeName: string }, b: { typeName: string }): number => (a.typeName < b.typeName ? -1 : 1);
   return { messages: [...messages].sort(byName), enums: [...enums].sort(byName) };
 }
+
+const byName = (a: { typeName: string }, b: { typeName: string }): number => (a.typeName < b.typeName ? -1 : 1);
 
 const nameInPackage = (typeName: string, packageName: string): string =>
   packageName === "" ? typeName : typeName.slice(packageName.length + 1);

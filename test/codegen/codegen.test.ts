@@ -16,9 +16,10 @@ function codegen(directory: string, ...args: readonly string[]) {
   return { status, stderr };
 }
 
+const message = (name: string): string =>
+  `message ${name} { option (epoxy.options.v1.resource) = {group: "acme.example.com" version: "v1" plural: "${name.toLowerCase()}s"}; epoxy.core.v1.Metadata metadata = 1; }`;
+
 test("the same protos give the same bytes, in whatever order the compiler names the files", () => {
-  const message = (name: string): string =>
-    `message ${name} { option (epoxy.options.v1.resource) = {group: "acme.example.com" version: "v1" plural: "${name.toLowerCase()}s"}; epoxy.core.v1.Metadata metadata = 1; }`;
   const request = compile({
     "a.proto": head + message("Mesh"),
     "b.proto": head + message("Zone"),

@@ -142,9 +142,10 @@ test("a status column of a kind without status is refused", () => {
   ]);
 });
 
+const aliased = (name: string, alias: string, number: number): string =>
+  `string ${name} = ${number} [(epoxy.options.v1.field) = {aliases: ["${alias}"]}];\n`;
+
 test("an alias that is another field's name, JSON name or alias is refused", () => {
-  const aliased = (name: string, alias: string, number: number): string =>
-    `string ${name} = ${number} [(epoxy.options.v1.field) = {aliases: ["${alias}"]}];\n`;
   expect(
     diagnose(
       `message Host {\nstring bind_port = 1;\n${aliased("x", "bindPort", 2)}${aliased("y", "old", 3)}${aliased("z", "old", 4)}}`,

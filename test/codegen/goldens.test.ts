@@ -41,7 +41,7 @@ describe.each(readdirSync(cases))("the case %s", (name) => {
         input: content,
         encoding: "utf8",
       });
-      expect(formatter.stdout, path).toBe(content);
+      expect({ path, content: formatter.stdout }).toEqual({ path, content });
     }
   });
 });

@@ -1,0 +1,66 @@
+// What the generator costs: `npm run codegen` against a bare `buf generate` of the same messages, in turns.
+// Usage: node bench/codegen.ts [ROUNDS]    Exits with 1 if the ratio of the medians is above 1.5.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import { parse, stringify } from "yaml";
+
+const repository = resolve(import.meta.dirname, "..");
+const rounds = Number(process.argv[2] ?? 7);
+const limit = 1.5;
+const folder = mkdtempSync(join(tmpdir(), "epoxy-bench-"));
+
+/** Milliseconds of a process, from start to end. */
+function time(command: string, ...args: readonly string[]): number {
+  const start = performance.now();
+  const path = [join(repository, "node_modules/.bin"), process.env.PATH].join(delimiter);
+  const { status, stderr } = spawnSync(command, args, {
+    cwd: repository,
+    env: { ...process.env, PATH: path },
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(stderr);
+  return performance.now() - start;
+}
+
+interface Template {
+  readonly plugins: readonly { readonly local: unknown; readonly strategy?: string }[];
+}
+
+/** The template with ts-proto alone. */
+function bareTemplate(name: string, change: (plugin: Template["plugins"][number]) => object): string {
+  const template = parse(readFileSync(join(repository, "buf.gen.yaml"), "utf8")) as Template;
+  const plugins = template.plugins.filter(({ local }) => local === "protoc-gen-ts_proto").map(change);
+  const path = join(folder, `${name}.yaml`);
+  writeFileSync(path, stringify({ ...template, plugins }));
+  return path;
+}
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+const print = (name: string, values: readonly number[]): void => {
+  const [low, high] = [Math.min(...values), Math.max(...values)].map((value) => value.toFixed(0));
+  process.stdout.write(`${name.padEnd(44)} median ${median(values).toFixed(0)} ms (${low} to ${high})\n`);
+};
+
+try {
+  const bare = bareTemplate("bare", (plugin) => plugin);
+  // buf's default is a process of the plugin for every folder.
+  const byFolder = bareTemplate("by-folder", (plugin) => ({ ...plugin, strategy: "directory" }));
+  const out = join(folder, "out");
+  const times = { bare: [] as number[], ours: [] as number[] };
+  const generate = (template: string): number => time("buf", "generate", "--template", template, "--output", out);
+  generate(bare);
+  for (let round = 0; round < rounds; round++) {
+    times.bare.push(generate(bare));
+    times.ours.push(time("node", "codegen/project.ts"));
+  }
+  print("buf generate, ts-proto only, one process", times.bare);
+  print("npm run codegen", times.ours);
+  print("buf generate, ts-proto only, buf's default", [generate(byFolder)]);
+  const ratio = median(times.ours) / median(times.bare);
+  process.stdout.write(`ratio ${ratio.toFixed(2)}, at most ${limit}\n`);
+  process.exitCode = ratio > limit ? 1 : 0;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
