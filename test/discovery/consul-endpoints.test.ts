@@ -106,8 +106,9 @@ test("an instance without an address has its node's, and a host name is resolved
   await consul.register({ Name: "plain", Port: 7 });
   await consul.register({ Name: "named", Port: 8, Address: "localhost" });
   await using running = run(consul.port, [upstream("plain"), upstream("named")]);
-  await waitFor(() => is(running.of("plain"), "127.0.0.1:7"));
-  await waitFor(() => running.of("named")?.includes("127.0.0.1:8"));
+  await waitFor(() => running.endpoints.synced);
+  expect(running.of("plain")).toEqual(["127.0.0.1:7"]);
+  expect(running.of("named")).toContain("127.0.0.1:8");
   expect(running.endpoints.get("gloo-system/named")?.[0]).toMatchObject({ hostname: "localhost" });
 });
 

@@ -69,6 +69,8 @@ export function createConsulEndpointDiscovery(options: ConsulEndpointDiscoveryOp
   let datacenters: readonly string[] | undefined;
   let datacenterError: string | undefined;
   let isSynced = false;
+  /** Upstreams that wait for a name's address. */
+  const unpublished = new Set<string>();
   /** One that is not known yet, so that not all have to be looked at each time. */
   let awaited: ServiceInstances | undefined;
 
@@ -133,6 +135,7 @@ export function createConsulEndpointDiscovery(options: ConsulEndpointDiscoveryOp
     }
     if (spec === undefined) {
       specs.delete(key);
+      unpublished.delete(key);
       needs.delete(key);
     } else {
       specs.set(key, spec);
@@ -148,23 +151,25 @@ export function createConsulEndpointDiscovery(options: ConsulEndpointDiscoveryOp
     // After an edit the former endpoints stay until all of the new ones are known.
     const isKnown = parts.length === 0 ? datacenters !== undefined : parts.some((part) => part?.isKnown);
     if (isKnown && parts.every((part) => part?.isSettled)) {
-      const instances = parts.flatMap((part) => part?.instances ?? []);
-      const found = instances
-        .filter((instance) => isChosen(instance, spec))
-        .flatMap((instance) => endpointsOf(instance, spec));
-      endpoints.set(key, found);
+      const instances = parts.flatMap((part) => part?.instances ?? []).filter((instance) => isChosen(instance, spec));
+      const found = instances.map((instance) => endpointsOf(instance, spec));
+      // A name that is being looked up for the first time: soon.
+      if (found.every((some) => some !== undefined)) {
+        unpublished.delete(key);
+        endpoints.set(key, found.flat());
+      } else if (!isSynced) unpublished.add(key);
     }
     checkSynced();
   }
 
-  function endpointsOf(instance: Instance, spec: UpstreamSpec): readonly ConsulEndpoint[] {
+  function endpointsOf(instance: Instance, spec: UpstreamSpec): readonly ConsulEndpoint[] | undefined {
     const tags = spec.subsetTags.length > 0 ? spec.subsetTags : spec.serviceTags;
     const labels = Object.fromEntries([
       ...tags.map((tag) => [`tag_${tag}`, instance.tags.includes(tag) ? "1" : "0"]),
       ...spec.dataCenters.map((dc) => [`dc_${dc}`, dc === instance.datacenter ? "1" : "0"]),
     ]);
     const { address: name, port } = instance;
-    return names.addressesOf(name).map((address) => {
+    return names.addressesOf(name)?.map((address) => {
       const hostname = isIP(name) === 0 ? { hostname: name } : {};
       return { address, port, ...hostname, labels };
     });
@@ -191,7 +196,7 @@ export function createConsulEndpointDiscovery(options: ConsulEndpointDiscoveryOp
       const isAwaited = ({ isKnown, isSettled, datacenter }: ServiceInstances): boolean =>
         !isKnown && (!isSettled || answering.size === 0 || answering.has(datacenter));
       awaited = all.find(isAwaited);
-      if (awaited !== undefined) return;
+      if (awaited !== undefined || unpublished.size > 0) return;
     }
     isSynced = true;
     endpoints.markSynced();

@@ -13,8 +13,8 @@ export interface NameResolverOptions {
 
 /** Keeps the addresses of names. */
 export interface NameResolver {
-  /** The addresses known, sorted. An IP address is its own; a name that is new has none yet. */
-  addressesOf(name: string): readonly string[];
+  /** The addresses known, sorted. An IP address is its own. Undefined: the first look-up is under way. */
+  addressesOf(name: string): readonly string[] | undefined;
   close(): void;
 }
 
@@ -29,16 +29,18 @@ export function createNameResolver({
   // Only addresses are servers; a name would have to be resolved itself.
   const hasServer = dnsAddress !== undefined && isIP(dnsAddress.replace(/:\d+$/, "").replace(/^\[|\]$/g, "")) !== 0;
   if (hasServer) resolver.setServers([dnsAddress]);
-  const known = new Map<string, readonly string[]>();
+  const known = new Map<string, readonly string[] | undefined>();
   let timer: NodeJS.Timeout | undefined;
 
   async function resolve(name: string): Promise<void> {
     const addresses = (hasServer ? await resolver.resolve4(name).catch(() => []) : []) as readonly string[];
     const found = addresses.length > 0 ? addresses : await system(name);
+    if (!known.has(name)) return;
     const before = known.get(name);
-    if (before === undefined || found.length === 0) return;
+    // While look-ups fail, the last addresses stay.
+    if (before !== undefined && found.length === 0) return;
     const sorted = [...new Set(found)].sort();
-    if (sorted.join() === before.join()) return;
+    if (sorted.join() === before?.join()) return;
     known.set(name, sorted);
     onChange();
   }
@@ -56,13 +58,12 @@ export function createNameResolver({
   return {
     addressesOf(name) {
       if (isIP(name) !== 0) return [name];
-      const addresses = known.get(name);
-      if (addresses === undefined) {
-        known.set(name, []);
+      if (!known.has(name)) {
+        known.set(name, undefined);
         void resolve(name);
         timer ??= setInterval(tick, interval);
       }
-      return addresses ?? [];
+      return known.get(name);
     },
     close() {
       clearInterval(timer);
