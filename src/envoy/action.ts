@@ -4,7 +4,7 @@ import { headerNameFault } from "./checks/header.ts";
 import type { TranslationContext } from "./context.ts";
 import { invalidDestination, resolveDestination } from "./destination.ts";
 import { translateRedirect } from "./redirect.ts";
-import { directResponse, FAULTY, missingDestination, UNPROTECTED, UNSUPPORTED } from "./refusal.ts";
+import { directResponse, FAULTY, maxBodyBytes, missingDestination, UNPROTECTED, UNSUPPORTED } from "./refusal.ts";
 import type { Report } from "./report.ts";
 import { resolveWeightedDestinations } from "./weighted-destinations.ts";
 
@@ -17,9 +17,6 @@ export type Action =
   | { readonly kind: "refuse"; readonly response: EnvoyDirectResponseAction };
 
 const FAULTY_ACTION: Action = { kind: "refuse", response: FAULTY };
-
-/** Envoy's default for `max_direct_response_body_size_bytes`. */
-const DEFAULT_MAX_BODY_BYTES = 4096;
 
 /** Translates a route's action. Errors are in the report. */
 export function translateAction(route: Route, path: string, context: TranslationContext, report: Report): Action {
@@ -48,7 +45,7 @@ function translateDirectResponse(
 ): Action {
   // Envoy's bounds for DirectResponseAction.status.
   if (status < 200 || status > 599) report.error(`${path}.status`, `${status} is no status from 200 to 599`);
-  const limit = context.maxDirectResponseBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
+  const limit = maxBodyBytes(context);
   const size = Buffer.byteLength(body);
   if (size > limit) {
     report.error(
@@ -81,7 +78,7 @@ function translateRouteAction(
     }
     case "multi":
       return weighted(
-        resolveWeightedDestinations(destination.value.destinations, `${path}.multi`, context, report),
+        resolveWeightedDestinations(destination.value.destinations, `${path}.multi.destinations`, context, report),
         context,
       );
     case "upstreamGroup": {
@@ -92,7 +89,7 @@ function translateRouteAction(
         return refuse("missing", context);
       }
       return weighted(
-        resolveWeightedDestinations(group.destinations, `${path}.upstreamGroup`, context, report),
+        resolveWeightedDestinations(group.destinations, `${path}.upstreamGroup.destinations`, context, report),
         context,
       );
     }

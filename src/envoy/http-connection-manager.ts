@@ -98,10 +98,11 @@ function routeSpecifier(routes: RouteSource): HttpConnectionManager["routeSpecif
 
 const PLACEMENTS: readonly StagedHttpFilter["placement"][] = ["before", "during", "after"];
 
+const rank = ({ stage, placement }: StagedHttpFilter): number =>
+  stages.indexOf(stage) * PLACEMENTS.length + PLACEMENTS.indexOf(placement);
+
 /** By stage, then placement, then name. */
 function orderFilters(filters: readonly StagedHttpFilter[]): readonly HttpFilter[] {
-  const rank = ({ stage, placement }: StagedHttpFilter) =>
-    stages.indexOf(stage) * PLACEMENTS.length + PLACEMENTS.indexOf(placement);
   return filters
     .toSorted((a, b) => rank(a) - rank(b) || (a.filter.name < b.filter.name ? -1 : 1))
     .map(({ filter }) => filter);

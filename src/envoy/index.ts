@@ -17,5 +17,6 @@ export { clusterName, consulUpstreamRef, listenerName, routeConfigurationName, v
 export { routeConfigHeader, virtualHostPart } from "./route-configuration.ts";
 export type { TranslatedUpstream } from "./upstream.ts";
 export { translateUpstream } from "./upstream.ts";
+export { checkUpstreamGroup } from "./upstream-group.ts";
 export type { TranslatedVirtualHost } from "./virtual-host.ts";
 export { translateVirtualHost } from "./virtual-host.ts";

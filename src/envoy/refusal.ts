@@ -1,6 +1,6 @@
 import type { EnvoyDirectResponseAction } from "./api.ts";
 import { ClusterNotFoundResponseCode } from "./api.ts";
-import type { TranslationSettings } from "./context.ts";
+import type { TranslationContext, TranslationSettings } from "./context.ts";
 
 /** The answer of a route that can't do what it was meant to. Short, and silent about names: clients see it. */
 export const directResponse = (status: number, body: string): EnvoyDirectResponseAction => ({
@@ -8,6 +8,20 @@ export const directResponse = (status: number, body: string): EnvoyDirectRespons
   body: body === "" ? undefined : { specifier: { $case: "inlineString", value: body }, watchedDirectory: undefined },
   bodyFormat: undefined,
 });
+
+/** Envoy's default for `max_direct_response_body_size_bytes`. */
+const DEFAULT_MAX_BODY_BYTES = 4096;
+
+/** The longest body that the listener takes; Envoy refuses the virtual host for a longer one. */
+export const maxBodyBytes = (context: TranslationContext): number =>
+  context.maxDirectResponseBodyBytes ?? DEFAULT_MAX_BODY_BYTES;
+
+/** The answer as it is, or without a body that the listener wouldn't take. */
+export function fitBody(answer: EnvoyDirectResponseAction, context: TranslationContext): EnvoyDirectResponseAction {
+  const body = answer.body?.specifier;
+  if (body?.$case !== "inlineString" || Buffer.byteLength(body.value) <= maxBodyBytes(context)) return answer;
+  return { ...answer, body: undefined };
+}
 
 /** Of a route with errors. */
 export const FAULTY = directResponse(500, "This route's configuration has errors.\n");

@@ -6,7 +6,7 @@ import { mergeContribution } from "./feature.ts";
 import { features, unimplementedIn } from "./features/index.ts";
 import { MATCH_ALL, translateMatcher } from "./matcher.ts";
 import { routeName } from "./names.ts";
-import { FAULTY, UNPROTECTED } from "./refusal.ts";
+import { FAULTY, fitBody, UNPROTECTED } from "./refusal.ts";
 import type { Report } from "./report.ts";
 
 const EMPTY_ROUTE = EnvoyRoute.fromPartial({});
@@ -52,7 +52,9 @@ export function translateRoute(
 
   const refused = report.errors > errorsBefore ? FAULTY : (place.refused ?? (restricted ? UNPROTECTED : undefined));
   const base: EnvoyRoute =
-    refused === undefined ? served : { ...EMPTY_ROUTE, action: { $case: "directResponse", value: refused } };
+    refused === undefined
+      ? served
+      : { ...EMPTY_ROUTE, action: { $case: "directResponse", value: fitBody(refused, context) } };
   return {
     clusters: refused === undefined && action.kind === "forward" ? action.clusters : [],
     routes: matches.map((match, at) => ({
@@ -85,10 +87,10 @@ function applyFeatures(
       }
     }
   }
-  return { ...base, action: actionOf(action, forward) };
+  return { ...base, action: actionOf(action, forward, context) };
 }
 
-function actionOf(action: Action, forward: EnvoyRouteAction): EnvoyRoute["action"] {
+function actionOf(action: Action, forward: EnvoyRouteAction, context: TranslationContext): EnvoyRoute["action"] {
   switch (action.kind) {
     case "forward":
       return { $case: "route", value: forward };
@@ -96,6 +98,6 @@ function actionOf(action: Action, forward: EnvoyRouteAction): EnvoyRoute["action
       return { $case: "redirect", value: action.redirect };
     case "respond":
     case "refuse":
-      return { $case: "directResponse", value: action.response };
+      return { $case: "directResponse", value: fitBody(action.response, context) };
   }
 }

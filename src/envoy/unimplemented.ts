@@ -3,23 +3,29 @@ import type { Report } from "./report.ts";
 
 /** Fields by name: true, where all of a field is implemented, or what is implemented inside it. */
 interface FieldTree {
-  readonly [localName: string]: FieldTree | true;
+  [localName: string]: FieldTree | true;
 }
 
-/** Makes a tree of dotted paths. One that ends with a dot says no more than that the inside counts: nothing there may be implemented. */
+/**
+ * Makes a tree of dotted paths. A path that ends with a dot says only that the field is looked into, though nothing in it
+ * may be implemented.
+ */
 function fieldTree(paths: readonly string[]): FieldTree {
-  const tree: Record<string, FieldTree | true> = {};
-  for (const path of paths) {
-    let node = tree;
-    const names = path.split(".");
-    for (const [index, name] of names.entries()) {
-      const child = node[name];
-      if (child === true) break;
-      if (index === names.length - 1) node[name] = true;
-      else node = (node[name] = child ?? {}) as Record<string, FieldTree | true>;
-    }
-  }
+  const tree: FieldTree = {};
+  for (const path of paths) addPath(tree, path.split("."));
   return tree;
+}
+
+function addPath(tree: FieldTree, [name = "", ...rest]: readonly string[]): void {
+  const present = tree[name];
+  if (present === true) return;
+  if (rest.length === 0) {
+    tree[name] = true;
+    return;
+  }
+  const inside = present ?? {};
+  tree[name] = inside;
+  addPath(inside, rest);
 }
 
 /** What is to be looked at in a message: the fields that aren't implemented as a whole. */

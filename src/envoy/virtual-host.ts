@@ -1,4 +1,4 @@
-import type { VirtualHost } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { Route, VirtualHost } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
 import type { TranslationProblem } from "../resources/index.ts";
 import { type EnvoyRoute, EnvoyVirtualHost } from "./api.ts";
@@ -14,7 +14,7 @@ import { sourcesOf } from "./sources.ts";
 
 /** A virtual host for Envoy. */
 export interface TranslatedVirtualHost {
-  /** Undefined where not one of its domains is valid: there is nothing that could be served. */
+  /** Undefined where it has no name or not one valid domain: there is nothing that could be served. */
   readonly virtualHost: EnvoyVirtualHost | undefined;
   /** The encoded virtual host. */
   readonly bytes: Uint8Array | undefined;
@@ -37,25 +37,29 @@ export function translateVirtualHost(fragment: ProxyFragment, context: Translati
   if (input === undefined) {
     return { virtualHost: undefined, bytes: undefined, clusters: [], problems: [], fatal: false };
   }
-  const report = createReport(() => sourcesOf(fragment.owner, input));
+  // One report for all: routes are many, and problems few.
+  let current: Route | undefined;
+  const report = createReport(() => sourcesOf(fragment.owner, input, ...(current === undefined ? [] : [current])));
   const domains = translateDomains(input.domains, report);
   const name = virtualHostName(input.name);
+  if (name === "") report.error(`${VIRTUAL_HOST_PATH}.name`, "the virtual host has no name");
   const unprotected = unimplementedIn.virtualHost(input, VIRTUAL_HOST_PATH, report);
   const options = applyFeatures(input, context, report);
   const fatal = report.errors > 0;
 
   const routes: EnvoyRoute[] = [];
   const clusters = new Set<string>();
-  const problems = [...report.problems];
   for (const [index, route] of input.routes.entries()) {
-    const routeReport = createReport(() => sourcesOf(fragment.owner, input, route));
+    current = route;
     const place = { virtualHost: name, index, refused: fatal ? FAULTY : unprotected ? UNPROTECTED : undefined };
-    const translated = translateRoute(route, place, context, routeReport);
+    const translated = translateRoute(route, place, context, report);
     for (const translatedRoute of translated.routes) routes.push(translatedRoute);
     for (const cluster of translated.clusters) clusters.add(cluster);
-    for (const problem of routeReport.problems) problems.push(problem);
   }
-  if (domains.length === 0) return { virtualHost: undefined, bytes: undefined, clusters: [], problems, fatal };
+  const { problems } = report;
+  if (domains.length === 0 || name === "") {
+    return { virtualHost: undefined, bytes: undefined, clusters: [], problems, fatal };
+  }
   const virtualHost: EnvoyVirtualHost = { ...(fatal ? EMPTY : options), name, domains, routes };
   return {
     virtualHost,

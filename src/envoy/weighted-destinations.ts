@@ -22,6 +22,8 @@ export type ResolvedDestinations =
  * Translates weighted destinations; the sum of the weights is the total. A destination that is missing or not supported keeps its
  * share: those requests get 503 (or 404 or 500, if the settings say so) from Envoy, since they go to a cluster that
  * doesn't exist. If no destination is left, the whole route is.
+ *
+ * @param path - of the list
  */
 export function resolveWeightedDestinations(
   destinations: readonly WeightedDestination[],
@@ -36,7 +38,7 @@ export function resolveWeightedDestinations(
   let faulty = false;
   let unprotected = false;
   for (const [index, { destination, weight = 0, options }] of destinations.entries()) {
-    const at = `${path}.destinations[${index}]`;
+    const at = `${path}[${index}]`;
     total += weight;
     const resolved = resolveDestination(destination, `${at}.destination`, context, report);
     if (resolved.kind === "faulty") faulty = true;
@@ -55,7 +57,7 @@ export function resolveWeightedDestinations(
   }
   if (total < 1 || total > MAX_TOTAL) {
     report.error(
-      `${path}.destinations`,
+      path,
       destinations.length === 0
         ? "there are no destinations"
         : total < 1

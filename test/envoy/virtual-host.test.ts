@@ -119,3 +119,13 @@ test("a route configuration is its header and its virtual hosts' bytes, one afte
   });
   expect(joined.virtualHosts.map(({ routes }) => routes.length)).toEqual([0, 1, 300]);
 });
+
+test("a body of ours that the listener wouldn't take is left out", () => {
+  const fragment = translateYaml(virtualHostYaml(`- {matchers: [{regex: "("}], ${petstore}}`), "input", {
+    maxDirectResponseBodyBytes: 10,
+  });
+  expect(fragment.virtualHosts[0]?.virtualHost?.routes[0]?.action).toMatchObject({
+    $case: "directResponse",
+    value: { status: 500, body: undefined },
+  });
+});

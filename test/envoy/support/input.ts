@@ -28,7 +28,11 @@ const registry = createRegistry(kinds);
  * Translates YAML documents in Kubernetes' shape: ProxyFragments, Upstreams, UpstreamGroups and Settings. Fragments and groups find
  * the Upstreams of the same text.
  */
-export function translateYaml(text: string, source = "input"): Translated {
+export function translateYaml(
+  text: string,
+  source = "input",
+  extra: Pick<TranslationContext, "maxDirectResponseBodyBytes"> = {},
+): Translated {
   const { documents, problems } = parseResources(registry, text, source);
   if (problems.length > 0) throw new AggregateError(problems, problems.map((problem) => problem.message).join("\n"));
   const of = <T>(kind: string): T[] =>
@@ -47,6 +51,7 @@ export function translateYaml(text: string, source = "input"): Translated {
   );
   const context: TranslationContext = {
     ...base,
+    ...extra,
     upstream: (ref) => upstreams.get(refKey(ref))?.state,
     upstreamGroup: (ref) => groups.get(refKey(ref)),
   };

@@ -9,7 +9,7 @@ const json = (typeName: string, message: unknown): JsonValue =>
 /** A translation as YAML: Envoy's resources in their JSON form, then the problems. */
 export function renderTranslated({ listeners, virtualHosts, upstreams }: Translated): string {
   const some = <T>(items: readonly T[]): readonly T[] | undefined => (items.length === 0 ? undefined : items);
-  const resources = <T, M>(typeName: string, items: readonly T[], message: (item: T) => M | undefined) =>
+  const resources = <T>(typeName: string, items: readonly T[], message: (item: T) => object | undefined) =>
     some(
       items.flatMap((item) => {
         const found = message(item);
