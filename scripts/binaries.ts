@@ -95,7 +95,7 @@ export async function findOrFetch(name: BinaryName, options: FindOptions = {}): 
 }
 
 /** `$EPOXY_CACHE`, else the user's cache folder, else (where that can't be written) `.cache` in this repository. */
-export async function cacheFolder(): Promise<string> {
+async function cacheFolder(): Promise<string> {
   const chosen = process.env["EPOXY_CACHE"];
   if (chosen !== undefined && chosen !== "") return resolve(chosen);
   const users = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "epoxy");

@@ -4,7 +4,7 @@ import type { ConsulClient } from "./consul-client.ts";
 import { consulStatus } from "./consul-errors.ts";
 
 /** What an operator decides by, after a Consul has come back with other data. */
-export type ResetDecision = "accepted" | "restored";
+type ResetDecision = "accepted" | "restored";
 
 /**
  * Tells one Consul's data from another's, by a random value in the key `<root>/.epoxy/store`. A Consul that lost its data, or

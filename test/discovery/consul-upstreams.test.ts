@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
 import { UpstreamKind } from "../../generated/sdk/index.ts";
 import { createConsulClient } from "../../src/consul/index.ts";
 import { createConsulUpstreamDiscovery, type Discovery } from "../../src/discovery/index.ts";
-import { createMemoryStorage, type ResourceClient } from "../../src/storage/index.ts";
 import { createConsulStorage } from "../../src/storage/consul/index.ts";
-import type { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
+import { createMemoryStorage, type ResourceClient } from "../../src/storage/index.ts";
 import { type RunningConsul, startConsul } from "../support/consul.ts";
 import { waitFor } from "../support/wait-for.ts";
 

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import type { Resource } from "../../src/resources/index.ts";
-import { isConflict, isNotFound } from "../../src/errors/index.ts";
-import { type ConsulStorage, createConsulStorage } from "../../src/storage/consul/index.ts";
-import type { ListResult } from "../../src/storage/index.ts";
 import {
   createVirtualServiceClient,
   GatewayKind,
   UpstreamKind,
   VirtualServiceKind,
 } from "../../generated/sdk/index.ts";
+import { isConflict, isNotFound } from "../../src/errors/index.ts";
+import type { Resource } from "../../src/resources/index.ts";
+import { type ConsulStorage, createConsulStorage } from "../../src/storage/consul/index.ts";
+import type { ListResult } from "../../src/storage/index.ts";
+import { follow } from "../contracts/support/follow.ts";
 import { type RunningConsul, startConsul } from "../support/consul.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { follow } from "../contracts/support/follow.ts";
 
 let consul: RunningConsul;
 let storage: ConsulStorage;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from "vitest";
 import { createConsulStorage } from "../../src/storage/consul/index.ts";
 import type { Storage } from "../../src/storage/index.ts";
-import { storageContract, type StorageFixture } from "../contracts/storage.contract.ts";
+import { type StorageFixture, storageContract } from "../contracts/storage.contract.ts";
 import { type RunningConsul, startConsul } from "../support/consul.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 

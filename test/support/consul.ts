@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { findOrFetch } from "../../scripts/binaries.ts";
 import { type Child, startChild } from "./child.ts";
 import { freePorts } from "./free-port.ts";
@@ -17,7 +19,7 @@ export interface ConsulOptions {
 }
 
 /** A service instance as Consul's agent takes it. */
-export interface ServiceInstance {
+interface ServiceInstance {
   readonly Name: string;
   readonly ID?: string;
   readonly Address?: string;
@@ -54,6 +56,9 @@ export async function startConsul(options: ConsulOptions = {}): Promise<RunningC
   const [http = 0, server = 0, serf = 0] = await freePorts(3);
   const { ports, ...configWithoutPorts } = options.config ?? {};
   const base = `http://127.0.0.1:${http}`;
+  // From 1.14 on there is one more port, which older versions don't know.
+  const [, major = 0, minor = 0] = /(\d+)\.(\d+)/.exec((await promisify(execFile)(binary, ["version"])).stdout) ?? [];
+  const hasGrpcTls = Number(major) > 1 || Number(minor) >= 14;
   const config = {
     bind_addr: "127.0.0.1",
     client_addr: "127.0.0.1",
@@ -62,7 +67,17 @@ export async function startConsul(options: ConsulOptions = {}): Promise<RunningC
     log_level: "warn",
     disable_update_check: true,
     leave_on_terminate: false,
-    ports: { http, server, serf_lan: serf, serf_wan: -1, dns: -1, grpc: -1, https: -1, ...ports },
+    ports: {
+      http,
+      server,
+      serf_lan: serf,
+      serf_wan: -1,
+      dns: -1,
+      grpc: -1,
+      https: -1,
+      ...(hasGrpcTls && { grpc_tls: -1 }),
+      ...ports,
+    },
     performance: { raft_multiplier: 1 },
     ...(options.acl === true && { acl: { enabled: true, default_policy: "deny" } }),
     ...(options.persistent === true && { server: true, bootstrap_expect: 1, data_dir: data }),

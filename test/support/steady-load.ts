@@ -11,7 +11,7 @@ export interface LoadOptions {
   readonly isGood?: ((status: number, body: string) => boolean) | undefined;
 }
 
-export interface LoadReport {
+interface LoadReport {
   readonly sent: number;
   readonly good: number;
   readonly failed: number;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { startPetstore } from "../../scripts/petstore.ts";
 import { readLines, readStanzas } from "../../scripts/apt-download.ts";
+import { startPetstore } from "../../scripts/petstore.ts";
 import { startConsul } from "./consul.ts";
 import { glooBootstrap, startEnvoy } from "./envoy.ts";
 import { freePort } from "./free-port.ts";

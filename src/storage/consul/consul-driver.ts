@@ -5,15 +5,15 @@ import {
   editStatus,
   type Kind,
   type Ref,
+  type Resource,
   refKey,
   renderResource,
-  type Resource,
 } from "../../resources/index.ts";
-import { alreadyExistsError, notFoundError, versionConflictError } from "../driver-errors.ts";
 import type { DriverOptions, StorageDriver, StoredEntry } from "../driver.ts";
+import { alreadyExistsError, notFoundError, versionConflictError } from "../driver-errors.ts";
 import { type KeyLayout, keyLayout } from "./key-layout.ts";
-import { createKindState } from "./kind-state.ts";
 import { checkReadable } from "./key-permission.ts";
+import { createKindState } from "./kind-state.ts";
 import { createKindWatch, type KindWatch } from "./kind-watch.ts";
 import { type KvDocument, readKvDocument, withVersion } from "./kv-document.ts";
 

@@ -1,7 +1,7 @@
 import type { AnyKind, Ref } from "../../resources/index.ts";
 
 /** What a key stands for. */
-export type KeyPlace =
+type KeyPlace =
   | { readonly type: "resource"; readonly ref: Ref }
   /** A document at a namespace's own key, as Gloo's guide for Consul writes one; its metadata names it. */
   | { readonly type: "namespace"; readonly namespace: string }

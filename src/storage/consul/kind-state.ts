@@ -1,6 +1,6 @@
 import type { KvEntry } from "../../consul/index.ts";
 import { EpoxyError } from "../../errors/index.ts";
-import { type Kind, type Ref, refKey, type Resource } from "../../resources/index.ts";
+import { type Kind, type Ref, type Resource, refKey } from "../../resources/index.ts";
 import type { Problem } from "../client.ts";
 import type { StoredEntry } from "../driver.ts";
 import type { KeyLayout } from "./key-layout.ts";
