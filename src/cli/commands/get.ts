@@ -1,0 +1,100 @@
+import { type VirtualService, VirtualServiceKind } from "../../../generated/sdk/index.ts";
+import { combineErrors, EpoxyError } from "../../errors/index.ts";
+import type { AnyKind, Resource } from "../../resources/index.ts";
+import type { Problem } from "../../storage/index.ts";
+import type { Invocation } from "../command.ts";
+import { problemJson } from "../failure.ts";
+import { findKind } from "../find-kind.ts";
+import { type PrintOptions, printResources } from "../print-resources.ts";
+import { printable } from "../printable.ts";
+import { openStores, type Stores } from "../stores.ts";
+import { UsageError } from "../usage-error.ts";
+import type { getOptions } from "./resource-specs.ts";
+
+/** `epoxy get`. Resolves to 1 if something could not be read. */
+export async function get({
+  values,
+  arguments: words,
+  terminal,
+  signal,
+}: Invocation<typeof getOptions>): Promise<number> {
+  const kind = findKind(words[0] ?? "");
+  const wantsRoutes = (kind as AnyKind) === VirtualServiceKind && /^r(outes?)?$/.test(words[1] ?? "");
+  const named = [...words.slice(wantsRoutes ? 2 : 1), ...(values.name === undefined ? [] : [values.name])];
+  await using stores = await openStores(values, signal);
+  const { items, problems } = await find(stores, kind, values.namespace, [...new Set(named)], signal);
+  for (const { error, ref } of problems) {
+    terminal.error(
+      values.output === "json"
+        ? `${JSON.stringify({ error: { code: error.code, message: error.message, problems: [problemJson(error)] }, ref })}\n`
+        : `error: ${printable(error.message)}\n`,
+    );
+  }
+  const options: PrintOptions = {
+    format: values.output,
+    statusNamespace: stores.statusNamespace,
+    showSecrets: values["show-secrets"],
+  };
+  if (wantsRoutes) {
+    if (items.length > 1 && named.length === 0) throw new UsageError(chooseOne(items));
+    const { printRoutes } = await import("../print-routes.ts");
+    terminal.out(items.map((item) => printRoutes(item as VirtualService, values.output)).join(""));
+  } else terminal.out(printResources(kind, items, options));
+  return problems.length === 0 ? 0 : 1;
+}
+
+function chooseOne(items: readonly Resource[]): string {
+  const names = items.map(({ metadata }) => metadata?.name).join(", ");
+  return `there are ${items.length} virtual services, name one: epoxy get virtualservice route NAME (${names})`;
+}
+
+interface Found {
+  readonly items: readonly Resource[];
+  readonly problems: readonly Pick<Problem, "error" | "ref">[];
+}
+
+async function find(
+  stores: Stores,
+  kind: AnyKind,
+  namespace: string,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<Found> {
+  const clients = await stores.clients<Resource>(kind);
+  if (names.length === 0) {
+    const namespaces = kind.scope === "cluster" ? [] : [namespace];
+    const results = await Promise.all(clients.map((client) => client.list({ namespaces, signal })));
+    return {
+      items: firstOfEach(results.flatMap(({ items }) => items)),
+      problems: results.flatMap(({ problems }) => problems),
+    };
+  }
+  const items: Resource[] = [];
+  const problems: EpoxyError[] = [];
+  for (const name of names) {
+    const ref = { namespace: kind.scope === "cluster" ? "" : namespace, name };
+    const tries = await Promise.allSettled(clients.map((client) => client.read(ref, { signal })));
+    signal.throwIfAborted();
+    const good = tries.find((attempt) => attempt.status === "fulfilled");
+    if (good !== undefined) items.push(good.value);
+    else
+      for (const attempt of tries.slice(0, 1))
+        if (attempt.status === "rejected") problems.push(asEpoxyError(attempt.reason));
+  }
+  if (items.length === 0) throw combineErrors(problems);
+  return { items, problems: problems.map((error) => ({ error, ref: undefined })) };
+}
+
+/** With several sources of secrets, the first one that has a name wins. */
+function firstOfEach(items: readonly Resource[]): readonly Resource[] {
+  const seen = new Set<string>();
+  return items.filter(({ metadata }) => {
+    const key = `${metadata?.namespace}/${metadata?.name}`;
+    return !seen.has(key) && seen.add(key) !== undefined;
+  });
+}
+
+const asEpoxyError = (error: unknown): EpoxyError =>
+  error instanceof EpoxyError
+    ? error
+    : new EpoxyError("unavailable", error instanceof Error ? error.message : String(error));

@@ -1,0 +1,67 @@
+import { once } from "node:events";
+import {
+  type Component,
+  components,
+  createControlPlane,
+  formatHostPort,
+  type HostPort,
+  parseHostPort,
+} from "../../control-plane/index.ts";
+import type { Invocation } from "../command.ts";
+import { createLogger } from "../create-logger.ts";
+import { UsageError } from "../usage-error.ts";
+import type { serveOptions } from "./system-specs.ts";
+
+/** `epoxy serve`: runs until it is interrupted. */
+export async function serve({ values, given, terminal, signal }: Invocation<typeof serveOptions>): Promise<number> {
+  if (given.has("use-consul")) {
+    throw new UsageError("where resources are is said in the Settings: set consulKvSource there (and consul.address)");
+  }
+  const only = values.only.map(readComponent);
+  const logger = await createLogger(
+    values["log-level"],
+    values["log-format"] ?? (process.stderr.isTTY ? "pretty" : "json"),
+  );
+  const dataDirectory = values.dir || "data";
+  await using controlPlane = await createControlPlane({
+    dataDirectory,
+    settings: { namespace: values.namespace, name: values.name },
+    components: only.length === 0 ? undefined : only,
+    xdsAddress: readAddress(values["xds-address"], "--xds-address"),
+    adminAddress:
+      values["admin-address"] === "none" ? undefined : readAddress(values["admin-address"], "--admin-address"),
+    logger,
+  });
+  const { xdsAddress, adminAddress } = controlPlane;
+  const places = {
+    dir: dataDirectory,
+    ...(xdsAddress === undefined ? {} : { xds: formatHostPort(xdsAddress) }),
+    ...(adminAddress === undefined ? {} : { admin: `http://${formatHostPort(adminAddress)}` }),
+  };
+  if (values.json) terminal.out(`${JSON.stringify(places)}\n`);
+  logger.info(
+    places,
+    `serving ${Object.entries(places)
+      .map(([name, place]) => `${name} ${place}`)
+      .join(", ")}`,
+  );
+  if (!signal.aborted) await once(signal, "abort");
+  logger.info({}, "stopping");
+  return 0;
+}
+
+function readComponent(name: string): Component {
+  const found = components.find((component) => component === name);
+  if (found !== undefined) return found;
+  const detail = `option --only can't be "${name}" (only ${components.join(", ")})`;
+  throw new UsageError(detail, { word: name, candidates: components });
+}
+
+function readAddress(text: string | undefined, option: string): HostPort | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return parseHostPort(text, option);
+  } catch {
+    throw new UsageError(`option ${option} needs host:port, such as 127.0.0.1:9977, found "${text}"`);
+  }
+}

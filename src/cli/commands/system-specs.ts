@@ -1,0 +1,83 @@
+import { type Command, defineCommand } from "../command.ts";
+import type { OptionTable } from "../option.ts";
+import { storageOptions } from "../options.ts";
+
+export const serveOptions = {
+  dir: {
+    ...storageOptions.dir,
+    help: "folder with the Settings and, unless they say otherwise, the resources (default ./data)",
+  },
+  only: {
+    type: "list",
+    value: "COMPONENT",
+    help: "run only some of gateway, discovery and xds; the others run elsewhere",
+  },
+  namespace: {
+    type: "text",
+    value: "NAMESPACE",
+    short: "n",
+    default: "gloo-system",
+    help: "namespace of the Settings",
+  },
+  name: { type: "text", value: "NAME", default: "default", help: "name of the Settings" },
+  "xds-address": {
+    type: "text",
+    value: "HOST:PORT",
+    help: "where Envoy connects (default: gloo.xdsBindAddr of the Settings, else 127.0.0.1:9977)",
+  },
+  "admin-address": {
+    type: "text",
+    value: "HOST:PORT",
+    default: "127.0.0.1:9091",
+    help: "where /healthz, /readyz and /metrics are; none: nowhere",
+  },
+  "log-level": {
+    type: "text",
+    value: "LEVEL",
+    default: "info",
+    choices: ["debug", "info", "warn", "error"],
+    help: "the least that is logged",
+  },
+  "log-format": {
+    type: "text",
+    value: "FORMAT",
+    choices: ["json", "pretty"],
+    help: "how (default: pretty on a terminal)",
+  },
+} as const satisfies OptionTable;
+
+export const serveCommand: Command = defineCommand({
+  name: "serve",
+  summary: "runs the control plane",
+  description: [
+    "Reads the Settings in DIR/gloo-system/default.yaml and goes by them; changes are put in force as they are saved. Without Settings the resources are files in DIR/config.",
+    "The first Ctrl-C or SIGTERM ends it in order (exit code 0), a second one at once. Envoy keeps its configuration.",
+  ],
+  options: serveOptions,
+  load: async () => (await import("./serve.ts")).serve,
+  examples: [
+    { does: "Everything in one process", command: "epoxy serve --dir data" },
+    {
+      does: "Discovery in a process of its own",
+      command: "epoxy serve --dir data --only discovery --admin-address none",
+    },
+  ],
+});
+
+export const codegenCommand: Command = defineCommand({
+  name: "codegen",
+  summary: "generates code from protos, by the buf.gen.yaml of this folder",
+  passThrough: true,
+  load: async () => (await import("./codegen.ts")).codegen,
+  examples: [
+    { does: "Generate", command: "epoxy codegen" },
+    { does: "Fail if the generated code is stale", command: "epoxy codegen --check" },
+  ],
+});
+
+export const versionCommand: Command = defineCommand({
+  name: "version",
+  summary: "prints the version",
+  load: async () => (await import("./version.ts")).version,
+  examples: [{ does: "For programs", command: "epoxy version --json" }],
+});

@@ -1,0 +1,94 @@
+import type { OptionTable } from "./option.ts";
+
+/** Where resources are; of every command that reads or writes them. */
+export const storageOptions = {
+  dir: {
+    type: "text",
+    value: "DIR",
+    env: "EPOXY_DIR",
+    help: "folder of `epoxy serve`, whose Settings say where the resources are, or a plain folder of resources (default ./data)",
+  },
+  "use-consul": { type: "flag", help: "the resources are in Consul" },
+  "consul-address": {
+    type: "text",
+    value: "HOST:PORT",
+    env: "CONSUL_HTTP_ADDR",
+    help: "address of Consul (default 127.0.0.1:8500)",
+  },
+  "consul-scheme": {
+    type: "text",
+    value: "SCHEME",
+    choices: ["http", "https"],
+    help: "how to talk to Consul (default http)",
+  },
+  "consul-datacenter": { type: "text", value: "NAME", help: "data center (default: that of the agent)" },
+  "consul-root-key": { type: "text", value: "KEY", help: "first part of all keys (default gloo)" },
+  "consul-token": { type: "text", value: "TOKEN", env: "CONSUL_HTTP_TOKEN", help: "ACL token" },
+  "consul-allow-stale-reads": { type: "flag", help: "let any server answer, not only the leader" },
+  "consul-ca-cert": {
+    type: "text",
+    value: "FILE",
+    env: "CONSUL_CACERT",
+    help: "certificate of Consul's authority, in PEM",
+  },
+  "consul-client-cert": {
+    type: "text",
+    value: "FILE",
+    env: "CONSUL_CLIENT_CERT",
+    help: "certificate to show to Consul",
+  },
+  "consul-client-key": { type: "text", value: "FILE", env: "CONSUL_CLIENT_KEY", help: "key of that certificate" },
+} as const satisfies OptionTable;
+
+/** Options of all commands, wherever they stand on the line; those that don't matter to a command are passed over. */
+export const globalOptions = {
+  help: { type: "flag", short: "h", help: "show this help" },
+  json: { type: "flag", help: "print JSON: results on stdout (as -o json), errors on stderr" },
+  config: {
+    type: "text",
+    value: "FILE",
+    short: "c",
+    env: "EPOXY_CONFIG",
+    help: "YAML file with values for these options, by their names (default ~/.epoxy/config.yaml, if it exists)",
+  },
+  ...storageOptions,
+} as const satisfies OptionTable;
+
+export type GlobalOptions = typeof globalOptions;
+
+export const namespaceOption = {
+  namespace: {
+    type: "text",
+    value: "NAMESPACE",
+    short: "n",
+    default: "gloo-system",
+    help: "namespace of the resource",
+  },
+} as const satisfies OptionTable;
+
+export const nameOption = {
+  name: { type: "text", value: "NAME", help: "name of the resource" },
+} as const satisfies OptionTable;
+
+export const outputOption = {
+  output: {
+    type: "text",
+    value: "FORMAT",
+    short: "o",
+    default: "table",
+    choices: ["table", "wide", "yaml", "json", "kube-yaml"],
+    help: "how to print",
+  },
+} as const satisfies OptionTable;
+
+export const dryRunOption = {
+  "dry-run": { type: "flag", help: "print the YAML and write nothing" },
+} as const satisfies OptionTable;
+
+/** Options of every command that makes or changes a resource. */
+export const writeOptions = {
+  ...namespaceOption,
+  ...nameOption,
+  ...outputOption,
+  ...dryRunOption,
+} as const satisfies OptionTable;

@@ -1,0 +1,31 @@
+import { text } from "node:stream/consumers";
+
+/** What a command has of the world: its streams and environment. */
+export interface Terminal {
+  /** Results; for programs as well as people. */
+  out(text: string): void;
+  /** Everything else: warnings, progress, errors. */
+  error(text: string): void;
+  /** All of the standard input. */
+  input(): Promise<string>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether people read the results at once. */
+  readonly isInteractive: boolean;
+}
+
+export function processTerminal(): Terminal {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      // The reader has seen enough, such as `head`: nothing to complain about.
+      if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
+      throw error;
+    });
+  }
+  return {
+    out: (output) => void process.stdout.write(output),
+    error: (output) => void process.stderr.write(output),
+    input: () => text(process.stdin),
+    env: process.env,
+    isInteractive: process.stdout.isTTY === true,
+  };
+}
