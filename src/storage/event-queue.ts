@@ -11,18 +11,18 @@ export function createEventQueue<E>(): EventQueue<E> {
   let events: E[] = [];
   let failure: { readonly error: unknown } | undefined;
   let wake: (() => void) | undefined;
+  const wakeUp = (): void => wake?.();
   return {
     push(event) {
       events.push(event);
-      wake?.();
+      wakeUp();
     },
     fail(error) {
       failure ??= { error };
-      wake?.();
+      wakeUp();
     },
     async *read(signal) {
-      const onAbort = () => wake?.();
-      signal.addEventListener("abort", onAbort, { once: true });
+      signal.addEventListener("abort", wakeUp, { once: true });
       try {
         while (!signal.aborted) {
           const batch = events;
@@ -34,7 +34,7 @@ export function createEventQueue<E>(): EventQueue<E> {
           wake = undefined;
         }
       } finally {
-        signal.removeEventListener("abort", onAbort);
+        signal.removeEventListener("abort", wakeUp);
       }
     },
   };

@@ -56,7 +56,7 @@ interface Runtime {
 }
 
 function createRuntime(driver: StorageDriver, options: RuntimeOptions): Runtime {
-  const calls = new Map<Promise<unknown>, AbortController>();
+  const calls = new Map<AbortController, Promise<unknown>>();
   const sessions = new Set<WatchSession<any>>();
   let closed: Promise<void> | undefined;
   const closedError = () => new EpoxyError("unavailable", `the storage is closed: ${driver.description}`);
@@ -72,9 +72,10 @@ function createRuntime(driver: StorageDriver, options: RuntimeOptions): Runtime 
     if (closed !== undefined) throw closedError();
   };
   const closeAll = async (): Promise<void> => {
-    for (const ending of calls.values()) ending.abort();
+    const running = [...calls.values()];
+    for (const ending of calls.keys()) ending.abort();
     await Promise.all([...sessions].map((session) => session.close()));
-    await Promise.allSettled(calls.keys());
+    await Promise.allSettled(running);
     await driver.close();
   };
 
@@ -93,13 +94,18 @@ function createRuntime(driver: StorageDriver, options: RuntimeOptions): Runtime 
       ending.signal.addEventListener("abort", () => aborted.reject(ending.signal.reason), { once: true });
       const onAbort = (): void => ending.abort(signal?.reason);
       signal?.addEventListener("abort", onAbort, { once: true });
-      const running = run(ending.signal);
-      calls.set(running, ending);
-      const done = (): void => {
-        calls.delete(running);
-        signal?.removeEventListener("abort", onAbort);
+      const runToItsEnd = async () => {
+        // So that it is in the list below before it can end.
+        await Promise.resolve();
+        try {
+          return await run(ending.signal);
+        } finally {
+          calls.delete(ending);
+          signal?.removeEventListener("abort", onAbort);
+        }
       };
-      running.then(done, done);
+      const running = runToItsEnd();
+      calls.set(ending, running);
       try {
         return await Promise.race([running, aborted.promise]);
       } catch (error) {

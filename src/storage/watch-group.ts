@@ -31,19 +31,20 @@ export function createWatchGroup<T extends Resource>(signal: AbortSignal): Watch
   }[] = [];
   const gone: string[] = [];
   let wake: (() => void) | undefined;
+  const wakeUp = (): void => wake?.();
 
   const forget = (source: string, from: AsyncIterator<WatchEvent<T>>): void => {
     if (sources.get(source) !== from) return;
     sources.delete(source);
     arrived = arrived.filter((arrival) => arrival.from !== from);
     gone.push(source);
-    wake?.();
+    wakeUp();
   };
   const ask = (source: string, from: AsyncIterator<WatchEvent<T>>): void => {
     const take = (result: IteratorResult<WatchEvent<T>>): void => {
       if (result.done === true) forget(source, from);
       else if (sources.get(source) === from) arrived.push({ source, from, event: result.value });
-      wake?.();
+      wakeUp();
     };
     // A watch fails with its own signal's reason only: whoever aborted it knows.
     from.next().then(take, () => forget(source, from));
@@ -63,8 +64,7 @@ export function createWatchGroup<T extends Resource>(signal: AbortSignal): Watch
       void from.return?.();
     },
     async *[Symbol.asyncIterator]() {
-      const onAbort = () => wake?.();
-      signal.addEventListener("abort", onAbort, { once: true });
+      signal.addEventListener("abort", wakeUp, { once: true });
       try {
         for (;;) {
           signal.throwIfAborted();
@@ -78,7 +78,7 @@ export function createWatchGroup<T extends Resource>(signal: AbortSignal): Watch
           } else await new Promise<void>((resolve) => (wake = resolve));
         }
       } finally {
-        signal.removeEventListener("abort", onAbort);
+        signal.removeEventListener("abort", wakeUp);
         await Promise.all([...sources.values()].map(async (from) => await from.return?.()));
         sources.clear();
       }

@@ -1,7 +1,10 @@
 import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { isConflict, isInvalid } from "../../src/errors/index.ts";
+import { UpstreamKind } from "../../generated/sdk/gloo/v1.ts";
+import { VirtualServiceKind } from "../../generated/sdk/gateway/v1.ts";
 import { statusOf } from "../../src/resources/index.ts";
 import { createFileStorage } from "../../src/storage/file/index.ts";
 import { follow } from "../contracts/support/follow.ts";
@@ -11,6 +14,7 @@ import { putFile } from "./support/files.ts";
 
 const one = { namespace: "ns-1", name: "one" };
 const two = { namespace: "ns-1", name: "two" };
+const petstore = { namespace: "gloo-system", name: "petstore" };
 
 describe("a resource's file", () => {
   test(
@@ -54,9 +58,13 @@ describe("a resource's file", () => {
   );
 
   test.each([
-    ["yml", yaml("one", "1")],
-    ["json", '{"metadata": {"name": "one", "namespace": "ns-1"}, "text": "1"}'],
-  ])("may end in .%s, and is overwritten where it is", (extension, content) =>
+    ["yml", yaml("one", "1"), (text: string): unknown => parse(text)],
+    [
+      "json",
+      '{"metadata": {"name": "one", "namespace": "ns-1"}, "text": "1"}',
+      (text: string): unknown => JSON.parse(text),
+    ],
+  ])("may end in .%s, and is overwritten where it is, in its format", (extension, content, read) =>
     onNewFolder(async ({ widgets, directory, put }) => {
       await put(`widgets/ns-1/one.${extension}`, content);
       const stored = await widgets.read(one);
@@ -65,7 +73,7 @@ describe("a resource's file", () => {
       await widgets.writeStatus(one, "gloo-system", status(1));
       expect(await readdir(join(directory, "widgets/ns-1"))).toEqual([`one.${extension}`]);
       const text = await readFile(join(directory, `widgets/ns-1/one.${extension}`), "utf8");
-      if (extension === "json") expect(JSON.parse(text)).toMatchObject({ text: "2" });
+      expect(read(text)).toMatchObject({ text: "2" });
       expect((await widgets.read(one)).text).toBe("2");
     })(),
   );
@@ -232,6 +240,38 @@ spec:
 });
 
 describe("the layout", () => {
+  test(
+    "is Gloo's for Gloo's kinds, and reads Gloo's files",
+    onNewFolder(async ({ directory, storage, put }) => {
+      await put(
+        "virtualservices/gloo-system/default.yaml",
+        `metadata:
+  name: default
+  namespace: gloo-system
+  resourceVersion: "2"
+status:
+  reportedBy: gateway
+  state: 1
+  subresourceStatuses:
+    '*v1.Proxy.gloo-system.gateway-proxy': {reportedBy: gloo, state: Accepted}
+virtualHost:
+  domains: ['*']
+  routes:
+  - matchers: [{exact: /petstore}]
+    options: {prefixRewrite: /api/pets}
+    routeAction: {single: {upstream: {name: petstore, namespace: gloo-system}}}
+`,
+      );
+      const { items, problems } = await storage.client(VirtualServiceKind).list({ namespaces: ["gloo-system"] });
+      expect(problems).toEqual([]);
+      expect(items[0]?.virtualHost?.domains).toEqual(["*"]);
+      expect(items[0]?.metadata?.resourceVersion).not.toBe("2");
+      expect(statusOf(items[0] ?? {}, "gloo-system")?.state).toBe(1);
+      await storage.client(UpstreamKind).write(UpstreamKind.type.codec.fromPartial({ metadata: petstore }));
+      expect(await readdir(join(directory, "upstreams/gloo-system"))).toEqual(["petstore.yaml"]);
+    }),
+  );
+
   test(
     "has no folder per kind where the options say so, as Settings are kept",
     onNewFolder(async ({ directory, signal }) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EpoxyError } from "../../src/errors/index.ts";
-import { createStorage, type Clock, type DriverEvent, type StorageDriver } from "../../src/storage/index.ts";
+import { createStorage, type Clock, type StorageDriver } from "../../src/storage/index.ts";
 import { createBackoff } from "../../src/storage/backoff.ts";
 import { createMemoryDriver } from "../../src/storage/memory/memory-driver.ts";
 import { follow } from "../contracts/support/follow.ts";
@@ -21,9 +21,9 @@ function failingDriver() {
       const events = memory.watch(kind, namespaces, options)[Symbol.asyncIterator]();
       try {
         for (;;) {
-          const { done, value } = await Promise.race([events.next(), interrupted.promise]);
-          if (done === true) return;
-          yield value as DriverEvent<never>;
+          const next = await Promise.race([events.next(), interrupted.promise]);
+          if (next.done === true) return;
+          yield next.value;
         }
       } finally {
         // Not awaited: its generator waits for the next event.

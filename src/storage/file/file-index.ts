@@ -302,7 +302,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   }
 
   return {
-    pathOf: state.pathOf,
+    pathOf: (key) => state.pathOf(key),
     get isLive() {
       return phase === "live";
     },

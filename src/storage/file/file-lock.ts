@@ -93,6 +93,12 @@ async function tryAcquire(lockPath: string, mark: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (hasErrno(error, "EEXIST")) return false;
+    if (hasErrno(error, "EACCES", "EPERM", "EROFS")) {
+      const folder = dirname(lockPath);
+      const remedy = "give this process the right to write there; statuses can go to a status directory instead";
+      const message = `${folder} can't be written to (${(error as Error).message}): ${remedy}`;
+      throw new EpoxyError("unavailable", message, { cause: error, location: { source: folder } });
+    }
     throw fileError(error, lockPath);
   }
 }

@@ -71,7 +71,7 @@ export function createFileWriter<T extends Resource>(options: FileWriterOptions<
   ): Promise<R> {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const found = find(ref);
-      const path = found?.path ?? (layout.ownPaths(kind, ref)[0] as string);
+      const path = found?.path ?? layout.ownPaths(kind, ref)[0];
       if (found === undefined) await makeFolderOf(path);
       const done = await withFileLock(await targetOf(path), signal, async (lock) => {
         const snapshot = readSnapshot(path);

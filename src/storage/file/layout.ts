@@ -10,7 +10,7 @@ export interface Layout {
   /** Folder that holds a namespace's; for a kind of cluster scope the kind's own. */
   namespaceFolder(kind: AnyKind, namespace: string): string;
   /** Files that a resource is looked for in first, the best first; it is written to the first. */
-  ownPaths(kind: AnyKind, ref: Ref): readonly string[];
+  ownPaths(kind: AnyKind, ref: Ref): readonly [string, ...string[]];
 }
 
 const extensions = [".yaml", ".yml", ".json"];
@@ -27,8 +27,10 @@ export function createLayout(directory: string, folder: (kind: AnyKind) => strin
     directory,
     kindFolder,
     namespaceFolder,
-    ownPaths: (kind, ref) =>
-      extensions.map((extension) => join(namespaceFolder(kind, ref.namespace), shortened(ref.name) + extension)),
+    ownPaths(kind, ref) {
+      const stem = join(namespaceFolder(kind, ref.namespace), shortened(ref.name));
+      return [`${stem}.yaml`, `${stem}.yml`, `${stem}.json`];
+    },
   };
 }
 

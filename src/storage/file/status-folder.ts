@@ -31,7 +31,7 @@ export function createStatusFolder<T extends Resource>(
   layout: Layout,
   cache: FileCache<T>,
 ): StatusFolder<T> {
-  const pathOf = (ref: Ref): string => layout.ownPaths(kind, ref)[0] as string;
+  const pathOf = (ref: Ref): string => layout.ownPaths(kind, ref)[0];
   const entryOf = (ref: Ref): StoredEntry<T> | undefined =>
     cache.load(pathOf(ref), ref.namespace)?.entries.get(refKey(ref));
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Metadata } from "../../../generated/proto/epoxy/core/v1/metadata.ts";
 import { isAlreadyExists, isConflict, isInvalid, isNotFound, isUnavailable } from "../../../src/errors/index.ts";
 import { specEquals } from "../../../src/resources/index.ts";
 import { type Widget, gadget, territory, widget, WidgetKind } from "../support/kinds.ts";
@@ -19,10 +20,12 @@ export function writeRulesContract<F extends StorageFixture>(harness: StorageHar
     "32, 67: what is handed out is frozen in depth, and what was handed in is copied",
     onNewStorage(harness, async ({ widgets }) => {
       const texts = ["a"];
-      const input = widget("one", { texts, config: { list: [1] } }, { labels: { app: "x" } });
+      const labels = { app: "x" };
+      const made = widget("one", { config: { list: [1] } });
+      const input = { ...made, texts, metadata: { ...(made.metadata as Metadata), labels } };
       const written = await widgets.write(input);
       texts.push("b");
-      (input.metadata?.labels as Record<string, string>).app = "changed";
+      labels.app = "changed";
       const read = await widgets.read(ref("one"));
       const listed = (await widgets.list()).items[0] as Widget;
       for (const resource of [written, read, listed]) {

@@ -1,6 +1,6 @@
 import type { Metadata } from "../../../generated/proto/epoxy/core/v1/metadata.ts";
 import type { NamespacedStatuses, Status } from "../../../generated/proto/epoxy/core/v1/status.ts";
-import type { Kind, MessageType, Resource } from "../../../src/resources/index.ts";
+import type { Kind, Resource } from "../../../src/resources/index.ts";
 import { messageTables } from "../../../src/resources/message-table.ts";
 
 const tables = messageTables(`package epoxy.core.v1
@@ -126,7 +126,7 @@ const kindOf = <T extends Resource>(
   scope,
   hasStatus,
   columns: [],
-  type: tables.message(`epoxy.test.v1.${kind}`) as MessageType<T>,
+  type: tables.message<T>(`epoxy.test.v1.${kind}`),
 });
 
 export const WidgetKind = kindOf<Widget>("Widget", "widgets", "namespaced", true);
@@ -151,8 +151,10 @@ export const gadget = (name: string, text = ""): Gadget => make(GadgetKind, name
 export const territory = (name: string, text = ""): Territory => make(TerritoryKind, name, {}, { text });
 
 /** The resource with another version, as a writer has it who read it then. */
-export const withVersion = <T extends Resource>(resource: T, resourceVersion: string): T =>
-  ({ ...resource, metadata: { ...resource.metadata, resourceVersion } }) as T;
+export const withVersion = <T extends Resource>(resource: T, resourceVersion: string): T => ({
+  ...resource,
+  metadata: { ...resource.metadata, resourceVersion },
+});
 
 const statusType = tables.message<Status>("epoxy.core.v1.Status");
 
