@@ -73,7 +73,7 @@ function importKind(message: MessageModel | undefined, file: string, imports: Im
     throw new Error("a snapshot's member has no message: it should not have passed the checks");
   const module =
     !message.generate && isEpoxyPackage(message.packageName)
-      ? layout.importEpoxySdk(message.packageName)
+      ? layout.epoxyKinds
       : layout.importOutput(file, layout.packageFile(message.packageName));
   return imports.value(exportsOf.kind(message), module);
 }

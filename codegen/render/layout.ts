@@ -1,8 +1,8 @@
 import { posix } from "node:path";
 import type { GeneratorOptions } from "../options.ts";
 
-/** The npm package that brings the kinds of Epoxy's own protos, for those who import them. */
-const epoxyPackage = "epoxy";
+/** What the npm package exports of the code of Epoxy's own protos, for those who import them: kinds and tables. */
+const epoxyKinds = "epoxy/kinds";
 
 /** Whether a package is Epoxy's: its code comes with the npm package if it isn't generated. */
 export const isEpoxyPackage = (packageName: string): boolean => /^epoxy(\.|$)/.test(packageName);
@@ -20,10 +20,8 @@ export interface Layout {
   importMessages(fromFile: string, proto: string): string;
   /** How `fromFile` imports the runtime, or that of controllers. */
   importRuntime(fromFile: string, part?: "controllers"): string;
-  /** How the kinds of one of Epoxy's packages are imported by those who don't generate them. */
-  importEpoxySdk(packageName: string): string;
-  /** How the tables of Epoxy's messages are imported by those who don't generate them. */
-  readonly epoxyTables: string;
+  /** How those who don't generate them import the kinds and tables of Epoxy's own protos. */
+  readonly epoxyKinds: string;
 }
 
 /** The layout that the options ask for. */
@@ -43,8 +41,7 @@ export function createLayout(options: GeneratorOptions): Layout {
       const module = part === undefined ? options.runtime : options.runtime.replace(/(\.[jt]s)?$/, `-${part}$1`);
       return module.startsWith(".") ? relative(fromFile, module) : module;
     },
-    importEpoxySdk: (packageName) => `${epoxyPackage}/sdk/${folderOf(packageName, "epoxy")}`,
-    epoxyTables: `${epoxyPackage}/sdk/tables`,
+    epoxyKinds,
   };
 }
 

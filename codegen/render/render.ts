@@ -30,7 +30,7 @@ function renderTables(model: Model, layout: Layout): GeneratedFile {
   const content = fillTemplate("tables", {
     header: header("all packages"),
     runtime: layout.importRuntime(layout.tablesFile),
-    imported: importsEpoxy ? layout.epoxyTables : "",
+    imported: importsEpoxy ? layout.epoxyKinds : "",
     text: tableText(model, isEpoxyPackage),
   });
   return { path: layout.tablesFile, content };

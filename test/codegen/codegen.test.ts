@@ -1,11 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { generate } from "../../codegen/generate.ts";
 import { runCodegen } from "../../codegen/write/codegen.ts";
 import { compile, head, repository } from "./compile.ts";
 import { createProject } from "./project.ts";
+
+// Every run is several processes: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** Runs `epoxy codegen` in a folder. */
 function codegen(directory: string, ...args: readonly string[]) {

@@ -19,7 +19,8 @@ async function readTree(folder: string): Promise<Readonly<Record<string, string>
 }
 
 // UPDATE_GOLDENS=1 rewrites them; look at the difference before you commit it.
-describe.each(readdirSync(cases))("the case %s", (name) => {
+// Compilers and formatters are processes: on a busy machine they take their time.
+describe.each(readdirSync(cases))("the case %s", { timeout: 120_000 }, (name) => {
   test("generates its golden files, which compile and are formatted", async () => {
     using project = createProject(name);
     const golden = join(cases, name, "out/sdk");

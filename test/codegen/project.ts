@@ -23,8 +23,8 @@ export function createProject(name: string): Disposable & { readonly directory: 
       compilerOptions: {
         paths: {
           "epoxy/codegen/*": ["../../src/codegen-*.ts"],
-          "epoxy/proto/*": ["../../generated/proto/*.ts"],
-          "epoxy/sdk/*": ["../../generated/sdk/*.ts"],
+          "epoxy/proto/*.js": ["../../generated/proto/*.ts"],
+          "epoxy/kinds": ["../../generated/sdk/index.ts"],
         },
       },
       include: ["out"],

@@ -12,7 +12,7 @@ import type {
   Syncer,
 } from "epoxy/codegen/v1-controllers";
 import { createEventLoop, createReconciler } from "epoxy/codegen/v1-controllers";
-import { UpstreamKind } from "epoxy/sdk/gloo/v1";
+import { UpstreamKind } from "epoxy/kinds";
 
 /** The kinds that a RolloutSnapshot holds, by the name of their list. */
 export const rolloutSnapshotShape = {
