@@ -76,9 +76,10 @@ describe.each(["sotw", "delta"] as const)("a real Envoy, %s", (mode) => {
 
   test("rules 23 and 24: traffic moves to new clusters, and clusters change, without one failed request", async () => {
     await start();
-    const load = startSteadyLoad({ url: url(), rate: 200 });
+    const load = startSteadyLoad({ url: url(), rate: 400 });
     let last = "cluster-1";
-    for (const name of ["cluster-2", "cluster-3", "cluster-4", "cluster-5"]) {
+    for (let step = 2; step < 12; step++) {
+      const name = `cluster-${step}`;
       const began = performance.now();
       cache.apply(KEY, {
         upsert: [routes("r", name), cluster(name), assignment(name, backendPort)],
@@ -97,7 +98,7 @@ describe.each(["sotw", "delta"] as const)("a real Envoy, %s", (mode) => {
     }
     const report = await load.stop();
     expect(report.failures).toEqual([]);
-    expect(report.good).toBeGreaterThan(50);
+    expect(report.good).toBeGreaterThan(20);
     expect(nacks).toEqual([]);
   });
 
@@ -120,7 +121,7 @@ describe.each(["sotw", "delta"] as const)("a real Envoy, %s", (mode) => {
   test("rules 13 and 22: a restarted server sends nothing that Envoy has, and traffic goes on", async () => {
     await start();
     await waitFor(inSync);
-    const load = startSteadyLoad({ url: url(), rate: 200 });
+    const load = startSteadyLoad({ url: url(), rate: 400 });
     await server.close();
     server = serve(xdsPort);
     await server.listen();
@@ -136,7 +137,7 @@ describe.each(["sotw", "delta"] as const)("a real Envoy, %s", (mode) => {
     const resources = [typeUrls.cluster, typeUrls.endpoint, typeUrls.route].map(
       (typeUrl) => server.metrics.byType.get(typeUrl)?.resources,
     );
-    if (mode === "delta") expect(resources).toEqual([1, 1, 1]);
+    expect(mode === "sotw" || resources.every((it) => it === 1), String(resources)).toBe(true);
     expect(nacks).toEqual([]);
   });
 });

@@ -130,6 +130,29 @@ describe.each(modes)("%s", (mode) => {
     expect(types(rig.answers())).toEqual([CDS, RDS]);
   });
 
+  test("rule 23: a route waits for a new cluster that itself waits behind an unanswered response", () => {
+    const rig = settledRig();
+    rig.cache.apply(KEY, { upsert: resources(CDS, { a: "2" }) });
+    const changed = rig.answer();
+    rig.cache.apply(KEY, { upsert: [...resources(RDS, { r: "to-c" }), ...resources(CDS, { c: "1" })] });
+    expect(rig.answers()).toEqual([]);
+    rig.ack(changed);
+    const added = rig.answer();
+    expect(added?.resources).toMatchObject({ c: "c=1" });
+    rig.ack(added);
+    expect(rig.answer()?.resources).toEqual({ r: "r=to-c" });
+  });
+
+  test("rule 23: a cluster changed and then removed while unsent stays as the client has it", () => {
+    const rig = settledRig();
+    rig.cache.apply(KEY, { upsert: resources(CDS, { b: "unsent" }) });
+    rig.cache.apply(KEY, {
+      upsert: [...resources(RDS, { r: "to-a" }), ...resources(CDS, { a: "2" })],
+      remove: [{ typeUrl: CDS, name: "b" }],
+    });
+    expect(rig.answers()[0]?.resources).toEqual(mode === "sotw" ? { a: "a=2", b: "b=1" } : { a: "a=2" });
+  });
+
   test("rule 23: a removed cluster stays until the route that dropped it is accepted", () => {
     const rig = settledRig();
     rig.cache.apply(KEY, { upsert: resources(RDS, { r: "to-a" }), remove: [{ typeUrl: CDS, name: "b" }] });

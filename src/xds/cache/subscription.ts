@@ -11,7 +11,9 @@ export class Subscription implements LogReader {
   cursor = 0;
   /** Names subscribed to, each with the version that was sent last on this stream. */
   readonly names = new Map<string, string | undefined>();
-  /** Named resources changed since they were last taken, with what each was before. */
+  /** Whether of everything, too, the changed names are noted: costs memory per change, and tells what the client has of each. */
+  noteAll = false;
+  /** Named resources changed since they were last taken, with what each was before the first of its changes. */
   readonly changedNames = new Map<string, XdsResource | undefined>();
   readonly #wake: () => void;
   readonly #closed: () => void;
@@ -66,13 +68,25 @@ export class Subscription implements LogReader {
     return true;
   }
 
+  /** Whether there are unread resources that weren't there when the log was read last. */
+  hasAdditions(): boolean {
+    for (const [name, before] of this.changedNames) {
+      if (before === undefined && this.log.get(name) !== undefined) return true;
+    }
+    return (
+      this.wildcard &&
+      this.log.since(this.cursor).some(({ resource, created }) => resource !== undefined && created > this.cursor)
+    );
+  }
+
   /** Notes which version of a named resource was sent; undefined for its removal. */
   sent(name: string, version: string | undefined): void {
     if (this.names.has(name)) this.names.set(name, version);
   }
 
   changed(name: string, before: XdsResource | undefined): void {
-    if (this.names.has(name) && !this.changedNames.has(name)) this.changedNames.set(name, before);
+    const noted = this.noteAll || this.names.has(name);
+    if (noted && !this.changedNames.has(name)) this.changedNames.set(name, before);
     this.#wake();
   }
 

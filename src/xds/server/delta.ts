@@ -23,7 +23,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
   const { traits, subscription, responses } = options;
   const { log } = subscription;
   const refusals = createRefusals();
-  const outstanding = new Map<string, { response: XdsResponse; adds: boolean }>();
+  const outstanding = new Map<string, { response: XdsResponse; adds: boolean; since: number }>();
   /** Names owed as an answer, whatever their version: the resource, or that there is none. */
   const owed = new Set<string>();
   /** Removed from the cache; the client is told when removals need no longer be held. */
@@ -35,6 +35,8 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
   let claimed: Map<string, string> | undefined;
   let resuming = false;
   let lastSerial = 0;
+  /** Where the log was read from for the response under way. */
+  let sentSince = 0;
   let sentVersion: string | undefined;
   let ackedVersion: string | undefined;
   let nacked: { version: string; error: ErrorDetail } | undefined;
@@ -140,6 +142,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     const changedNames = changes
       ? [...subscription.changedNames.keys()].filter((it) => log.get(it)?.version !== subscription.names.get(it))
       : [];
+    sentSince = since;
     if (changes) read();
     if (changes && onlyEverything) return nextOfEverything(entries, since, all, holdRemovals);
     const added = new Set(entries.filter(({ created }) => created > since).map(({ name }) => name));
@@ -204,7 +207,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     lastSerial = response.serial;
     sentVersion = response.version;
     nacked = undefined;
-    outstanding.set(response.nonce, { response, adds });
+    outstanding.set(response.nonce, { response, adds, since: sentSince });
     if (refusals.names.size > 0) refusals.superseded(namesOf(response));
     return { response, changed: () => response.resources };
   }
@@ -236,7 +239,13 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     get refused() {
       return refusals.names.size > 0;
     },
-    additions: () => [...outstanding.values()].flatMap(({ response, adds }) => (adds ? response.serial : [])),
+    get head() {
+      return log.head;
+    },
+    adding(through) {
+      for (const { adds, since } of outstanding.values()) if (adds && since < through) return true;
+      return subscription.cursor < through && subscription.hasAdditions();
+    },
     get resuming() {
       return resuming;
     },

@@ -20,6 +20,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
   const { traits, subscription, responses } = options;
   const { log } = subscription;
   const refusals = createRefusals();
+  subscription.noteAll = traits.fullState;
   /** Named resources owed as an answer, whatever their version. */
   const owed = new Set<string>();
   /** Removed from the cache; the client keeps them until removals need no longer be held. */
@@ -33,7 +34,10 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
   let claimedVersion = "";
   let latest: XdsResponse | undefined;
   let outstanding: XdsResponse | undefined;
-  let adding = false;
+  /** The outstanding response has resources that the client didn't have. */
+  let adds = false;
+  /** Where the log was read from for the newest response. */
+  let sentSince = 0;
   let sentVersion: string | undefined;
   let ackedVersion: string | undefined;
   let nacked: { version: string; error: ErrorDetail } | undefined;
@@ -42,7 +46,6 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     const response = outstanding;
     if (response === undefined) return undefined;
     outstanding = undefined;
-    adding = false;
     const { errorDetail } = request;
     if (errorDetail === undefined) {
       ackedVersion = response.version;
@@ -96,6 +99,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
   }
 
   function read(): void {
+    sentSince = subscription.cursor;
     subscription.cursor = log.head;
     subscription.changedNames.clear();
   }
@@ -105,23 +109,18 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     const first = sentVersion === undefined;
     if (!answerDue && (holdChanges || !(moved() || (retained.size > 0 && !holdRemovals)))) return undefined;
     const changed: XdsResource[] = [];
-    let adds = first;
-    const note = (name: string, resource: XdsResource | undefined, before: XdsResource | undefined, had: boolean) => {
-      if (resource === undefined) {
-        if (before !== undefined && had) retained.set(name, before);
-        return;
-      }
-      if (!had && !retained.has(name)) adds = true;
-      retained.delete(name);
-      changed.push(resource);
-    };
+    let news = first;
     if (first) changed.push(...subscribed());
-    else if (subscription.wildcard) {
-      for (const it of log.since(subscription.cursor)) {
-        note(it.name, it.resource, it.removed, it.created <= subscription.cursor);
+    for (const [name, before] of first ? [] : subscription.changedNames) {
+      const resource = log.get(name);
+      if (resource === undefined) {
+        // What the client has, which may be older than what was removed.
+        if (before !== undefined && !retained.has(name)) retained.set(name, before);
+        continue;
       }
-    } else {
-      for (const [name, before] of subscription.changedNames) note(name, log.get(name), before, before !== undefined);
+      news ||= before === undefined && !retained.has(name);
+      if (resource.version !== (retained.get(name) ?? before)?.version) changed.push(resource);
+      retained.delete(name);
     }
     if (!holdRemovals) retained.clear();
     read();
@@ -136,7 +135,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       return undefined;
     }
     if (!forced && version === sentVersion) return undefined;
-    return send(changed, adds, `* ${version}`, () => ({
+    return send(changed, news, `* ${version}`, () => ({
       version,
       resources: [...subscribed(), ...retained.values()],
       removed: [],
@@ -159,30 +158,30 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       read();
     }
     const resources: XdsResource[] = [];
-    let adds = false;
+    let news = false;
     for (const name of names) {
       const resource = log.get(name);
       owed.delete(name);
       if (resource !== undefined) {
         resources.push(resource);
-        adds ||= subscription.names.get(name) === undefined;
+        news ||= subscription.names.get(name) === undefined;
       }
       subscription.sent(name, resource?.version);
     }
     if (resources.length === 0 && !answerDue) return undefined;
     answerDue = false;
-    return send(resources, adds, contentKey(resources, []), () => ({ version: log.version(), resources, removed: [] }));
+    return send(resources, news, contentKey(resources, []), () => ({ version: log.version(), resources, removed: [] }));
   }
 
   function send(
     changed: readonly XdsResource[],
-    adds: boolean,
+    news: boolean,
     key: string | undefined,
     content: () => ResponseContent,
   ): Outgoing {
     const response = responses.make(log, key, latest?.serial ?? 0, content);
     latest = outstanding = response;
-    adding = adds;
+    adds = news;
     sentVersion = response.version;
     nacked = undefined;
     if (!traits.fullState) refusals.superseded(response.resources.map(({ name }) => name));
@@ -218,7 +217,13 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     get refused() {
       return traits.fullState ? nacked !== undefined : refusals.names.size > 0;
     },
-    additions: () => (outstanding !== undefined && adding ? [outstanding.serial] : []),
+    get head() {
+      return log.head;
+    },
+    adding(through) {
+      if (outstanding !== undefined && adds && sentSince < through) return true;
+      return subscription.cursor < through && subscription.hasAdditions();
+    },
     resuming: false,
     describe: () => ({
       typeUrl: traits.typeUrl,

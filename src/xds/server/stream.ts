@@ -61,8 +61,8 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   let types: TypeStream<Request>[] = [];
   /** Names to be resent of types that the client hasn't asked for yet. */
   const resendLater = new Map<string, Set<string>>();
-  /** The additions that changes wait for, by the serials of their responses. */
-  let awaited: { readonly additions: readonly number[]; readonly until: number } | undefined;
+  /** What changes wait for: the additions among the changes up to here, of each type. */
+  let awaited: { readonly heads: ReadonlyMap<TypeStream<Request>, number>; readonly until: number } | undefined;
   /** While what uses others has changes on the way: until when removals wait for that. */
   let busyUntil: number | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -118,7 +118,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   }
 
   /**
-   * Changes of what uses others wait until the additions that were under way when they came are answered: Envoy acknowledges a cluster once
+   * Changes of what uses others wait until the additions made before them are answered: Envoy acknowledges a cluster once
    * it is warm. They don't wait for later additions, or a busy system would hold them for ever.
    */
   function holdChanges(): boolean {
@@ -126,9 +126,12 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
       awaited = undefined;
       return false;
     }
-    const additions = needed().flatMap((it) => it.additions());
-    awaited ??= { additions, until: performance.now() + options.ackTimeoutMs };
-    return awaited.until > performance.now() && awaited.additions.some((it) => additions.includes(it));
+    awaited ??= {
+      heads: new Map(needed().map((it) => [it, it.head])),
+      until: performance.now() + options.ackTimeoutMs,
+    };
+    const { heads, until } = awaited;
+    return until > performance.now() && needed().some((it) => it.adding(heads.get(it) ?? 0));
   }
 
   /** Removals of what others use wait until these have taken their changes. */

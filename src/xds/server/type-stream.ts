@@ -60,8 +60,10 @@ export interface TypeStream<Request extends CommonRequest> {
   readonly outstanding: number;
   /** Whether the client refused the last response, and so still uses what it had. */
   readonly refused: boolean;
-  /** Serials of the unanswered responses with resources that the client didn't have. */
-  additions(): readonly number[];
+  /** The log's newest change. */
+  readonly head: number;
+  /** Whether changes up to this one have resources that the client didn't have, and that are unsent or unanswered. */
+  adding(through: number): boolean;
   /** Whether the client began with what it had from an earlier stream, and so may do the same for other types. */
   readonly resuming: boolean;
   describe(): TypeStreamState;
