@@ -1,0 +1,117 @@
+// File saved → a real Envoy serves it, by number of virtual services; beside it Envoy alone, and the start of everything.
+// Usage: node bench/propagation.ts [--smoke] [--n 100,1000] [--changes 20] [--scoped-routes off] [--sotw]
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { glooBootstrap, startEnvoy } from "../test/support/envoy.ts";
+import { freePort } from "../test/support/free-port.ts";
+import { benchOptions, median, quantile, type Row, report, rounded } from "./support/bench-run.ts";
+import { startControlPlane } from "./support/control-plane-process.ts";
+import { domainOf, type Ports, pathOf, save, virtualService, writeDataFolder } from "./support/data-folder.ts";
+import { startEchoUpstream } from "./support/echo-upstream.ts";
+import { startEnvoyAlone } from "./support/envoy-alone.ts";
+import { createProbe, type Probe } from "./support/probe.ts";
+import { cpuMs, memoryMb } from "./support/process-usage.ts";
+
+const options = benchOptions({ sizes: [100, 1_000, 5_000, 10_000], smokeSizes: [20] });
+const sotw = process.argv.includes("--sotw");
+const PAUSE_BETWEEN_CHANGES_MS = 100;
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Times of changes, each of another domain, spread over all. */
+async function timeChanges(
+  n: number,
+  probe: Probe,
+  change: (index: number, path: string) => void,
+): Promise<readonly number[]> {
+  const times: number[] = [];
+  const warmUp = 3;
+  for (let round = 0; round < warmUp + options.changes; round++) {
+    const index = Math.floor((n * (round + 0.5)) / (warmUp + options.changes));
+    const path = `/mk-${round}`;
+    await pause(PAUSE_BETWEEN_CHANGES_MS);
+    const start = performance.now();
+    change(index, path);
+    const served = await probe.until(domainOf(index), path);
+    if (round >= warmUp) times.push(Math.max(0, served - start));
+  }
+  return times;
+}
+
+async function measureFiles(folder: string, n: number, ports: Ports): Promise<Row> {
+  writeDataFolder(folder, n, ports);
+  const start = performance.now();
+  const controlPlane = await startControlPlane(folder);
+  const envoy = await startEnvoy({ bootstrap: glooBootstrap({ xdsPort: controlPlane.xdsPort, delta: !sotw }) });
+  const probe = await createProbe(ports.gateway);
+  try {
+    // The last of each kind to be asked for; served means that all is.
+    for (const index of new Set([0, n >> 1, n - 1])) await probe.until(domainOf(index), "/start");
+    const cold = performance.now() - start;
+    const coldMemory = memoryMb(controlPlane.pid);
+    await untilIdle(controlPlane.pid);
+    const idle = performance.now() - start;
+    const cpu = [cpuMs(controlPlane.pid), cpuMs(envoy.pid)] as const;
+    const times = await timeChanges(n, probe, (index, path) =>
+      save(pathOf(folder, "virtualservices", `vs-${index}`), virtualService(index, path)),
+    );
+    const rounds = options.changes + 3;
+    return {
+      n,
+      "median ms": rounded(median(times)),
+      "p95 ms": rounded(quantile(times, 0.95)),
+      "CPU ms": rounded((cpuMs(controlPlane.pid) - cpu[0]) / rounds),
+      "Envoy CPU ms": rounded((cpuMs(envoy.pid) - cpu[1]) / rounds),
+      "cold start ms": Math.round(cold),
+      "statuses written ms": Math.round(idle),
+      "RSS MB": memoryMb(controlPlane.pid).now,
+      "peak MB": Math.max(coldMemory.peak, memoryMb(controlPlane.pid).peak),
+      "Envoy MB": memoryMb(envoy.pid).now,
+    };
+  } finally {
+    probe.close();
+    await envoy.stop();
+    await controlPlane.stop();
+  }
+}
+
+/** Waits until the control plane has done all that the start brought, such as writing statuses. */
+async function untilIdle(pid: number): Promise<void> {
+  for (let before = Number.NaN, now = cpuMs(pid); now - before !== 0; ) {
+    before = now;
+    await pause(500);
+    now = cpuMs(pid);
+    if (now - before <= 10) return;
+  }
+}
+
+async function measureEnvoyAlone(folder: string, n: number, ports: Ports): Promise<Row> {
+  const alone = await startEnvoyAlone(folder, n, ports);
+  const probe = await createProbe(ports.gateway);
+  try {
+    await probe.until(domainOf(n - 1), "/start");
+    const times = await timeChanges(n, probe, alone.change);
+    return { "Envoy alone median ms": rounded(median(times)), "p95 ": rounded(quantile(times, 0.95)) };
+  } finally {
+    probe.close();
+    await alone.envoy.stop();
+  }
+}
+
+const rows: Row[] = [];
+const backend = await startEchoUpstream();
+for (const n of options.sizes) {
+  const folder = mkdtempSync(join(tmpdir(), "epoxy-bench-"));
+  try {
+    const row = await measureFiles(join(folder, "data"), n, { gateway: await freePort(), backend: backend.port });
+    const floor = await measureEnvoyAlone(join(folder, "alone"), n, {
+      gateway: await freePort(),
+      backend: backend.port,
+    });
+    rows.push({ ...row, ...floor });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+await backend.close();
+await report("propagation", rows);

@@ -1,0 +1,31 @@
+// Run as a program: a control plane on the data folder given as argument. Prints its xDS port as one line of JSON.
+import { createControlPlane } from "../../src/control-plane/index.ts";
+import { startChild } from "../../test/support/child.ts";
+import { waitFor } from "../../test/support/wait-for.ts";
+
+export interface RunningControlPlane {
+  readonly pid: number;
+  readonly xdsPort: number;
+  output(): string;
+  stop(): Promise<void>;
+}
+
+/** Starts a control plane in a process of its own, as it would run, so that its CPU time and memory are its own, too. */
+export async function startControlPlane(folder: string): Promise<RunningControlPlane> {
+  const child = startChild(process.execPath, [...process.execArgv, import.meta.filename, folder]);
+  const line = await waitFor(
+    () => {
+      if (child.ended() !== undefined) return "ended";
+      return /^\{"xdsPort":\d+\}$/m.exec(child.output())?.[0];
+    },
+    { timeout: 60_000, interval: 2 },
+  );
+  if (line === "ended") throw new Error(`the control plane has ended:\n${child.output()}`);
+  return { pid: child.pid, xdsPort: JSON.parse(line).xdsPort, output: child.output, stop: child.stop };
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const controlPlane = await createControlPlane({ dataDirectory: process.argv[2] ?? "" });
+  process.stdout.write(`${JSON.stringify({ xdsPort: controlPlane.xdsAddress?.port })}\n`);
+  process.once("SIGTERM", () => void controlPlane.close().then(() => process.exit(0)));
+}

@@ -1,0 +1,96 @@
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { RouteConfiguration } from "../../generated/envoy/envoy/config/route/v3/route.ts";
+import { resourceFromBytes, typeUrls } from "../../src/xds/index.ts";
+import { encodeSotwResponse } from "../../src/xds/wire.ts";
+import { type RunningEnvoy, startEnvoy } from "../../test/support/envoy.ts";
+import { domainOf } from "./data-folder.ts";
+
+/** An Envoy without any control plane that reads its one route table from a file: what a change costs at the very least. */
+export interface EnvoyAlone {
+  readonly envoy: RunningEnvoy;
+  /** Bytes of the table's file. */
+  readonly size: number;
+  /** Makes the domain's requests arrive as `path`: writes the table and, by renaming it, has Envoy read it. */
+  change(index: number, path: string): void;
+}
+
+const routesOf = (paths: readonly string[]): Uint8Array =>
+  RouteConfiguration.encode(
+    RouteConfiguration.fromPartial({
+      name: "routes",
+      virtualHosts: paths.map((prefixRewrite, index) => ({
+        name: `gloo-system_vs-${index}`,
+        domains: [domainOf(index)],
+        routes: [
+          {
+            name: `gloo-system_vs-${index}-route-0-matcher-0`,
+            match: { pathSpecifier: { $case: "prefix", value: "/" } },
+            action: {
+              $case: "route",
+              value: { clusterSpecifier: { $case: "cluster", value: "backend" }, prefixRewrite },
+            },
+          },
+        ],
+      })),
+    }),
+  ).finish();
+
+const manager = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+
+export async function startEnvoyAlone(
+  folder: string,
+  n: number,
+  ports: { readonly gateway: number; readonly backend: number },
+): Promise<EnvoyAlone> {
+  mkdirSync(folder, { recursive: true });
+  const paths = Array.from({ length: n }, () => "/start");
+  // Binary: parsing text would cost Envoy far more than the table itself.
+  const file = join(folder, "routes.pb");
+  let version = 0;
+  let size = 0;
+  const write = (): void => {
+    const resource = resourceFromBytes(typeUrls.route, "routes", routesOf(paths));
+    const response = { typeUrl: typeUrls.route, version: `${++version}`, nonce: "", resources: [resource] };
+    // After gRPC's five bytes of framing.
+    const bytes = encodeSotwResponse({ ...response, controlPlane: "" });
+    size = bytes.length;
+    writeFileSync(`${file}.new`, bytes);
+    renameSync(`${file}.new`, file);
+  };
+  write();
+  const address = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
+  const endpoints = [{ lb_endpoints: [{ endpoint: { address: address(ports.backend) } }] }];
+  const hcm = {
+    "@type": manager,
+    stat_prefix: "http",
+    rds: { route_config_name: "routes", config_source: { path_config_source: { path: file } } },
+    http_filters: [{ name: "router", typed_config: { "@type": router } }],
+  };
+  const envoy = await startEnvoy({
+    bootstrap: {
+      node: { id: "alone", cluster: "bench" },
+      static_resources: {
+        clusters: [{ name: "backend", type: "STATIC", load_assignment: { cluster_name: "backend", endpoints } }],
+        listeners: [
+          {
+            name: "listener",
+            address: address(ports.gateway),
+            filter_chains: [{ filters: [{ name: "http", typed_config: hcm }] }],
+          },
+        ],
+      },
+    },
+  });
+  return {
+    envoy,
+    get size() {
+      return size;
+    },
+    change(index, path) {
+      paths[index] = path;
+      write();
+    },
+  };
+}

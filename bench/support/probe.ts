@@ -1,0 +1,73 @@
+import { connect, type Socket } from "node:net";
+
+/** Asks one Envoy again and again over one connection, at little cost to either side. */
+export interface Probe {
+  /** Status and body of a GET. */
+  get(host: string, path?: string): Promise<{ readonly status: number; readonly body: string }>;
+  /** Asks until the body is `expected`, and says when (`performance.now()`) the request that got it was sent. */
+  until(host: string, expected: string, timeoutMs?: number): Promise<number>;
+  close(): void;
+}
+
+/** Pause between two questions, in milliseconds: on few cores a tighter loop would slow down what it measures. */
+const PAUSE_MS = 0.5;
+
+export async function createProbe(port: number): Promise<Probe> {
+  let socket: Socket | undefined;
+  let received = "";
+  let wake = (): void => {};
+
+  async function open(): Promise<Socket> {
+    const opened = connect(port, "127.0.0.1").setNoDelay(true).setEncoding("latin1");
+    opened.on("data", (text: string) => {
+      received += text;
+      wake();
+    });
+    opened.on("error", () => {});
+    opened.once("close", () => {
+      if (socket === opened) socket = undefined;
+      wake();
+    });
+    await new Promise<void>((resolve) => opened.once("connect", resolve).once("close", () => resolve()));
+    return opened;
+  }
+
+  function answer(): { status: number; body: string } | undefined {
+    const end = received.indexOf("\r\n\r\n");
+    if (end < 0) return undefined;
+    const head = received.slice(0, end);
+    const length = Number(/\r\ncontent-length: (\d+)/i.exec(head)?.[1] ?? 0);
+    if (received.length < end + 4 + length) return undefined;
+    return { status: Number(head.slice(9, 12)), body: received.slice(end + 4, end + 4 + length) };
+  }
+
+  async function get(host: string, path = "/"): Promise<{ status: number; body: string }> {
+    if (socket === undefined || socket.destroyed) socket = await open();
+    received = "";
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+    for (;;) {
+      const found = answer();
+      if (found !== undefined) return found;
+      if (socket === undefined || socket.destroyed) return { status: 0, body: "" };
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  }
+
+  return {
+    get,
+    async until(host, expected, timeoutMs = 120_000) {
+      const start = performance.now();
+      for (;;) {
+        const sent = performance.now();
+        const { status, body } = await get(host);
+        if (body === expected) return sent;
+        if (sent - start > timeoutMs) throw new Error(`${host} answers ${status} ${body}, never ${expected}`);
+        const resume = performance.now() + (status === 0 ? 5 : PAUSE_MS);
+        while (performance.now() < resume) await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+    close: () => socket?.destroy(),
+  };
+}
