@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
 import { UpstreamType } from "../../generated/sdk/gloo/v1.ts";
@@ -6,6 +7,7 @@ import { createGraph, type Source } from "../../src/collections/index.ts";
 import { createConsulClient } from "../../src/consul/index.ts";
 import { type ConsulEndpoint, createConsulEndpointDiscovery, type Discovery } from "../../src/discovery/index.ts";
 import { type RunningConsul, startConsul } from "../support/consul.ts";
+import { httpGet } from "../support/http-get.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -192,6 +194,30 @@ test("services that Consul does not show again are given up when an operator acc
   const [, key, identity] = /consul kv put (\S+) (\S+)$/.exec(accept) ?? [];
   await own.api("PUT", `/v1/kv/${key}`, identity);
   await waitFor(() => is(running.of("app")));
+});
+
+test("Upstreams say how Consul is asked: consistency, and the agent's cache", async () => {
+  await consul.register({ Name: "asked", Address: "10.0.5.1", Port: 1 });
+  const asked: string[] = [];
+  await using recorder = createServer((request, response) => {
+    asked.push(request.url ?? "");
+    void httpGet(`http://${consul.address}${request.url}`, { timeout: 60_000 }).then(
+      ({ status, headers, body }) => response.writeHead(status, headers).end(body),
+      () => response.destroy(),
+    );
+  }).listen(0, "127.0.0.1");
+  await waitFor(() => recorder.listening);
+  const { port } = recorder.address() as AddressInfo;
+  const cached = upstream("asked", { queryOptions: { useCache: true } });
+  await using running = run(port, [cached], { dataCenters: ["dc1"], consistency: "stale" });
+  await waitFor(() => is(running.of("asked"), "10.0.5.1:1"));
+  expect(asked.filter((url) => url.includes("/asked"))[0]).toBe("/v1/health/service/asked?dc=dc1&stale=1&cached");
+  await consul.register({ Name: "asked", ID: "2", Address: "10.0.5.2", Port: 1 });
+  await waitFor(() => is(running.of("asked"), "10.0.5.1:1", "10.0.5.2:1"), within);
+  running.upstreams.set("gloo-system/asked", upstream("asked", { consistencyMode: 2 }));
+  await waitFor(() => asked.includes("/v1/health/service/asked?dc=dc1&consistent=1"));
+  await running.discovery.close();
+  recorder.closeAllConnections();
 });
 
 test("a datacenter that Consul can't reach holds up nothing, and its endpoints come to those of others", async () => {

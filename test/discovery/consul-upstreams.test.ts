@@ -113,6 +113,21 @@ test("Upstreams stay while Consul is away, and when it comes back without its se
   expect(running.discovery.waitingFor()).toEqual([]);
 });
 
+test("a datacenter that doesn't answer holds up no other, and keeps the Upstreams that tell of it", async () => {
+  await consul.register({ Name: "near", Address: "10.0.0.1", Port: 1 });
+  const upstreams = createMemoryStorage().client(UpstreamKind);
+  for (const [name, dataCenters] of Object.entries({ far: ["dc2"], gone: ["dc1"], both: ["dc1", "dc2"] })) {
+    const metadata = { ...ref(name), labels: { discovered_by: "consulplugin" } };
+    const upstreamType = { $case: "consul", value: { serviceName: name, dataCenters } };
+    await upstreams.write(UpstreamKind.type.codec.fromPartial({ metadata, upstreamType }));
+  }
+  await using running = run(consul.address, { dataCenters: ["dc1", "dc2"] }, upstreams);
+  await waitFor(async () => (await namesIn(upstreams)) === "both,consul,far,near");
+  expect((await upstreams.read(ref("both"))).upstreamType).toMatchObject({ value: { dataCenters: ["dc2"] } });
+  expect(running.discovery.waitingFor()).toEqual([expect.stringMatching(/No path to datacenter/)]);
+  await consul.deregister("near");
+});
+
 test("with the least policy discovery works on storage in the same Consul; without rights on services it says so and deletes nothing", async () => {
   await using own = await startConsul({ acl: true });
   await own.register({ Name: "app", Address: "10.0.0.1", Port: 1 });

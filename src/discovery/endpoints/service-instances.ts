@@ -43,7 +43,7 @@ export function createServiceInstances({
   let before: ReadonlySet<string> | undefined;
   let graceEnd: NodeJS.Timeout | undefined;
   let isHeld = false;
-  let answers = 0;
+  let judgements = 0;
 
   const show = (next: readonly HealthEntry[]): void => {
     isHeld = false;
@@ -53,17 +53,16 @@ export function createServiceInstances({
     onChange();
   };
 
-  /** Decides on an answer that lacks all that was there. */
-  async function judge(next: readonly HealthEntry[], wentBack: boolean): Promise<void> {
-    const number = answers;
+  /** Decides on an answer that lacks all that was there, and keeps it until then. */
+  async function judge(wentBack: boolean): Promise<void> {
+    const number = ++judgements;
+    isHeld = true;
     try {
       const isLost = await guard.isLost(wentBack, signal);
-      if (number !== answers) return;
-      isHeld = isLost;
+      if (number !== judgements || !isHeld) return;
       if (isLost) error = undefined;
-      else show(next);
+      else show([]);
     } catch (failure) {
-      isHeld = true;
       error = failure as EpoxyError;
     }
   }
@@ -83,7 +82,6 @@ export function createServiceInstances({
       return error;
     },
     answer({ entries: next, isFirst, wentBack }) {
-      answers++;
       if (isFirst && before !== undefined) {
         clearTimeout(graceEnd);
         graceEnd = setTimeout(() => {
@@ -92,12 +90,9 @@ export function createServiceInstances({
         }, checkGrace).unref();
       }
       const isGone = next.length === 0 && entries !== undefined && entries.length > 0;
-      if (!isGone || !(isFirst || wentBack)) {
-        // What is kept stays so until the service registers again or an operator decides.
-        if (!isGone || !isHeld) show(next);
-        return;
-      }
-      void judge(next, wentBack);
+      if (isGone && (isFirst || wentBack)) void judge(wentBack);
+      // What is kept stays so until the service registers again or an operator decides.
+      else if (!isGone || !isHeld) show(next);
     },
     fail(failure) {
       before = new Set(instances.map(({ id }) => id));

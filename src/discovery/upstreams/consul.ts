@@ -62,14 +62,19 @@ export function createConsulUpstreamDiscovery(options: ConsulUpstreamDiscoveryOp
     const { consistency, useCache } = options;
     const ask = (index: number | undefined) =>
       client.services({ signal: watchSignal, index, datacenter, consistency, useCache });
+    // Lasts until an answer could be judged: one that fails must not make the next one trusted.
+    let doubt: { wentBack: boolean } | undefined;
     for await (const event of followQuery(ask, watchSignal)) {
       if (event.type === "failed") {
         problems.set(datacenter, event.error.message);
+        wake.resolve();
         continue;
       }
+      if (event.isFirst || event.wentBack) doubt = { wentBack: event.wentBack || doubt?.wentBack === true };
       try {
-        catalogs.set(datacenter, await accept(datacenter, catalogs.get(datacenter), event.value, event, watchSignal));
+        catalogs.set(datacenter, await accept(datacenter, event.value, doubt, watchSignal));
         problems.delete(datacenter);
+        doubt = undefined;
       } catch (error) {
         problems.set(datacenter, (error as Error).message);
       }
@@ -80,23 +85,35 @@ export function createConsulUpstreamDiscovery(options: ConsulUpstreamDiscoveryOp
   /** The catalog to go by. */
   async function accept(
     datacenter: string,
-    before: Catalog | undefined,
     now: Catalog,
-    { isFirst, wentBack }: { readonly isFirst: boolean; readonly wentBack: boolean },
+    doubt: { readonly wentBack: boolean } | undefined,
     watchSignal: AbortSignal,
   ): Promise<Catalog> {
     if (Object.keys(now).length === 0) {
       const text = `Consul at ${client.address} shows no service, not even itself: its token may not read services; docs/consul.md prints the policy that is needed`;
       throw new EpoxyError("unavailable", text);
     }
-    const missing = Object.entries(before ?? {}).filter(([name]) => now[name] === undefined);
-    if (missing.length > 0 && (isFirst || wentBack)) {
-      const isLost = await guard.isLost(wentBack, watchSignal);
+    const missing = Object.entries(catalogs.get(datacenter) ?? {}).filter(([name]) => now[name] === undefined);
+    if (missing.length > 0 && doubt !== undefined) {
+      const isLost = await guard.isLost(doubt.wentBack, watchSignal);
       held.set(datacenter, new Map(isLost ? missing : []));
     }
     const kept = held.get(datacenter);
     for (const name of kept?.keys() ?? []) if (now[name] !== undefined) kept?.delete(name);
     return { ...Object.fromEntries(kept ?? []), ...now };
+  }
+
+  /** Of a datacenter that doesn't answer, the services that Upstreams tell of are as good as known. */
+  async function recall(datacenter: string): Promise<Catalog> {
+    const { items } = await options.upstreams.list({
+      namespaces: [namespace],
+      selector: { matchLabels: consulOwnerLabels },
+      signal,
+    });
+    const services = items.flatMap(({ upstreamType }) =>
+      upstreamType?.$case === "consul" && upstreamType.value.dataCenters.includes(datacenter) ? upstreamType.value : [],
+    );
+    return Object.fromEntries(services.map(({ serviceName, serviceTags }) => [serviceName, serviceTags]));
   }
 
   function restart(datacenter: string): void {
@@ -112,30 +129,33 @@ export function createConsulUpstreamDiscovery(options: ConsulUpstreamDiscoveryOp
     transition: refreshUpstream,
   });
 
+  async function reconcile(): Promise<void> {
+    const known = new Map<string, Catalog>();
+    for (const [datacenter, catalog] of catalogs) {
+      if (catalog !== undefined) known.set(datacenter, catalog);
+      else if (problems.has(datacenter)) known.set(datacenter, await recall(datacenter));
+    }
+    // What is missing may be in a datacenter that is about to answer.
+    if (known.size < catalogs.size || [...catalogs.values()].every((catalog) => catalog === undefined)) return;
+    const services = mergeCatalogs(known, options.serviceTagsAllowlist ?? []);
+    const desired = services.map((service) => discoveredUpstream(service, namespace));
+    const { errors } = await reconciler.reconcile(desired, { signal, onErrors: "return" });
+    problems.delete("storage");
+    for (const { error } of errors) problems.set("storage", error.message);
+  }
+
   async function reconcileForever(): Promise<void> {
     let pause = 100;
     while (!signal.aborted) {
-      const known = new Map(
-        [...catalogs].flatMap(([datacenter, catalog]) =>
-          catalog === undefined ? [] : [[datacenter, catalog] as const],
-        ),
-      );
       wake = Promise.withResolvers();
       let next = resyncInterval;
-      // Before all datacenters have answered, what is missing may be in one that has not.
-      if (known.size > 0 && known.size === catalogs.size) {
-        const services = mergeCatalogs(known, options.serviceTagsAllowlist ?? []);
-        try {
-          const desired = services.map((service) => discoveredUpstream(service, namespace));
-          const { errors } = await reconciler.reconcile(desired, { signal, onErrors: "return" });
-          problems.delete("storage");
-          for (const { error } of errors) problems.set("storage", error.message);
-          pause = 100;
-        } catch (error) {
-          problems.set("storage", (error as Error).message);
-          pause = Math.min(pause * 2, 5_000);
-          next = pause;
-        }
+      try {
+        await reconcile();
+        pause = 100;
+      } catch (error) {
+        problems.set("storage", (error as Error).message);
+        pause = Math.min(pause * 2, 5_000);
+        next = pause;
       }
       const timeout = new AbortController();
       await Promise.race([wake.promise, sleep(next, undefined, { signal: timeout.signal }).catch(() => {})]);
