@@ -4,12 +4,18 @@ import type { Option, OptionTable } from "./option.ts";
 import { globalOptions } from "./options.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** What the words of a command line mean. */
-export interface CommandLine {
-  /** From the root to the command that is meant. */
+/** The command that a command line means, and its words. */
+export interface FoundCommand {
+  /** From the root to the command. */
   readonly path: readonly Command[];
-  readonly command: Command;
-  /** What was given, by option. Defaults, environment and configuration file are not in it. */
+  readonly tokens: readonly Token[];
+  /** What stands behind the names of a command that takes all words as they are. */
+  readonly rest: readonly string[] | undefined;
+}
+
+/** What a command is given. */
+export interface CommandInput {
+  /** By option. Defaults, environment and configuration file are not in it. */
   readonly values: ReadonlyMap<string, OptionValue>;
   readonly arguments: readonly string[];
 }
@@ -31,32 +37,30 @@ type Token =
 /** The options that a command takes, with the global ones. */
 export const optionsOf = (command: Command): OptionTable => ({ ...globalOptions, ...command.options });
 
-/**
- * Finds the command and reads its options, which may stand anywhere: before, between and behind its names.
- * @throws UsageError
- */
-export function parseCommandLine(root: Command, words: readonly string[]): CommandLine {
+/** Finds the command: the names of it and of its groups, between which options may stand. */
+export function findCommand(root: Command, words: readonly string[]): FoundCommand {
   const path = [root];
   for (;;) {
     const command = path.at(-1) as Command;
     const tokens = tokenize(command, words);
-    const positionals = tokens.filter((token) => token.kind === "positional");
-    const next = positionals[path.length - 1];
+    const next = tokens.filter((token) => token.kind === "positional")[path.length - 1];
     const child = command.commands.find(
       ({ name, aliases }) => next !== undefined && [name, ...aliases].includes(next.value),
     );
-    if (next !== undefined && child?.passThrough === true) {
-      return { path: [...path, child], command: child, values: new Map(), arguments: words.slice(next.index + 1) };
-    }
-    if (child !== undefined) {
-      path.push(child);
-      continue;
-    }
-    const given = positionals.slice(path.length - 1).map(({ value }) => value);
-    const values = readOptions(path, tokens);
-    if (values.get("help") !== true) checkArguments(path, given);
-    return { path, command, values, arguments: given };
+    if (next === undefined || child === undefined) return { path, tokens, rest: undefined };
+    path.push(child);
+    if (child.passThrough) return { path, tokens: [], rest: words.slice(next.index + 1) };
   }
+}
+
+/** Reads options and arguments. @throws UsageError */
+export function readInput({ path, tokens, rest }: FoundCommand): CommandInput {
+  if (rest !== undefined) return { values: new Map(), arguments: rest };
+  const positionals = tokens.filter((token) => token.kind === "positional").slice(path.length - 1);
+  const given = positionals.map(({ value }) => value);
+  const values = readOptions(path, tokens);
+  if (values.get("help") !== true) checkArguments(path, given);
+  return { values, arguments: given };
 }
 
 function tokenize(command: Command, words: readonly string[]): readonly Token[] {
@@ -115,10 +119,7 @@ export function valueFromText(label: string, option: Option, text: string, befor
     case "text": {
       const { choices } = option;
       if (choices === undefined || choices.includes(text)) return text;
-      throw new UsageError(`option ${label} can't be "${text}" (only ${choices.join(", ")})`, {
-        word: text,
-        candidates: choices,
-      });
+      throw new UsageError(`option ${label} can't be "${text}"`, { word: text, candidates: choices, all: choices });
     }
   }
 }
@@ -148,6 +149,7 @@ function checkArguments(path: readonly Command[], given: readonly string[]): voi
     throw new UsageError(`unknown command "${[...path.slice(1).map(({ name }) => name), surplus].join(" ")}"`, {
       word: surplus,
       candidates: names,
+      all: command.commands.map(({ name }) => name),
     });
   }
   const missing = command.arguments[given.length];

@@ -39,7 +39,8 @@ async function usageMessage({ message, mistyped }: UsageError): Promise<string> 
   // Loaded only here: most command lines are right.
   const { nearestName } = await import("../resources/index.ts");
   const near = nearestName(mistyped.word, mistyped.candidates);
-  return near === undefined ? message : `${message}: did you mean ${mistyped.prefix ?? ""}${near}?`;
+  if (near !== undefined) return `${message}: did you mean ${mistyped.prefix ?? ""}${near}?`;
+  return mistyped.all === undefined ? message : `${message}: there are ${mistyped.all.join(", ")}`;
 }
 
 function messageOf(error: unknown): string {

@@ -11,5 +11,5 @@ export function findKind(name: string): AnyKind {
   if (kind !== undefined) return kind;
   const candidates = registry.all.flatMap((known) => [known.plural, known.kind.toLowerCase(), ...known.shortNames]);
   const all = registry.all.map(({ plural }) => plural).toSorted();
-  throw new UsageError(`unknown kind "${name}" (kinds: ${all.join(", ")})`, { word: name, candidates });
+  throw new UsageError(`unknown kind "${name}"`, { word: name, candidates, all });
 }

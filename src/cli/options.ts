@@ -19,7 +19,7 @@ export const storageOptions = {
     type: "text",
     value: "SCHEME",
     choices: ["http", "https"],
-    help: "how to talk to Consul (default http)",
+    help: "how to talk to Consul, by default http",
   },
   "consul-datacenter": { type: "text", value: "NAME", help: "data center (default: that of the agent)" },
   "consul-root-key": { type: "text", value: "KEY", help: "first part of all keys (default gloo)" },

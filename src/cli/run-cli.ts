@@ -1,5 +1,5 @@
 import type { Invocation } from "./command.ts";
-import { commandName, parseCommandLine } from "./command-line.ts";
+import { commandName, findCommand, readInput } from "./command-line.ts";
 import { rootCommand } from "./commands.ts";
 import { describeFailure } from "./failure.ts";
 import { renderHelp } from "./help.ts";
@@ -16,8 +16,11 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
   try {
     if (words[0] === "--version" || words[0] === "-v") return await runCli(["version", ...words.slice(1)], terminal);
     const asked = words[0] === "help" ? [...words.slice(1), "--help"] : words;
-    const { path, command, values: given, arguments: rest } = parseCommandLine(rootCommand, asked);
+    const found = findCommand(rootCommand, asked);
+    const { path } = found;
+    const command = path.at(-1) ?? rootCommand;
     name = commandName(path);
+    const { values: given, arguments: rest } = readInput(found);
     if (given.get("help") === true || words.length === 0) {
       terminal.out(renderHelp(path));
       return 0;

@@ -4,6 +4,8 @@ export interface Mistyped {
   readonly candidates: readonly string[];
   /** Stands before the candidate that is suggested, such as `--`. */
   readonly prefix?: string;
+  /** What to name where none is near. */
+  readonly all?: readonly string[];
 }
 
 /** The command line is wrong: exit code 2. */

@@ -53,8 +53,7 @@ export async function serve({ values, given, terminal, signal }: Invocation<type
 function readComponent(name: string): Component {
   const found = components.find((component) => component === name);
   if (found !== undefined) return found;
-  const detail = `option --only can't be "${name}" (only ${components.join(", ")})`;
-  throw new UsageError(detail, { word: name, candidates: components });
+  throw new UsageError(`option --only can't be "${name}"`, { word: name, candidates: components, all: components });
 }
 
 function readAddress(text: string | undefined, option: string): HostPort | undefined {

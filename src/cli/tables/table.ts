@@ -64,6 +64,6 @@ const padRight = (text: string, width: number): string => text + " ".repeat(Math
 
 function centre(text: string, width: number): string {
   const gap = Math.max(0, width - textWidth(text));
-  const left = Math.ceil(gap / 2);
+  const left = Math.floor(gap / 2);
   return " ".repeat(left) + text + " ".repeat(gap - left);
 }
