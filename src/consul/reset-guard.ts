@@ -35,13 +35,15 @@ export function createResetGuard(identity: StoreIdentity, signal: AbortSignal, o
     async isLost(wentBack, callSignal) {
       await learned;
       const now = await identity.current(callSignal);
-      if (now === undefined) return wentBack;
+      if (now === undefined) {
+        if (wentBack) problem = lost("restart this process");
+        return wentBack;
+      }
       store ??= wentBack ? "unknown" : now;
       if (now === store) return false;
       if (now !== pending) {
         pending = now;
-        const text = `Consul came back without the services it had: they are kept until they register again. Accept the loss: ${identity.command(now)}`;
-        problem = new EpoxyError("unavailable", text);
+        problem = lost(identity.command(now));
         decide(now).catch(() => {
           // The connection is lost again: the next answer asks anew.
           pending = undefined;
@@ -53,4 +55,9 @@ export function createResetGuard(identity: StoreIdentity, signal: AbortSignal, o
       return problem;
     },
   };
+}
+
+function lost(accept: string): EpoxyError {
+  const text = "Consul came back without the services it had: they are kept until they register again";
+  return new EpoxyError("unavailable", `${text}. Accept the loss: ${accept}`);
 }
