@@ -1,4 +1,4 @@
-import { watch as watchPath } from "node:fs";
+import { unlinkSync, watch as watchPath, writeFileSync } from "node:fs";
 import { mkdir, open, rename, rm, symlink, truncate, unlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -263,6 +263,25 @@ describe("a watch of files", () => {
       // Watches, but hears nothing, as on a network file system.
       { rescanInterval: 20, watch: (path) => watchPath(dirname(path), () => undefined) },
     ),
+  );
+
+  test(
+    "sees all of a change to more files than the system's queue of events holds",
+    onNewFolder(async ({ widgets, path, signal }) => {
+      const all = Array.from({ length: 5_000 }, (_, n) => `w-${n}`);
+      await mkdir(dirname(path("any")), { recursive: true });
+      for (const name of all) writeFileSync(path(name), yaml(name, "1"));
+      const seen = follow(widgets.watch({ signal }));
+      await waitFor(() => seen.items.size === all.length, { timeout: 15_000 });
+      // As a checkout does it; without a pause, so that nobody takes events out of the queue.
+      for (const name of all) {
+        unlinkSync(path(name));
+        writeFileSync(path(name), yaml(name, "2"));
+      }
+      await waitFor(() => all.every((name) => text(seen, name) === "2"), { timeout: 15_000, interval: 50 });
+      expect(seen.events.every((event) => event.type !== "changes" || event.removed.length === 0)).toBe(true);
+    }),
+    40_000,
   );
 
   test(

@@ -20,6 +20,11 @@ const quiet = 1;
 const patience = 30;
 /** Milliseconds of work between two turns of the event loop. */
 const slice = 8;
+/**
+ * Events without a pause after which some may have been lost: the system's queue (fs.inotify.max_queued_events, 16,384 by default)
+ * is shared by all kinds and overflows silently.
+ */
+const queueLimit = 1_000;
 /** Milliseconds between two readings of what the system doesn't watch for us. */
 const pollInterval = 1_000;
 
@@ -73,10 +78,13 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   let structureIsDue = false;
   let problemsChanged = false;
   let phase: "idle" | "reading" | "live" = "idle";
-  let timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+  let eventsInBurst = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let wakeAt = Infinity;
   let rescanTimer: NodeJS.Timeout | undefined;
 
   function handleEvent(folder: string, name: string | undefined): void {
+    eventsInBurst++;
     if (plan.folders.has(folder) || statusFolders.has(folder)) {
       // Kubernetes swaps the link `..data` to change all files of a mount at once. A folder's own name: it was moved or removed.
       if (name === undefined || name.startsWith("..") || name === basename(folder)) {
@@ -86,7 +94,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       else return;
     } else if (name === undefined || matters(folder, name)) structureIsDue = true;
     else return;
-    schedule();
+    wakeBy(performance.now() + quiet);
   }
 
   /** Folders above hold all sorts of things. */
@@ -102,20 +110,30 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
     delayed.set(path, { at: Math.min(now + milliseconds, latest), latest });
   }
 
+  /** Sees to it that `run` is called at that time or before. Called for every event, so it looks at nothing else. */
+  function wakeBy(at: number): void {
+    if (phase === "idle" || at >= wakeAt) return;
+    clearTimeout(timer);
+    wakeAt = at;
+    timer = setTimeout(run, Math.max(0, Math.ceil(at - performance.now())));
+  }
+
+  /** Plans the next `run`. */
   function schedule(): void {
-    if (phase === "idle") return;
-    clearTimeout(timer as NodeJS.Timeout);
-    clearImmediate(timer as NodeJS.Immediate);
-    if (backlog.size > 0) timer = setImmediate(run);
-    else if (structureIsDue) timer = setTimeout(run, quiet);
-    else if (delayed.size > 0 || phase === "reading") {
-      let next = phase === "reading" ? 0 : Infinity;
-      for (const { at } of delayed.values()) next = Math.min(next, at - performance.now());
-      timer = setTimeout(run, Math.max(0, Math.ceil(next)));
-    }
+    const now = performance.now();
+    if (backlog.size > 0 || phase === "reading") wakeBy(now);
+    else if (structureIsDue) wakeBy(now + quiet);
+    else if (delayed.size > 0) wakeBy(earliest(delayed.values()));
+    else if (eventsInBurst >= queueLimit) {
+      for (const folder of [...plan.folders.keys(), ...statusFolders.keys()]) foldersToScan.add(folder);
+      structureIsDue = true;
+      wakeBy(now + quiet);
+      eventsInBurst = 0;
+    } else eventsInBurst = 0;
   }
 
   function run(): void {
+    wakeAt = Infinity;
     try {
       if (structureIsDue) readStructure(false);
     } catch (error) {
@@ -285,8 +303,8 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
 
   function stop(): void {
     phase = "idle";
-    clearTimeout(timer as NodeJS.Timeout);
-    clearImmediate(timer as NodeJS.Immediate);
+    clearTimeout(timer);
+    wakeAt = Infinity;
     clearTimeout(rescanTimer);
     watcher.close();
     backlog.clear();
@@ -319,4 +337,10 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       };
     },
   };
+}
+
+function earliest(delays: Iterable<{ readonly at: number }>): number {
+  let first = Infinity;
+  for (const { at } of delays) first = Math.min(first, at);
+  return first;
 }
