@@ -100,5 +100,24 @@ export function literalPrefix(regex: string): string {
   return prefix;
 }
 
+/** Envoy's default for the runtime key `re2.max_program_size.error_level`: it refuses larger programs. */
+const ENVOY_MAX_PROGRAM_SIZE = 100;
+/**
+ * RE2 works on bytes, and we count characters: what is no plain character of ASCII (a class, a dot, a loop) takes it several
+ * instructions. This many is more than it has needed, beyond ASCII's and Unicode's named classes, for which there is no telling.
+ */
+const MAX_INSTRUCTIONS = 16;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant
+const UNPREDICTABLE = /\\[pP]|\(\?[a-zA-Z]*i|\[\[?:|[^\u0000-\u007f]/;
+
+/** Whether Envoy might refuse the accepted regex for its size, if it isn't given a limit with it. */
+export function needsProgramLimit(regex: string): boolean {
+  const compiled = compile(regex);
+  if (typeof compiled === "string") return false;
+  if (UNPREDICTABLE.test(regex)) return true;
+  const literals = regex.replaceAll(/\[[^\]]*\]|\{[^}]*\}|\\./g, "").replaceAll(/[^\w/\-]/g, "").length;
+  return literals + Math.max(0, compiled.programSize - literals) * MAX_INSTRUCTIONS > ENVOY_MAX_PROGRAM_SIZE;
+}
+
 /** A regex that matches the text itself. */
 export const quoteRegex = (text: string): string => text.replace(/[\\.+*?()|[\]{}^$]/g, "\\$&");
