@@ -1,5 +1,5 @@
 // What the generator costs: `npm run codegen` against a bare `buf generate` of the same messages, in turns.
-// Usage: node bench/codegen.ts [ROUNDS]    Exits with 1 if the ratio of the medians is above 1.5.
+// Usage: node bench/codegen.ts [ROUNDS]    Exits with 1 if the ratio is above 1.5.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -58,8 +58,12 @@ try {
   print("buf generate, ts-proto only, one process", times.bare);
   print("npm run codegen", times.ours);
   print("buf generate, ts-proto only, buf's default", [generate(byFolder)]);
-  const ratio = median(times.ours) / median(times.bare);
-  process.stdout.write(`ratio ${ratio.toFixed(2)}, at most ${limit}\n`);
+  // Other work on the machine only ever adds time: the fastest rounds say what the programs themselves need.
+  const ratio = Math.min(...times.ours) / Math.min(...times.bare);
+  const medians = median(times.ours) / median(times.bare);
+  process.stdout.write(
+    `ratio ${ratio.toFixed(2)} of the fastest rounds, at most ${limit}; of the medians ${medians.toFixed(2)}\n`,
+  );
   process.exitCode = ratio > limit ? 1 : 0;
 } finally {
   rmSync(folder, { recursive: true, force: true });
