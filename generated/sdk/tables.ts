@@ -2215,6 +2215,8 @@ message GlooOptions
 17 transformation_escape_characters .google.protobuf.BoolValue
 18 istio_options GlooOptions.IstioOptions
 19 enable_auto_websocket_transformation_passthrough .google.protobuf.BoolValue
+1000 disable_scoped_routes .google.protobuf.BoolValue
+1001 serve_all_upstreams .google.protobuf.BoolValue
 message GlooOptions.AWSOptions
 1 enable_credentials_discovey bool oneof=credentialsFetcher
 2 service_account_credentials GlooOptions.AWSOptions.ServiceAccountCredentials oneof=credentialsFetcher

@@ -622,7 +622,22 @@ export interface GlooOptions {
     | GlooOptions_IstioOptions
     | undefined;
   /** Whether transformations leave websocket bodies alone, rather than buffering them. */
-  readonly enableAutoWebsocketTransformationPassthrough: boolean | undefined;
+  readonly enableAutoWebsocketTransformationPassthrough:
+    | boolean
+    | undefined;
+  /**
+   * Whether the virtual hosts of a listener are all in one route table, as with Gloo, rather than each in one of its own,
+   * which is chosen by the host (Envoy's scoped routes). Then a change costs Envoy the more, the more routes there are,
+   * and requests are spared a small Lua filter. Default false. Only in Epoxy.
+   */
+  readonly disableScopedRoutes:
+    | boolean
+    | undefined;
+  /**
+   * Whether proxies get the clusters of all upstreams, as with Gloo, rather than of those that their routes lead to.
+   * Default false. Only in Epoxy.
+   */
+  readonly serveAllUpstreams: boolean | undefined;
 }
 
 /** AWSOptions is about Lambda functions. */
@@ -4281,6 +4296,8 @@ function createBaseGlooOptions(): GlooOptions {
     transformationEscapeCharacters: undefined,
     istioOptions: undefined,
     enableAutoWebsocketTransformationPassthrough: undefined,
+    disableScopedRoutes: undefined,
+    serveAllUpstreams: undefined,
   };
 }
 
@@ -4343,6 +4360,12 @@ export const GlooOptions: MessageFns<GlooOptions> = {
     if (message.enableAutoWebsocketTransformationPassthrough !== undefined) {
       BoolValue.encode({ value: message.enableAutoWebsocketTransformationPassthrough! }, writer.uint32(154).fork())
         .join();
+    }
+    if (message.disableScopedRoutes !== undefined) {
+      BoolValue.encode({ value: message.disableScopedRoutes! }, writer.uint32(8002).fork()).join();
+    }
+    if (message.serveAllUpstreams !== undefined) {
+      BoolValue.encode({ value: message.serveAllUpstreams! }, writer.uint32(8010).fork()).join();
     }
     return writer;
   },
@@ -4512,6 +4535,22 @@ export const GlooOptions: MessageFns<GlooOptions> = {
             message.enableAutoWebsocketTransformationPassthrough = BoolValue.decode(reader, reader.uint32()).value;
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.disableScopedRoutes = BoolValue.decode(reader, reader.uint32()).value;
+            continue;
+          }
+          case 1001: {
+            if (tag !== 8010) {
+              break;
+            }
+
+            message.serveAllUpstreams = BoolValue.decode(reader, reader.uint32()).value;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4563,6 +4602,8 @@ export const GlooOptions: MessageFns<GlooOptions> = {
       : undefined;
     message.enableAutoWebsocketTransformationPassthrough = object.enableAutoWebsocketTransformationPassthrough ??
       undefined;
+    message.disableScopedRoutes = object.disableScopedRoutes ?? undefined;
+    message.serveAllUpstreams = object.serveAllUpstreams ?? undefined;
     return message;
   },
 };
