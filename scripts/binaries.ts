@@ -184,6 +184,8 @@ function outputOf(error: unknown): string {
   return stderr?.trim() || message || String(error);
 }
 
+const report = (line: string): boolean => process.stderr.write(`${line}\n`);
+
 /** `node scripts/binaries.ts envoy consul` prints a path per line. */
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   for (const name of process.argv.slice(2)) {
@@ -191,9 +193,8 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
       process.stderr.write(`${name}: not known here; known: ${Object.keys(recipes).join(", ")}\n`);
       process.exit(2);
     }
-    const onProgress = (line: string): boolean => process.stderr.write(`${line}\n`);
     try {
-      console.log(await findOrFetch(name as BinaryName, { onProgress }));
+      console.log(await findOrFetch(name as BinaryName, { onProgress: report }));
     } catch (error) {
       process.stderr.write(`${(error as Error).message}\n`);
       process.exit(1);

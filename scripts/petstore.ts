@@ -35,7 +35,7 @@ export async function startPetstore(options: PetstoreOptions = {}): Promise<Pets
   const server = createServer((request, response) => {
     requests++;
     if (options.instance !== undefined) response.setHeader("x-petstore", options.instance);
-    answer(pets, request, response).catch((error: unknown) => send(response, 400, { message: `${error}` }));
+    answer(pets, request, response).catch((error: unknown) => send(response, 400, { message: String(error) }));
   });
   await new Promise<void>((done, failed) => {
     server.once("error", failed);

@@ -33,7 +33,8 @@ export async function* followQuery<T>(
       return;
     } catch (error) {
       if (signal.aborted) return;
-      const known = error instanceof EpoxyError ? error : new EpoxyError("unavailable", `${error}`, { cause: error });
+      const known =
+        error instanceof EpoxyError ? error : new EpoxyError("unavailable", String(error), { cause: error });
       yield { type: "failed", error: known };
     }
     await sleep(pause * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});

@@ -115,13 +115,13 @@ test("a status is written into the text that is there, whose comments and order 
   expect(await services.writeStatus(ref, "gloo-system", status)).toBe(false);
 });
 
+const key = (name: string): string => `gloo/gateway.solo.io/v1/VirtualService/gloo-system/${name}`;
 const text = (name: string): string =>
   `metadata: {name: ${name}, namespace: gloo-system}\nvirtualHost: {domains: ['${name}']}\n`;
 
 test("watches of one kind share a blocking query, and only what moved is decoded", async () => {
   await using proxy = await startTcpProxy({ port: consul.port });
   await using counted = createConsulStorage({ address: `127.0.0.1:${proxy.port}` });
-  const key = (name: string): string => `gloo/gateway.solo.io/v1/VirtualService/gloo-system/${name}`;
   for (const name of ["a", "b"]) await put(key(name), text(name));
   const stop = new AbortController();
   const watch = () => follow(counted.client(VirtualServiceKind).watch({ signal: stop.signal }));

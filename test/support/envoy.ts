@@ -66,7 +66,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   const envoy: RunningEnvoy = {
     pid: child.pid,
     adminPort,
-    log: child.output,
+    log: () => child.output(),
     admin,
     configDump: async () => JSON.parse(await admin("/config_dump?include_eds")),
     async stat(name) {

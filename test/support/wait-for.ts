@@ -26,7 +26,7 @@ export async function waitFor<T>(
       last = error;
     }
     if (performance.now() - start > timeout) {
-      throw new Error(`not so within ${timeout} ms: ${condition}\nlast: ${last}`, { cause: last });
+      throw new Error(`not so within ${timeout} ms: ${condition.toString()}\nlast: ${String(last)}`, { cause: last });
     }
     await new Promise((done) => setTimeout(done, options.interval ?? 10));
   }
