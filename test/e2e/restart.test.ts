@@ -56,26 +56,19 @@ describe("two Envoys on one control plane", () => {
   it("lose no request when it is killed and started again under load, and then take up changes", async () => {
     const loads = ports.map((port) => startSteadyLoad({ url: `http://127.0.0.1:${port}/petstore`, rate: 100 }));
     await waitFor(() => loads.every((load) => load.report().good > 50));
-    const cds = await Promise.all(envoys.map((envoy) => envoy.stat("cluster_manager.cds.update_success")));
     await serve.kill();
     const whenKilled = loads.map((load) => load.report().sent);
     await waitFor(() => loads.every((load, index) => load.report().sent > (whenKilled[index] ?? 0) + 50));
     serve = startServe(addresses);
     await serve.ready();
-    // Both have asked again, and been told that what they have is what there is.
-    await waitFor(
-      async () => {
-        const now = await Promise.all(envoys.map((envoy) => envoy.stat("cluster_manager.cds.update_success")));
-        return now.every((count, index) => (count ?? 0) > (cds[index] ?? 0));
-      },
-      { timeout: 30_000 },
-    );
     await writeFile(
       join(folder, "config/virtualservices/gloo-system/after.yaml"),
       "metadata: {name: after, namespace: gloo-system}\nvirtualHost: {domains: [after.example], routes: [{directResponseAction: {status: 200, body: after}}]}\n",
     );
     for (const port of ports) {
-      await waitFor(async () => (await get(port, "/", { host: "after.example" })).body === "after");
+      await waitFor(async () => (await get(port, "/", { host: "after.example" })).body === "after", {
+        timeout: 30_000,
+      });
     }
     const reports = await Promise.all(loads.map((load) => load.stop()));
     expect(reports.map(({ failed, failures, skipped }) => ({ failed, failures, skipped }))).toEqual([
