@@ -202,7 +202,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     return send(adds, contentKey(resources, removed), () => ({ version, resources, removed }));
   }
 
-  function send(adds: boolean, key: string | undefined, content: () => ResponseContent): Outgoing {
+  function send(adds: boolean, key: string, content: () => ResponseContent): Outgoing {
     const response = responses.make(log, key, lastSerial, content);
     lastSerial = response.serial;
     sentVersion = response.version;

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import type { XdsResource } from "../cache/resource.ts";
 import type { TypeLog } from "../cache/type-log.ts";
 import { encodeDeltaResponse, encodeSotwResponse } from "../wire.ts";
@@ -26,10 +26,9 @@ export interface ResponseContent {
 /** Makes responses, and makes each only once for all streams that need it. */
 export interface Responses {
   /**
-   * `key` says which content `content` would give as of the log's head; undefined where sharing isn't worth its price. A response whose serial
-   * isn't above `after`, the last one that this stream got of this type, isn't used: its nonce would be old.
+   * `key` says which content `content` would give as of the log's head. A response whose serial isn't above `after`, the last one that this stream got of this type, isn't used: its nonce would be old.
    */
-  make(log: TypeLog, key: string | undefined, after: number, content: () => ResponseContent): XdsResponse;
+  make(log: TypeLog, key: string, after: number, content: () => ResponseContent): XdsResponse;
 }
 
 /** So many different responses are kept per type until its next change. */
@@ -57,7 +56,7 @@ export function createResponses(mode: "sotw" | "delta", controlPlane: string): R
   return {
     make(log, key, after, content) {
       const byKey = shelf(log);
-      const shared = key === undefined ? undefined : byKey.get(key);
+      const shared = byKey.get(key);
       if (shared !== undefined && shared.serial > after) return shared;
       const serial = ++serials;
       const nonce = `${boot}-${serial.toString(36)}`;
@@ -65,18 +64,16 @@ export function createResponses(mode: "sotw" | "delta", controlPlane: string): R
       const { version, resources, removed } = shared ?? content();
       const body = encode({ typeUrl, version, nonce, resources, removed, controlPlane });
       const response = { typeUrl, version, nonce, serial, resources, removed, body };
-      if (key !== undefined) {
-        const [oldest] = byKey.keys();
-        if (byKey.size >= KEPT && oldest !== undefined) byKey.delete(oldest);
-        byKey.set(key, response);
-      }
+      const [oldest] = byKey.keys();
+      if (byKey.size >= KEPT && oldest !== undefined) byKey.delete(oldest);
+      byKey.set(key, response);
       return response;
     },
   };
 }
 
-/** A key for a short list of resources: their versions tell name and content. Undefined for a long one. */
-export function contentKey(resources: readonly XdsResource[], removed: readonly string[]): string | undefined {
-  if (resources.length + removed.length > 64) return undefined;
-  return JSON.stringify([resources.map(({ version }) => version), removed]);
+/** A key for a list of resources, whose versions tell name and content, and of removed names: clients mostly ask for the same ones. */
+export function contentKey(resources: readonly XdsResource[], removed: readonly string[]): string {
+  const versions = resources.map(({ version }) => version).join("");
+  return hash("sha256", `${versions}\0${JSON.stringify(removed)}`, "base64");
 }

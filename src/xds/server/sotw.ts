@@ -173,12 +173,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     return send(resources, news, contentKey(resources, []), () => ({ version: log.version(), resources, removed: [] }));
   }
 
-  function send(
-    changed: readonly XdsResource[],
-    news: boolean,
-    key: string | undefined,
-    content: () => ResponseContent,
-  ): Outgoing {
+  function send(changed: readonly XdsResource[], news: boolean, key: string, content: () => ResponseContent): Outgoing {
     const response = responses.make(log, key, latest?.serial ?? 0, content);
     latest = outstanding = response;
     adds = news;
