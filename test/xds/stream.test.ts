@@ -195,6 +195,13 @@ describe.each(modes)("%s", (mode) => {
     expect(rig.stream.describe().types[0]?.held).toEqual([]);
   });
 
+  test("rule 23: a removal doesn't wait for a change of routes that was taken back", () => {
+    const rig = settledRig();
+    rig.cache.apply(KEY, { upsert: resources(RDS, { r: "x" }), remove: [{ typeUrl: CDS, name: "b" }] });
+    rig.cache.apply(KEY, { upsert: resources(RDS, { r: "to-b" }) });
+    expect(rig.answer()?.typeUrl).toBe(CDS);
+  });
+
   test("rule 23: a refused route still uses its clusters, so they stay until a route is accepted", () => {
     const rig = settledRig();
     rig.cache.apply(KEY, { upsert: resources(RDS, { r: "bad" }), remove: [{ typeUrl: CDS, name: "b" }] });

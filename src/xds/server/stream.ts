@@ -148,21 +148,25 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
     );
   }
 
-  /** One turn over the types, in order. Returns whether anything was sent. */
+  /** One turn over the types, in order. Returns whether another one may have more to send. */
   function turn(): boolean {
     let sent = false;
+    let held = false;
     for (const type of types) {
       if (blocked) return false;
       const { order } = type.traits;
-      const outgoing = type.next({
+      const gates = {
         holdChanges: order === "uses" && holdChanges(),
         holdRemovals: order === "needed" && holdRemovals(),
-      });
+      };
+      held ||= gates.holdRemovals;
+      const outgoing = type.next(gates);
       if (outgoing === undefined) continue;
       send(outgoing, type);
       sent = true;
     }
-    return sent;
+    // Changes that removals waited for may have turned out to be none.
+    return sent || (held && !holdRemovals());
   }
 
   function flush(): void {
