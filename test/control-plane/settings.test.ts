@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import { SettingsKind, SettingsType } from "../../generated/sdk/index.ts";
+import type { Settings } from "../../generated/proto/epoxy/gloo/v1/settings.ts";
+import { parseHostPort } from "../../src/control-plane/settings/host-port.ts";
+import { notHonoured } from "../../src/control-plane/settings/not-honoured.ts";
+import { viewSettings } from "../../src/control-plane/settings/settings-view.ts";
+import { parseResources } from "../../src/resources/index.ts";
+
+function settings(yaml: string): Settings {
+  const { documents, problems } = parseResources<Settings>(
+    SettingsKind,
+    `metadata: {name: default, namespace: gloo-system}\n${yaml}`,
+    "default.yaml",
+  );
+  if (problems.length > 0) throw new AggregateError(problems);
+  return documents[0]?.resource as Settings;
+}
+
+describe("the settings in force", () => {
+  it("are files in the data folder and a loopback xDS address where nothing is said", () => {
+    const view = viewSettings(undefined, "/data");
+    expect(view).toMatchObject({
+      writeNamespace: "gloo-system",
+      watchNamespaces: [],
+      config: { type: "directory", directory: "/data/config" },
+      secrets: [{ type: "directory", directory: "/data/secret" }],
+      artifacts: { type: "directory", directory: "/data/artifact" },
+      consul: undefined,
+      xdsBindAddress: { host: "127.0.0.1", port: 9977 },
+    });
+  });
+
+  it("are those of Gloo's Consul example", () => {
+    const view = viewSettings(
+      settings(`
+discoveryNamespace: gloo-system
+refreshRate: 15s
+gloo: {xdsBindAddr: "0.0.0.0:9977"}
+consul: {address: "consul:8500", serviceDiscovery: {}}
+consulKvSource: {}
+consulKvArtifactSource: {}
+`),
+      "/data",
+    );
+    expect(view).toMatchObject({
+      config: { type: "consul", rootKey: "gloo" },
+      artifacts: { type: "consul", rootKey: "gloo" },
+      consul: { address: "consul:8500" },
+      consulDiscovery: { upstreams: true },
+      xdsBindAddress: { host: "0.0.0.0", port: 9977 },
+      refreshMs: 15_000,
+    });
+  });
+
+  it("watch the namespace that is written to, whatever others are listed", () => {
+    expect(viewSettings(settings("watchNamespaces: [apps]"), "/data").watchNamespaces).toEqual(["apps", "gloo-system"]);
+  });
+
+  it("leave out the kind's folder below the directories of secretOptions, as Gloo does", () => {
+    const view = viewSettings(settings("secretOptions: {sources: [{directory: {directory: certs}}]}"), "/data");
+    expect(view.secrets).toMatchObject([{ directory: "/data/certs", flat: true }]);
+  });
+
+  it("send statuses to a side folder where they say so", () => {
+    const view = viewSettings(settings("directoryConfigSource: {directory: git, statusDirectory: state}"), "/data");
+    expect(view.config).toMatchObject({ directory: "/data/git", statusDirectory: "/data/state" });
+  });
+
+  it("name the field that can't be used", () => {
+    expect(() => viewSettings(settings("kubernetesConfigSource: {}"), "/data")).toThrow(
+      /kubernetesConfigSource is not supported yet/,
+    );
+    expect(() => viewSettings(settings('directoryConfigSource: {directory: ""}'), "/data")).toThrow(
+      /directoryConfigSource.directory is empty/,
+    );
+    expect(() => viewSettings(settings('gloo: {xdsBindAddr: "nowhere"}'), "/data")).toThrow(
+      /gloo.xdsBindAddr: "nowhere" is no address/,
+    );
+  });
+});
+
+describe("fields that nothing goes by", () => {
+  it("are named with their path, and honoured ones are not", () => {
+    const given = settings(`
+linkerd: true
+refreshRate: 5s
+devMode: true
+gloo: {xdsBindAddr: "127.0.0.1:9977", disableGrpcWeb: true, istioOptions: {enableAutoMtls: true}}
+gateway: {readGatewaysFromAllNamespaces: true, validation: {alwaysAccept: true}}
+discovery: {fdsMode: WHITELIST, udsOptions: {enabled: false, watchLabels: {a: b}}}
+vaultSecretSource: {address: "http://127.0.0.1:8200"}
+secretOptions: {sources: [{directory: {directory: a}}, {vault: {address: "http://127.0.0.1:8200"}}]}
+`);
+    expect(notHonoured(SettingsType, given).toSorted()).toEqual([
+      "discovery.fdsMode",
+      "discovery.udsOptions.watchLabels",
+      "gateway.validation",
+      "gloo.disableGrpcWeb",
+      "gloo.istioOptions",
+      "linkerd",
+      "secretOptions.sources[1].vault",
+      "vaultSecretSource",
+    ]);
+  });
+});
+
+describe("an address", () => {
+  it.each([
+    ["127.0.0.1:80", { host: "127.0.0.1", port: 80 }],
+    ["[::1]:0", { host: "::1", port: 0 }],
+    [":9977", { host: "0.0.0.0", port: 9977 }],
+  ])("is read from %s", (text, expected) => {
+    expect(parseHostPort(text, "test")).toEqual(expected);
+  });
+
+  it.each(["", "80", "::1:80", "a:99999", "a:b"])("is not read from %j", (text) => {
+    expect(() => parseHostPort(text, "--xds-address")).toThrow(/--xds-address/);
+  });
+});
