@@ -21,14 +21,14 @@ export interface Storages extends AsyncDisposable {
 export function openStorages(view: SettingsView): Storages {
   const consul = view.consul === undefined ? undefined : createConsulClient(view.consul);
   const open = new Map<string, Storage>();
-  const storageOf = (source: SourceView): Storage => {
-    const key = JSON.stringify(source);
-    const storage = open.get(key) ?? openStorage(source, view, consul);
+  const storageOf = (source: SourceView, fileMode?: number): Storage => {
+    const key = JSON.stringify([source, fileMode]);
+    const storage = open.get(key) ?? openStorage(source, view, consul, fileMode);
     open.set(key, storage);
     return storage;
   };
   const config = storageOf(view.config);
-  const secrets = view.secrets.map(storageOf);
+  const secrets = view.secrets.map((source) => storageOf(source, 0o600));
   const artifacts = storageOf(view.artifacts);
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
@@ -39,9 +39,14 @@ export function openStorages(view: SettingsView): Storages {
   return { config, secrets, artifacts, consul, close, [Symbol.asyncDispose]: close };
 }
 
-function openStorage(source: SourceView, view: SettingsView, client: ConsulClient | undefined): Storage {
+function openStorage(
+  source: SourceView,
+  view: SettingsView,
+  client: ConsulClient | undefined,
+  fileMode: number | undefined,
+): Storage {
   if (source.type === "consul") return createConsulStorage({ client, rootKey: source.rootKey });
   const folder = (kind: AnyKind): string => (source.flat && kind.kind === SecretKind.kind ? "" : kind.plural);
   const { directory, statusDirectory } = source;
-  return createFileStorage({ directory, statusDirectory, folder, rescanInterval: view.refreshMs });
+  return createFileStorage({ directory, statusDirectory, folder, rescanInterval: view.refreshMs, fileMode });
 }
