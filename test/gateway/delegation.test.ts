@@ -210,4 +210,25 @@ spec: {options: {prefixRewrite: /second, hostRewrite: second}}
     expect(routes).toEqual(["prefix /a -> 500"]);
     expect(report).toEqual(["error VirtualService default: RouteOption gloo-system.gone not found"]);
   });
+
+  it("records of each route which part of which resource it came from", () => {
+    const { rig } = translate(
+      virtualService(`{matchers: [{prefix: /}], ${to("rest")}}, {matchers: [{prefix: /a}], ${delegateTo("a")}}`) +
+        routeTable("a", `{matchers: [{exact: /a/1}], ${to("one")}}, {matchers: [{prefix: /a}], ${to("all")}}`),
+    );
+    const sources = rig
+      .virtualHost("gloo-system.default")
+      .routes.map(({ opaqueMetadata }) =>
+        opaqueMetadata?.$case === "metadataStatic"
+          ? opaqueMetadata.value.sources.map(
+              ({ resourceKind, resourceRef, path }) => `${resourceKind} ${resourceRef?.name} ${path}`,
+            )
+          : [],
+      );
+    expect(sources).toEqual([
+      ["*v1.VirtualService default virtualHost.routes[0]"],
+      ["*v1.VirtualService default virtualHost.routes[1]", "*v1.RouteTable a routes[0]"],
+      ["*v1.VirtualService default virtualHost.routes[1]", "*v1.RouteTable a routes[1]"],
+    ]);
+  });
 });
