@@ -1,6 +1,12 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RouteConfiguration } from "../../generated/envoy/envoy/config/route/v3/route.ts";
+import {
+  Route,
+  RouteAction,
+  RouteMatch,
+  VirtualHost,
+} from "../../generated/envoy/envoy/config/route/v3/route_components.ts";
 import { resourceFromBytes, typeUrls } from "../../src/xds/index.ts";
 import { encodeSotwResponse } from "../../src/xds/wire.ts";
 import { type RunningEnvoy, startEnvoy } from "../../test/support/envoy.ts";
@@ -15,26 +21,30 @@ export interface EnvoyAlone {
   change(index: number, path: string): void;
 }
 
+const EMPTY = RouteConfiguration.fromPartial({});
+const EMPTY_VIRTUAL_HOST = VirtualHost.fromPartial({});
+const EMPTY_ROUTE = Route.fromPartial({ match: {} });
+const EMPTY_ACTION = RouteAction.fromPartial({});
+
+function virtualHostOf(prefixRewrite: string, index: number): VirtualHost {
+  const match = { ...RouteMatch.fromPartial({}), pathSpecifier: { $case: "prefix", value: "/" } } as const;
+  const value: RouteAction = {
+    ...EMPTY_ACTION,
+    clusterSpecifier: { $case: "cluster", value: "backend" },
+    prefixRewrite,
+  };
+  const name = `gloo-system_vs-${index}`;
+  const route = {
+    ...EMPTY_ROUTE,
+    name: `${name}-route-0-matcher-0`,
+    match,
+    action: { $case: "route", value },
+  } as const;
+  return { ...EMPTY_VIRTUAL_HOST, name, domains: [domainOf(index)], routes: [route] };
+}
+
 const routesOf = (paths: readonly string[]): Uint8Array =>
-  RouteConfiguration.encode(
-    RouteConfiguration.fromPartial({
-      name: "routes",
-      virtualHosts: paths.map((prefixRewrite, index) => ({
-        name: `gloo-system_vs-${index}`,
-        domains: [domainOf(index)],
-        routes: [
-          {
-            name: `gloo-system_vs-${index}-route-0-matcher-0`,
-            match: { pathSpecifier: { $case: "prefix", value: "/" } },
-            action: {
-              $case: "route",
-              value: { clusterSpecifier: { $case: "cluster", value: "backend" }, prefixRewrite },
-            },
-          },
-        ],
-      })),
-    }),
-  ).finish();
+  RouteConfiguration.encode({ ...EMPTY, name: "routes", virtualHosts: paths.map(virtualHostOf) }).finish();
 
 const manager = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";

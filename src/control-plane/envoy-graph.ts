@@ -7,8 +7,6 @@ import {
   clusterName,
   consulUpstreamRef,
   type EndpointAddress,
-  routeConfigHeader,
-  routeConfigurationName,
   type TranslatedUpstream,
   type TranslationContext,
   type TranslationSettings,
@@ -17,18 +15,12 @@ import {
   translateUpstream,
   translateVirtualHost,
   type UpstreamState,
-  virtualHostPart,
 } from "../envoy/index.ts";
-import { parseRefKey, type Ref, refKey, refOf, type TranslationProblem } from "../resources/index.ts";
-import {
-  resourceFromBytes,
-  resourceFromParts,
-  typeUrls,
-  type XdsPart,
-  type XdsResource,
-  xdsPart,
-} from "../xds/index.ts";
-import type { ServedResource } from "./served-resource.ts";
+import { parseRefKey, refKey, type TranslationProblem } from "../resources/index.ts";
+import { resourceFromBytes, typeUrls } from "../xds/index.ts";
+import { listenerKeyOf, originOf, proxyOf, snapshotKeyOf } from "./fragment-keys.ts";
+import { type BuiltListener, type BuiltVirtualHost, partsOf, sameVirtualHost, serveRoutes } from "./route-graph.ts";
+import { type ServedResource, sameResource, servedEntry } from "./served-resource.ts";
 
 export interface EnvoyInputs {
   /** Fragments with a listener, by fragmentKey. */
@@ -54,32 +46,6 @@ export interface EnvoyOutputs {
   readonly proxyProblems: readonly Collection<readonly TranslationProblem[]>[];
 }
 
-/** The snapshot key of a Proxy: what Envoy gives as `node.metadata.role`. */
-export const snapshotKeyOf = (proxy: Ref): string => `${proxy.namespace}~${proxy.name}`;
-
-interface BuiltVirtualHost {
-  readonly snapshotKey: string;
-  readonly listenerKey: string;
-  readonly part: XdsPart | undefined;
-  readonly clusters: readonly string[];
-  readonly problems: readonly TranslationProblem[];
-}
-
-interface BuiltListener {
-  readonly snapshotKey: string;
-  readonly resource: XdsResource | undefined;
-  readonly routeConfigName: string | undefined;
-  readonly problems: readonly TranslationProblem[];
-}
-
-const proxyOf = (fragment: ProxyFragment): Ref => ({
-  namespace: fragment.proxy?.namespace ?? "",
-  name: fragment.proxy?.name ?? "",
-});
-const listenerKeyOf = (fragment: ProxyFragment): string => `${refKey(proxyOf(fragment))}|${fragment.listenerName}`;
-const originOf = ({ owner }: ProxyFragment): string =>
-  `${owner?.kind}/${refKey({ namespace: owner?.ref?.namespace ?? "", name: owner?.ref?.name ?? "" })}`;
-
 /** Fragments, upstreams and endpoints as encoded Envoy resources, each made again only when something it depends on changes. */
 export function envoyGraph(graph: Graph, inputs: EnvoyInputs): EnvoyOutputs {
   const builtUpstreams = graph.derive("envoy/upstreams", inputs.upstreams, (upstream, _key, lookup) =>
@@ -88,24 +54,37 @@ export function envoyGraph(graph: Graph, inputs: EnvoyInputs): EnvoyOutputs {
   const states = graph.derive("envoy/upstream-states", builtUpstreams, ({ state }) => state);
   const listeners = buildListeners(graph, inputs, states);
   const virtualHosts = buildVirtualHosts(graph, inputs, states);
-  const routes = buildRoutes(graph, inputs, listeners, virtualHosts);
+  const { tables, ownTables, scopes } = serveRoutes(graph, inputs.listeners, listeners, virtualHosts);
 
   const { upstreams, clusters } = namedServices(graph, inputs, builtUpstreams, virtualHosts);
   const uses = virtualHosts.index("by-cluster", ({ snapshotKey, clusters: used }) =>
     used.map((cluster) => `${snapshotKey}|${cluster}`),
   );
-  const served = serveClusters(graph, inputs, clusters, graph.groupBy("envoy/cluster-uses", uses));
+  const wanted = graph.join(
+    "envoy/wanted-clusters",
+    {
+      used: graph.groupBy("envoy/cluster-uses", uses),
+      all: allClusters(graph, inputs, clusters),
+    },
+    () => true,
+  );
+  const served = serveClusters(graph, inputs, clusters, wanted);
   const servedListeners = graph.deriveMany("envoy/served-listeners", listeners, ({ snapshotKey, resource }) =>
-    resource === undefined ? [] : [entry(snapshotKey, resource)],
+    resource === undefined ? [] : [servedEntry(snapshotKey, resource)],
   );
 
   return {
     served: graph.join(
       "envoy/served",
-      { ...served, servedListeners, routes },
-      (values) => {
-        return values.clusters ?? values.assignments ?? values.servedListeners ?? values.routes;
-      },
+      { ...served, servedListeners, tables, ownTables, scopes },
+      // They have no key in common.
+      (values) =>
+        values.clusters ??
+        values.assignments ??
+        values.servedListeners ??
+        values.tables ??
+        values.ownTables ??
+        values.scopes,
       { equals: sameResource },
     ),
     upstreams,
@@ -118,12 +97,6 @@ export function envoyGraph(graph: Graph, inputs: EnvoyInputs): EnvoyOutputs {
 }
 
 const nonEmpty = <T>(items: readonly T[]): readonly T[] | undefined => (items.length === 0 ? undefined : items);
-const sameResource = (a: ServedResource, b: ServedResource): boolean => a.resource.version === b.resource.version;
-const entry = (snapshotKey: string, resource: XdsResource): readonly [string, ServedResource] => [
-  `${snapshotKey}|${resource.typeUrl}|${resource.name}`,
-  { snapshotKey, resource },
-];
-
 function contextOf(
   inputs: EnvoyInputs,
   lookup: Lookup,
@@ -151,6 +124,8 @@ const NO_SETTINGS: TranslationSettings = {
   invalidConfigPolicy: undefined,
   circuitBreakers: undefined,
   regexMaxProgramSize: undefined,
+  scopedRoutes: true,
+  allUpstreams: false,
 };
 
 function buildListeners(
@@ -162,7 +137,7 @@ function buildListeners(
     "envoy/listeners",
     inputs.listeners,
     (fragment, _key, lookup, previous: BuiltListener | undefined): BuiltListener => {
-      const { bytes, listener, routeConfigName, problems, fatal } = translateListener(
+      const { bytes, listener, routeConfigName, scoped, problems, fatal } = translateListener(
         fragment,
         contextOf(inputs, lookup, states),
       );
@@ -170,7 +145,7 @@ function buildListeners(
       if (fatal && previous?.resource !== undefined) return { ...previous, problems };
       const resource =
         bytes && listener && resourceFromBytes(typeUrls.listener, listener.name, bytes, { origin: originOf(fragment) });
-      return { snapshotKey: snapshotKeyOf(proxyOf(fragment)), resource, routeConfigName, problems };
+      return { snapshotKey: snapshotKeyOf(proxyOf(fragment)), resource, routeConfigName, scoped, problems };
     },
   );
 }
@@ -190,49 +165,16 @@ function buildVirtualHosts(
     inputs.virtualHosts,
     (fragment, _key, lookup, previous: BuiltVirtualHost | undefined): BuiltVirtualHost => {
       const limit = lookup.get(limits, `${listenerKeyOf(fragment)}|`);
-      const { bytes, clusters, problems, fatal } = translateVirtualHost(
+      const { virtualHost, bytes, clusters, problems, fatal } = translateVirtualHost(
         fragment,
         contextOf(inputs, lookup, states, limit),
       );
-      if (fatal && previous?.part !== undefined) return { ...previous, problems };
-      const part = bytes && xdsPart(virtualHostPart(bytes), originOf(fragment));
+      if (fatal && previous?.parts !== undefined) return { ...previous, problems };
       const snapshotKey = snapshotKeyOf(proxyOf(fragment));
-      return { snapshotKey, listenerKey: listenerKeyOf(fragment), part, clusters, problems };
+      const parts = virtualHost && bytes && partsOf(virtualHost, bytes, originOf(fragment));
+      return { snapshotKey, listenerKey: listenerKeyOf(fragment), parts, clusters, problems };
     },
     { equals: sameVirtualHost },
-  );
-}
-
-/** By content: an equal virtual host ends the wave here, before the table that it stands in is put together. */
-function sameVirtualHost(a: BuiltVirtualHost, b: BuiltVirtualHost): boolean {
-  return (
-    a.part?.digest === b.part?.digest &&
-    a.listenerKey === b.listenerKey &&
-    a.clusters.join() === b.clusters.join() &&
-    JSON.stringify(a.problems) === JSON.stringify(b.problems)
-  );
-}
-
-/** A route configuration per listener, from the cached bytes of its virtual hosts. */
-function buildRoutes(
-  graph: Graph,
-  inputs: EnvoyInputs,
-  listeners: Collection<BuiltListener>,
-  virtualHosts: Collection<BuiltVirtualHost>,
-): Collection<ServedResource> {
-  const tables = graph.groupBy("envoy/tables", virtualHosts, ({ listenerKey }) => [listenerKey]);
-  return graph.deriveMany(
-    "envoy/routes",
-    inputs.listeners,
-    (fragment, key, lookup) => {
-      const built = lookup.get(listeners, key);
-      if (built?.resource === undefined || built.routeConfigName === undefined) return [];
-      const name = routeConfigurationName(fragment.listenerName);
-      const header = xdsPart(routeConfigHeader(name, fragment.listener?.routeOptions), originOf(fragment));
-      const parts = lookup.get(tables, listenerKeyOf(fragment))?.values.flatMap(({ part }) => part ?? []) ?? [];
-      return [entry(built.snapshotKey, resourceFromParts(typeUrls.route, name, [header, ...parts]))];
-    },
-    { equals: sameResource },
   );
 }
 
@@ -271,14 +213,24 @@ function namedServices(
   };
 }
 
+/** By the settings, a proxy gets all clusters, those too that none of its routes reaches: `<snapshot key>|<cluster>`. */
+function allClusters(graph: Graph, inputs: EnvoyInputs, clusters: Collection<TranslatedUpstream>): Collection<true> {
+  const snapshotKeys = graph.groupBy("envoy/snapshot-keys", inputs.listeners, (fragment) => [
+    snapshotKeyOf(proxyOf(fragment)),
+  ]);
+  return graph.deriveMany("envoy/all-clusters", clusters, (_cluster, name, lookup) => {
+    if (lookup.value(inputs.settings)?.allUpstreams !== true) return [];
+    return lookup.list(snapshotKeys).map(({ key }) => [`${key}|${name}`, true] as const);
+  });
+}
+
 /** Each proxy gets the clusters that its routes can reach, and their endpoints, not all there are. */
 function serveClusters(
   graph: Graph,
   inputs: EnvoyInputs,
   clusters: Collection<TranslatedUpstream>,
-  uses: Collection<unknown>,
+  wanted: Collection<unknown>,
 ): { readonly clusters: Collection<ServedResource>; readonly assignments: Collection<ServedResource> } {
-  const wanted = graph.derive("envoy/wanted-clusters", uses, () => true);
   const resources = graph.derive(
     "envoy/cluster-resources",
     clusters,
@@ -304,13 +256,13 @@ function serveClusters(
       const found = lookup.get(resources, cluster);
       // Without its endpoints a cluster would be empty for a moment, and Envoy would answer 503 from it.
       const known = found?.edsServiceName === undefined || lookup.has(assignments, found.edsServiceName);
-      return found === undefined || !known ? [] : [entry(snapshotKey, found.resource)];
+      return found === undefined || !known ? [] : [servedEntry(snapshotKey, found.resource)];
     }),
     assignments: graph.deriveMany("envoy/served-assignments", wanted, (_wanted, use, lookup) => {
       const [snapshotKey, cluster] = split(use);
       const service = lookup.get(resources, cluster)?.edsServiceName;
       const found = service === undefined ? undefined : lookup.get(assignments, service);
-      return found === undefined ? [] : [entry(snapshotKey, found)];
+      return found === undefined ? [] : [servedEntry(snapshotKey, found)];
     }),
   };
 }

@@ -7,6 +7,16 @@ export interface ServedResource {
   readonly resource: XdsResource;
 }
 
+/** By content. */
+export const sameResource = (a: ServedResource, b: ServedResource): boolean =>
+  a.resource.version === b.resource.version && a.snapshotKey === b.snapshotKey;
+
+/** A resource under its key among all that is served. */
+export const servedEntry = (snapshotKey: string, resource: XdsResource): readonly [string, ServedResource] => [
+  `${snapshotKey}|${resource.typeUrl}|${resource.name}`,
+  { snapshotKey, resource },
+];
+
 /**
  * Keeps the cache equal to a collection. Nothing is written before the collection is complete: a proxy would take what is missing for
  * deleted. The first time, what the cache holds from before (an earlier graph, a saved state) is compared, so that only differences are

@@ -45,6 +45,7 @@ export {
   ApiVersion,
   ConfigSource as EnvoyConfigSource,
 } from "../../generated/envoy/envoy/config/core/v3/config_source.ts";
+export type { TypedExtensionConfig as EnvoyExtensionConfig } from "../../generated/envoy/envoy/config/core/v3/extension.ts";
 export {
   HealthCheck as EnvoyHealthCheck,
   HealthCheck_GrpcHealthCheck as EnvoyGrpcHealthCheck,
@@ -84,6 +85,8 @@ export {
   WeightedCluster as EnvoyWeightedCluster,
   WeightedCluster_ClusterWeight as EnvoyClusterWeight,
 } from "../../generated/envoy/envoy/config/route/v3/route_components.ts";
+export { ScopedRouteConfiguration } from "../../generated/envoy/envoy/config/route/v3/scoped_route.ts";
+export { Lua as LuaFilter } from "../../generated/envoy/envoy/extensions/filters/http/lua/v3/lua.ts";
 export { Router } from "../../generated/envoy/envoy/extensions/filters/http/router/v3/router.ts";
 export {
   HttpConnectionManager,
@@ -91,6 +94,7 @@ export {
   HttpFilter,
   Rds,
 } from "../../generated/envoy/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
+export { HeaderMutation as EarlyHeaderMutation } from "../../generated/envoy/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.ts";
 export { UpstreamTlsContext } from "../../generated/envoy/envoy/extensions/transport_sockets/tls/v3/tls.ts";
 export {
   HttpProtocolOptions as EnvoyUpstreamHttpProtocolOptions,

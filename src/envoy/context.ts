@@ -19,6 +19,10 @@ export interface TranslationSettings {
   readonly circuitBreakers: CircuitBreakerConfig | undefined;
   /** Largest program, in instructions as RE2 counts them, that a regex may compile to; undefined: as Envoy does. */
   readonly regexMaxProgramSize: number | undefined;
+  /** Whether each virtual host has a route table of its own, chosen by scope, for its exact domains. */
+  readonly scopedRoutes: boolean;
+  /** Whether each proxy gets the clusters of all Upstreams, and not only those that its routes lead to. */
+  readonly allUpstreams: boolean;
 }
 
 /** Takes from the Settings what translation depends on, so that a change of anything else translates nothing again. */
@@ -28,6 +32,8 @@ export function translationSettings(settings: Settings | undefined): Translation
     invalidConfigPolicy: gloo?.invalidConfigPolicy,
     circuitBreakers: gloo?.circuitBreakers,
     regexMaxProgramSize: gloo?.regexMaxProgramSize,
+    scopedRoutes: gloo?.disableScopedRoutes !== true,
+    allUpstreams: gloo?.serveAllUpstreams === true,
   };
 }
 

@@ -1,7 +1,5 @@
 import type { HttpListener } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import {
-  ApiVersion,
-  type EnvoyConfigSource,
   EnvoyRoute,
   EnvoyVirtualHost,
   type Filter,
@@ -11,10 +9,12 @@ import {
   Router,
 } from "./api.ts";
 import type { EnvoyDirectResponseAction } from "./api.ts";
+import { ADS } from "./ads.ts";
 import { type FeatureScope, mergeContribution, type StagedHttpFilter, stages } from "./feature.ts";
 import { features } from "./features/index.ts";
 import { MATCH_ALL } from "./matcher.ts";
 import { packAny } from "./pack.ts";
+import { scopedRouting } from "./scoped-routes.ts";
 
 const TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const FILTER_NAME = "envoy.filters.network.http_connection_manager";
@@ -23,14 +23,6 @@ const EMPTY_ROUTES = RouteConfiguration.fromPartial({});
 const EMPTY_VIRTUAL_HOST = EnvoyVirtualHost.fromPartial({});
 const EMPTY_ROUTE = EnvoyRoute.fromPartial({});
 const DEFAULT_STAT_PREFIX = "http";
-
-/** Resources come over the stream that the listener came over. */
-export const ADS: EnvoyConfigSource = {
-  authorities: [],
-  configSourceSpecifier: { $case: "ads", value: {} },
-  initialFetchTimeout: undefined,
-  resourceApiVersion: ApiVersion.V3,
-};
 
 const ROUTER: HttpFilter = {
   name: "envoy.filters.http.router",
@@ -42,8 +34,11 @@ const ROUTER: HttpFilter = {
   disabled: false,
 };
 
-/** Where the routes are: in a route configuration of this name, or every request gets one answer. */
-export type RouteSource = { readonly name: string } | { readonly answer: EnvoyDirectResponseAction };
+/** Where the routes are: in a route configuration of this name, in several that are chosen by scope, or every request gets one answer. */
+export type RouteSource =
+  | { readonly name: string }
+  | { readonly scopesOf: string }
+  | { readonly answer: EnvoyDirectResponseAction };
 
 /** The network filter that speaks HTTP for a listener. */
 export function httpConnectionManager(listener: HttpListener, routes: RouteSource, scope: FeatureScope): Filter {
@@ -61,11 +56,12 @@ export function httpConnectionManager(listener: HttpListener, routes: RouteSourc
       filters.push(...(contribution?.httpFilters ?? []));
     }
   }
+  const { fields, first } = routing(routes);
   return connectionManagerFilter({
     ...manager,
-    routeSpecifier: routeSpecifier(routes),
+    ...fields,
     // The router ends the chain: Envoy wants a terminal filter last.
-    httpFilters: [...orderFilters(filters), ROUTER],
+    httpFilters: [...first, ...orderFilters(filters), ROUTER],
   });
 }
 
@@ -74,7 +70,7 @@ export const answeringManager = (answer: EnvoyDirectResponseAction): Filter =>
   connectionManagerFilter({
     ...EMPTY,
     statPrefix: DEFAULT_STAT_PREFIX,
-    routeSpecifier: routeSpecifier({ answer }),
+    ...routing({ answer }).fields,
     httpFilters: [ROUTER],
   });
 
@@ -83,9 +79,18 @@ const connectionManagerFilter = (manager: HttpConnectionManager): Filter => ({
   configType: { $case: "typedConfig", value: packAny(TYPE, HttpConnectionManager.encode(manager)) },
 });
 
-function routeSpecifier(routes: RouteSource): HttpConnectionManager["routeSpecifier"] {
+function routing(routes: RouteSource): {
+  readonly fields: Partial<HttpConnectionManager>;
+  /** Filters before all others. */
+  readonly first: readonly HttpFilter[];
+} {
+  if ("scopesOf" in routes) {
+    const { manager, filter } = scopedRouting(routes.scopesOf);
+    return { fields: manager, first: [filter] };
+  }
   if ("name" in routes) {
-    return { $case: "rds", value: { configSource: ADS, routeConfigName: routes.name } };
+    const value = { configSource: ADS, routeConfigName: routes.name };
+    return { fields: { routeSpecifier: { $case: "rds", value } }, first: [] };
   }
   const route = {
     ...EMPTY_ROUTE,
@@ -93,7 +98,8 @@ function routeSpecifier(routes: RouteSource): HttpConnectionManager["routeSpecif
     action: { $case: "directResponse", value: routes.answer },
   } as const;
   const virtualHost = { ...EMPTY_VIRTUAL_HOST, name: "all", domains: ["*"], routes: [route] };
-  return { $case: "routeConfig", value: { ...EMPTY_ROUTES, name: "all", virtualHosts: [virtualHost] } };
+  const value = { ...EMPTY_ROUTES, name: "all", virtualHosts: [virtualHost] };
+  return { fields: { routeSpecifier: { $case: "routeConfig", value } }, first: [] };
 }
 
 const PLACEMENTS: readonly StagedHttpFilter["placement"][] = ["before", "during", "after"];

@@ -15,6 +15,7 @@ export type { TranslatedListener } from "./listener.ts";
 export { translateListener } from "./listener.ts";
 export { clusterName, consulUpstreamRef, listenerName, routeConfigurationName, virtualHostName } from "./names.ts";
 export { routeConfigHeader, virtualHostPart } from "./route-configuration.ts";
+export { cutByScope, routeScope, scopedTableName } from "./scoped-routes.ts";
 export type { TranslatedUpstream } from "./upstream.ts";
 export { translateUpstream } from "./upstream.ts";
 export { checkUpstreamGroup } from "./upstream-group.ts";

@@ -23,6 +23,8 @@ export interface TranslatedListener {
   readonly bytes: Uint8Array | undefined;
   /** Name of the route configuration that it asks for; undefined where it answers all requests itself. */
   readonly routeConfigName: string | undefined;
+  /** Whether it finds route configurations by scope, of which that one is for what has no scope of its own. */
+  readonly scoped: boolean;
   readonly problems: readonly TranslationProblem[];
   /** Keep the last good version, if there is one; else serve what is here, which answers with errors. */
   readonly fatal: boolean;
@@ -35,7 +37,14 @@ const EMPTY_CHAIN = FilterChain.fromPartial({});
 export function translateListener(fragment: ProxyFragment, context: TranslationContext): TranslatedListener {
   const input = fragment.listener;
   if (input === undefined) {
-    return { listener: undefined, bytes: undefined, routeConfigName: undefined, problems: [], fatal: false };
+    return {
+      listener: undefined,
+      bytes: undefined,
+      routeConfigName: undefined,
+      scoped: false,
+      problems: [],
+      fatal: false,
+    };
   }
   const http = input.listenerType?.$case === "httpListener" ? input.listenerType.value : undefined;
   const report = createReport(() => sourcesOf(fragment.owner, input, ...(http === undefined ? [] : [http])));
@@ -43,6 +52,7 @@ export function translateListener(fragment: ProxyFragment, context: TranslationC
     listener: undefined,
     bytes: undefined,
     routeConfigName: undefined,
+    scoped: false,
     problems: report.problems,
     fatal: false,
   };
@@ -78,7 +88,7 @@ function translateHttpListener(
   const routeConfigName = routeConfigurationName(name);
   const manager = httpConnectionManager(
     http,
-    { name: routeConfigName },
+    context.settings.scopedRoutes ? { scopesOf: name } : { name: routeConfigName },
     { context, report, path: "httpListener.options" },
   );
   let options = EMPTY;
@@ -100,6 +110,7 @@ function translateHttpListener(
     listener,
     bytes: EnvoyListener.encode(listener).finish(),
     routeConfigName: refused === undefined ? routeConfigName : undefined,
+    scoped: refused === undefined && context.settings.scopedRoutes,
     problems: report.problems,
     fatal,
   };

@@ -1,5 +1,6 @@
 import type { RouteConfigurationOptions } from "../../generated/proto/epoxy/gloo/v1/route_configuration_options.ts";
 import { RouteConfiguration } from "./api.ts";
+import { SCOPE_HEADER } from "./scoped-routes.ts";
 
 const EMPTY = RouteConfiguration.fromPartial({});
 /** Tag of `virtual_hosts` in RouteConfiguration: field 2, length-delimited. */
@@ -11,13 +12,19 @@ const VIRTUAL_HOSTS_TAG = (2 << 3) | 2;
  *
  * @param name - of the route configuration
  * @param options - `routeOptions` of the listener
+ * @param scoped - whether it is chosen by scope: then the header that this takes goes no further
  */
-export function routeConfigHeader(name: string, options: RouteConfigurationOptions | undefined): Uint8Array {
+export function routeConfigHeader(
+  name: string,
+  options: RouteConfigurationOptions | undefined,
+  scoped = false,
+): Uint8Array {
   const header: RouteConfiguration = {
     ...EMPTY,
     name,
     maxDirectResponseBodySizeBytes: options?.maxDirectResponseBodySizeBytes,
     mostSpecificHeaderMutationsWins: options?.mostSpecificHeaderMutationsWins ?? false,
+    requestHeadersToRemove: scoped ? [SCOPE_HEADER] : [],
   };
   return RouteConfiguration.encode(header).finish();
 }

@@ -16,9 +16,9 @@ export const typeUrls = {
 /** What the protocol says about a type, beyond what holds for all types. */
 export interface TypeTraits {
   readonly typeUrl: string;
-  /** State of the world: a response lists all that is subscribed, and what it lacks is deleted (LDS and CDS only). */
+  /** State of the world: a response lists all that is subscribed, and what it lacks is deleted (LDS, CDS and, in Envoy, SRDS). */
   readonly fullState: boolean;
-  /** An empty list in the first request means all resources (LDS and CDS only). */
+  /** An empty list in the first request means all resources (LDS, CDS and, in Envoy, SRDS). */
   readonly legacyWildcard: boolean;
   /**
    * Place in make-before-break on an aggregated stream: `needed` (clusters, endpoints) is added before and removed after what `uses` it
@@ -34,8 +34,9 @@ const ranked: readonly [typeUrl: string, order: TypeTraits["order"]][] = [
   [typeUrls.cluster, "needed"],
   [typeUrls.endpoint, "needed"],
   [typeUrls.listener, "uses"],
-  [typeUrls.route, "uses"],
+  // A scope that is gone needs its route configuration no more: Envoy complains of removals of what it still uses.
   [typeUrls.scopedRoute, "uses"],
+  [typeUrls.route, "uses"],
   [typeUrls.virtualHost, "uses"],
   [typeUrls.secret, "free"],
   [typeUrls.extensionConfig, "free"],
@@ -44,7 +45,7 @@ const ranked: readonly [typeUrl: string, order: TypeTraits["order"]][] = [
 
 const traitsByUrl = new Map(
   ranked.map(([typeUrl, order], rank): [string, TypeTraits] => {
-    const whole = typeUrl === typeUrls.cluster || typeUrl === typeUrls.listener;
+    const whole = typeUrl === typeUrls.cluster || typeUrl === typeUrls.listener || typeUrl === typeUrls.scopedRoute;
     return [typeUrl, { typeUrl, fullState: whole, legacyWildcard: whole, order, rank }];
   }),
 );

@@ -20,6 +20,8 @@ const honoured: ReadonlySet<string> = new Set([
   "gloo.circuitBreakers",
   "gloo.invalidConfigPolicy",
   "gloo.regexMaxProgramSize",
+  "gloo.disableScopedRoutes",
+  "gloo.serveAllUpstreams",
   "gateway.readGatewaysFromAllNamespaces",
   "gateway.persistProxySpec",
   "gateway.translateEmptyGateways",

@@ -6,7 +6,7 @@ import {
   Cluster_LbSubsetConfig_LbSubsetSelector,
   type EnvoyCluster,
 } from "../api.ts";
-import { ADS } from "../http-connection-manager.ts";
+import { ADS } from "../ads.ts";
 import type { Report } from "../report.ts";
 
 const EMPTY_SUBSETS = Cluster_LbSubsetConfig.fromPartial({});
