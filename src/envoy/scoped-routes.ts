@@ -147,7 +147,10 @@ function setScope(listenerName: string): EnvoyExtensionConfig {
   };
 }
 
-/** Lua counts on nothing that came before it: after an internal redirect the header is missing, too. */
+/**
+ * It counts on nothing that came before it: after an internal redirect the header is missing, too. Asking for the route's metadata has
+ * Envoy look for the route again, which `virtualHost()` alone doesn't.
+ */
 const correctScope = (listenerName: string): string => `
 local prefix = ${JSON.stringify(scopeKey(listenerName, ""))}
 function envoy_on_request(handle)
@@ -156,6 +159,7 @@ function envoy_on_request(handle)
   if headers:get("${SCOPE_HEADER}") ~= scope then
     headers:replace("${SCOPE_HEADER}", scope)
     handle:clearRouteCache()
+    handle:metadata()
   end
   if handle:virtualHost():metadata():get("found") == nil then
     headers:replace("${SCOPE_HEADER}", prefix .. "*")

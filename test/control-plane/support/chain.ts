@@ -1,0 +1,134 @@
+import {
+  GatewayKind,
+  ProxyKind,
+  RouteOptionKind,
+  RouteTableKind,
+  SecretKind,
+  UpstreamGroupKind,
+  UpstreamKind,
+  VirtualHostOptionKind,
+  VirtualServiceKind,
+} from "../../../generated/sdk/index.ts";
+import { createGraph, type Source } from "../../../src/collections/index.ts";
+import { envoyGraph } from "../../../src/control-plane/envoy-graph.ts";
+import { feedCache } from "../../../src/control-plane/served-resource.ts";
+import type { EndpointAddress, TranslationSettings } from "../../../src/envoy/index.ts";
+import { translationSettings } from "../../../src/envoy/index.ts";
+import { gatewayCollections, type GatewaySettings } from "../../../src/gateway/index.ts";
+import {
+  type AnyKind,
+  createRegistry,
+  parseResources,
+  type Resource,
+  refKey,
+  refOf,
+  specEquals,
+} from "../../../src/resources/index.ts";
+import { createXdsCache, createXdsServer, type XdsServer } from "../../../src/xds/index.ts";
+
+const kinds: readonly AnyKind[] = [
+  GatewayKind,
+  VirtualServiceKind,
+  RouteTableKind,
+  VirtualHostOptionKind,
+  RouteOptionKind,
+  ProxyKind,
+  UpstreamKind,
+  UpstreamGroupKind,
+  SecretKind,
+];
+export const registry = createRegistry(kinds as never);
+
+/** Resources of several kinds from YAML in Kubernetes' shape; what is wrong with it is thrown. */
+export function resourcesOf(yaml: string): { readonly kind: string; readonly resource: Resource }[] {
+  const { documents, problems } = parseResources<Resource>(registry, yaml, "test.yaml", {
+    defaultNamespace: "gloo-system",
+  });
+  if (problems.length > 0) throw new AggregateError(problems, problems.map(({ message }) => message).join("\n"));
+  return documents.map(({ kind, resource }) => ({ kind: kind.kind, resource }));
+}
+
+const gatewayDefaults: GatewaySettings = {
+  writeNamespace: "gloo-system",
+  readGatewaysFromAllNamespaces: false,
+  translateEmptyGateways: false,
+};
+
+/** Everything between storage and xDS server: sources that a test edits, the derived graph, and a cache that it feeds. */
+export function createChain(settings: Partial<TranslationSettings> = {}) {
+  const graph = createGraph({ schedule: () => {} });
+  const sources = new Map<string, Source<any>>(
+    kinds.map((kind) => {
+      const source = graph.source<any>(kind.plural, { equals: (a, b) => specEquals(kind as never, a, b) });
+      source.markSynced();
+      return [kind.kind, source];
+    }),
+  );
+  const source = (kind: string): Source<any> => sources.get(kind) as Source<any>;
+  const gatewaySettings = graph.value<GatewaySettings>("gateway settings");
+  gatewaySettings.set(gatewayDefaults);
+  const translation = graph.value<TranslationSettings>("translation settings");
+  translation.set({ ...translationSettings(undefined), ...settings });
+  const endpoints = graph.source<readonly EndpointAddress[]>("endpoints");
+  endpoints.markSynced();
+  const gateway = gatewayCollections(graph, {
+    gateways: source("Gateway"),
+    virtualServices: source("VirtualService"),
+    routeTables: source("RouteTable"),
+    virtualHostOptions: source("VirtualHostOption"),
+    routeOptions: source("RouteOption"),
+    proxies: source("Proxy"),
+    settings: gatewaySettings,
+  });
+  const envoy = envoyGraph(graph, {
+    listeners: gateway.listeners,
+    virtualHosts: gateway.virtualHosts,
+    upstreams: source("Upstream"),
+    upstreamGroups: source("UpstreamGroup"),
+    secrets: source("Secret"),
+    endpoints,
+    settings: translation,
+    consul: false,
+  });
+  const cache = createXdsCache();
+  let server: XdsServer | undefined;
+  feedCache(envoy.served, cache, () => {});
+
+  return {
+    graph,
+    gateway,
+    envoy,
+    cache,
+    endpoints,
+    gatewaySettings,
+    translation,
+    source,
+    /** Creates or replaces what the YAML holds. */
+    apply(yaml: string): void {
+      for (const { kind, resource } of resourcesOf(yaml)) source(kind).set(refKey(refOf(resource)), resource);
+      graph.flush();
+    },
+    remove(kind: string, name: string): void {
+      source(kind).delete(`gloo-system/${name}`);
+      graph.flush();
+    },
+    /** Whether all proxies have accepted all that the cache holds. */
+    quiet: () =>
+      server
+        ?.streams()
+        .every(({ types }) => types.every(({ outstanding, held }) => outstanding === 0 && held.length === 0)) === true,
+    /** Serves the cache. */
+    async serve(): Promise<XdsServer & { readonly port: number }> {
+      server = createXdsServer({
+        cache,
+        snapshotKey: ({ metadata }) => metadata?.["role"] as string | undefined,
+        fallbackKey: "misconfigured-node",
+        port: 0,
+      });
+      const { port } = await server.listen();
+      return Object.assign(server, { port });
+    },
+  };
+}
+
+export type Chain = ReturnType<typeof createChain>;
