@@ -12,6 +12,7 @@ import { type Component, components as allComponents } from "./components.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { createMetrics } from "./metrics.ts";
+import { openStorages } from "./open-storages.ts";
 import { FALLBACK_KEY } from "./served-resource.ts";
 import type { HostPort } from "./settings/host-port.ts";
 import { notHonoured } from "./settings/not-honoured.ts";
@@ -78,8 +79,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     if (engine !== undefined && view !== undefined && sameSources(view, next)) {
       engine.update(next);
     } else {
+      // First what can fail: with settings that can't be used the engine goes on as it is.
+      const storages = openStorages(next);
       await engine?.close();
-      engine = startEngine({ view: next, cache, components: active, logger });
+      engine = startEngine({ view: next, storages, cache, components: active, logger });
     }
     view = next;
   }

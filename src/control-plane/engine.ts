@@ -18,7 +18,7 @@ import type { Component } from "./components.ts";
 import { startDiscovery } from "./discovery-run.ts";
 import { envoyGraph } from "./envoy-graph.ts";
 import type { Logger } from "./logger.ts";
-import { openStorages } from "./open-storages.ts";
+import type { Storages } from "./open-storages.ts";
 import { persistProxies } from "./persist-proxies.ts";
 import { feedCache } from "./served-resource.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
@@ -40,13 +40,14 @@ export interface Engine {
 
 export interface EngineOptions {
   readonly view: SettingsView;
+  /** What the view names, open; closed with the engine. */
+  readonly storages: Storages;
   readonly cache: XdsCache;
   readonly components: ReadonlySet<Component>;
   readonly logger: Logger;
 }
 
-export function startEngine({ view, cache, components, logger }: EngineOptions): Engine {
-  const storages = openStorages(view);
+export function startEngine({ view, storages, cache, components, logger }: EngineOptions): Engine {
   const graph = createGraph({
     onError: ({ collection, key, error }) =>
       logger.error({ collection, key, err: error }, `${collection} failed: ${error.message}`),

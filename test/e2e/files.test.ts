@@ -160,6 +160,15 @@ virtualHost: {domains: [policy.example], routes: [{routeAction: {single: {upstre
     await writeFile(file(`${virtualServices}/other.yaml`), answering("other", "/", "after broken settings"));
     await until("other", "200 after broken settings");
     expect(await body("policy")).toBe("404 nothing here");
+    const unusable = changed.replace(
+      "directoryConfigSource: {directory: config}",
+      "consulKvSource: {}\nconsul: {caFile: /nowhere.pem}",
+    );
+    await writeFile(settings, unusable);
+    await waitFor(async () => (await readFile(settings, "utf8")).includes("state: Rejected"));
+    await writeFile(file(`${virtualServices}/other.yaml`), answering("other", "/", "after unusable settings"));
+    await until("other", "200 after unusable settings");
+    expect(await body("policy")).toBe("404 nothing here");
     await writeFile(settings, good);
     await waitFor(async () => (await body("policy")).startsWith("503"));
   });
