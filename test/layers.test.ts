@@ -22,6 +22,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     "generated",
   ],
   cli: ["errors", "resources", "storage", "gateway", "control-plane", "generated"],
+  testing: ["errors", "resources", "storage"],
   "codegen-v1": ["errors", "resources", "storage"],
   "codegen-v1-controllers": ["errors", "resources", "storage", "snapshot"],
   index: ["errors", "resources", "storage"],
