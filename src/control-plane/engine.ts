@@ -108,7 +108,7 @@ export function startEngine({ view, storages, cache, components, logger }: Engin
   ];
   const statuses = statusGraph(graph, {
     kinds: judged,
-    ownProblems: [...fragments.problems, envoy.upstreamProblems],
+    ownProblems: [...fragments.problems, ...envoy.upstreamProblems],
     proxyProblems: serving ? envoy.proxyProblems : [],
     listeners: fragments.listeners,
     virtualHosts: fragments.virtualHosts,

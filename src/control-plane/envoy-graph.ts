@@ -4,6 +4,7 @@ import type { Secret } from "../../generated/proto/epoxy/gloo/v1/secret.ts";
 import { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
 import type { Collection, Graph, Lookup, Value } from "../collections/index.ts";
 import {
+  checkUpstreamGroup,
   clusterName,
   consulUpstreamRef,
   type EndpointAddress,
@@ -42,7 +43,8 @@ export interface EnvoyOutputs {
   readonly served: Collection<ServedResource>;
   /** All Upstreams, those too that stand for Consul services which routes name directly. By refKey. */
   readonly upstreams: Collection<Upstream>;
-  readonly upstreamProblems: Collection<readonly TranslationProblem[]>;
+  /** Of Upstreams and UpstreamGroups. */
+  readonly upstreamProblems: readonly Collection<readonly TranslationProblem[]>[];
   readonly proxyProblems: readonly Collection<readonly TranslationProblem[]>[];
 }
 
@@ -88,7 +90,12 @@ export function envoyGraph(graph: Graph, inputs: EnvoyInputs): EnvoyOutputs {
       { equals: sameResource },
     ),
     upstreams,
-    upstreamProblems: graph.derive("envoy/upstream-problems", builtUpstreams, ({ problems }) => nonEmpty(problems)),
+    upstreamProblems: [
+      graph.derive("envoy/upstream-problems", builtUpstreams, ({ problems }) => nonEmpty(problems)),
+      graph.derive("envoy/upstream-group-problems", inputs.upstreamGroups, (group, _key, lookup) =>
+        nonEmpty(checkUpstreamGroup(group, contextOf(inputs, lookup, states))),
+      ),
+    ],
     proxyProblems: [
       graph.derive("envoy/listener-problems", listeners, ({ problems }) => nonEmpty(problems)),
       graph.derive("envoy/virtual-host-problems", virtualHosts, ({ problems }) => nonEmpty(problems)),
