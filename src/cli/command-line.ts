@@ -65,13 +65,17 @@ export function readInput({ path, tokens, rest }: FoundCommand): CommandInput {
 
 function tokenize(command: Command, words: readonly string[]): readonly Token[] {
   const options: NonNullable<ParseArgsConfig["options"]> = {};
-  for (const [name, option] of Object.entries(optionsOf(command))) {
+  for (const [name, option] of Object.entries({ ...optionsBelow(command), ...optionsOf(command) })) {
     const type = option.type === "flag" ? "boolean" : "string";
     options[name] = { type, multiple: true, ...(option.short === undefined ? {} : { short: option.short }) };
   }
   const config: ParseArgsConfig = { args: [...words], options, strict: false, allowPositionals: true, tokens: true };
   return (parseArgs(config) as unknown as { readonly tokens: readonly Token[] }).tokens;
 }
+
+/** Options of a group's commands, which may stand before their names: which of them takes a value matters then. */
+const optionsBelow = (command: Command): OptionTable =>
+  Object.assign({}, ...command.commands.map((child) => ({ ...optionsBelow(child), ...child.options })));
 
 function readOptions(path: readonly Command[], tokens: readonly Token[]): ReadonlyMap<string, OptionValue> {
   const options = optionsOf(path.at(-1) as Command);

@@ -1,4 +1,4 @@
-import { type VirtualService, VirtualServiceKind } from "../../../generated/sdk/index.ts";
+import { SecretKind, type VirtualService, VirtualServiceKind } from "../../../generated/sdk/index.ts";
 import { combineErrors, EpoxyError } from "../../errors/index.ts";
 import type { AnyKind, Resource } from "../../resources/index.ts";
 import type { Problem } from "../../storage/index.ts";
@@ -39,7 +39,13 @@ export async function get({
     if (items.length > 1 && named.length === 0) throw new UsageError(chooseOne(items));
     const { printRoutes } = await import("../print-routes.ts");
     terminal.out(items.map((item) => printRoutes(item as VirtualService, values.output)).join(""));
-  } else terminal.out(printResources(kind, items, options));
+  } else {
+    const text = printResources(kind, items, options);
+    terminal.out(text);
+    if (kind.kind === SecretKind.kind && text.includes("[redacted]") && values.output !== "json") {
+      terminal.error("note: secret values are redacted; --show-secrets prints them\n");
+    }
+  }
   return problems.length === 0 ? 0 : 1;
 }
 
