@@ -322,10 +322,10 @@ export const Metadata: MessageFns<Metadata> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Metadata>, I>>(base?: I): Metadata {
-    return Metadata.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Metadata>): Metadata {
+    return Metadata.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Metadata>, I>>(object: I): Metadata {
+  fromPartial(object: DeepPartial<Metadata>): Metadata {
     const message = createBaseMetadata() as any;
     message.name = object.name ?? "";
     message.namespace = object.namespace ?? "";
@@ -424,10 +424,10 @@ export const Metadata_LabelsEntry: MessageFns<Metadata_LabelsEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Metadata_LabelsEntry>, I>>(base?: I): Metadata_LabelsEntry {
-    return Metadata_LabelsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Metadata_LabelsEntry>): Metadata_LabelsEntry {
+    return Metadata_LabelsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Metadata_LabelsEntry>, I>>(object: I): Metadata_LabelsEntry {
+  fromPartial(object: DeepPartial<Metadata_LabelsEntry>): Metadata_LabelsEntry {
     const message = createBaseMetadata_LabelsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -491,10 +491,10 @@ export const Metadata_AnnotationsEntry: MessageFns<Metadata_AnnotationsEntry> = 
     }
   },
 
-  create<I extends Exact<DeepPartial<Metadata_AnnotationsEntry>, I>>(base?: I): Metadata_AnnotationsEntry {
-    return Metadata_AnnotationsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Metadata_AnnotationsEntry>): Metadata_AnnotationsEntry {
+    return Metadata_AnnotationsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Metadata_AnnotationsEntry>, I>>(object: I): Metadata_AnnotationsEntry {
+  fromPartial(object: DeepPartial<Metadata_AnnotationsEntry>): Metadata_AnnotationsEntry {
     const message = createBaseMetadata_AnnotationsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -602,10 +602,10 @@ export const OwnerReference: MessageFns<OwnerReference> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OwnerReference>, I>>(base?: I): OwnerReference {
-    return OwnerReference.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OwnerReference>): OwnerReference {
+    return OwnerReference.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OwnerReference>, I>>(object: I): OwnerReference {
+  fromPartial(object: DeepPartial<OwnerReference>): OwnerReference {
     const message = createBaseOwnerReference() as any;
     message.apiVersion = object.apiVersion ?? "";
     message.kind = object.kind ?? "";
@@ -673,10 +673,10 @@ export const ResourceRef: MessageFns<ResourceRef> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ResourceRef>, I>>(base?: I): ResourceRef {
-    return ResourceRef.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ResourceRef>): ResourceRef {
+    return ResourceRef.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ResourceRef>, I>>(object: I): ResourceRef {
+  fromPartial(object: DeepPartial<ResourceRef>): ResourceRef {
     const message = createBaseResourceRef() as any;
     message.name = object.name ?? "";
     message.namespace = object.namespace ?? "";
@@ -694,13 +694,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

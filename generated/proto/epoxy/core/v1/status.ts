@@ -168,10 +168,10 @@ export const Status: MessageFns<Status> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Status>, I>>(base?: I): Status {
-    return Status.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Status>): Status {
+    return Status.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Status>, I>>(object: I): Status {
+  fromPartial(object: DeepPartial<Status>): Status {
     const message = createBaseStatus() as any;
     message.state = object.state ?? 0;
     message.reason = object.reason ?? "";
@@ -245,12 +245,10 @@ export const Status_SubresourceStatusesEntry: MessageFns<Status_SubresourceStatu
     }
   },
 
-  create<I extends Exact<DeepPartial<Status_SubresourceStatusesEntry>, I>>(base?: I): Status_SubresourceStatusesEntry {
-    return Status_SubresourceStatusesEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Status_SubresourceStatusesEntry>): Status_SubresourceStatusesEntry {
+    return Status_SubresourceStatusesEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Status_SubresourceStatusesEntry>, I>>(
-    object: I,
-  ): Status_SubresourceStatusesEntry {
+  fromPartial(object: DeepPartial<Status_SubresourceStatusesEntry>): Status_SubresourceStatusesEntry {
     const message = createBaseStatus_SubresourceStatusesEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -308,10 +306,10 @@ export const NamespacedStatuses: MessageFns<NamespacedStatuses> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<NamespacedStatuses>, I>>(base?: I): NamespacedStatuses {
-    return NamespacedStatuses.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<NamespacedStatuses>): NamespacedStatuses {
+    return NamespacedStatuses.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<NamespacedStatuses>, I>>(object: I): NamespacedStatuses {
+  fromPartial(object: DeepPartial<NamespacedStatuses>): NamespacedStatuses {
     const message = createBaseNamespacedStatuses() as any;
     message.statuses = (globalThis.Object.entries(object.statuses ?? {}) as [string, Status][]).reduce(
       (acc: { [key: string]: Status }, [key, value]: [string, Status]) => {
@@ -382,14 +380,10 @@ export const NamespacedStatuses_StatusesEntry: MessageFns<NamespacedStatuses_Sta
     }
   },
 
-  create<I extends Exact<DeepPartial<NamespacedStatuses_StatusesEntry>, I>>(
-    base?: I,
-  ): NamespacedStatuses_StatusesEntry {
-    return NamespacedStatuses_StatusesEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<NamespacedStatuses_StatusesEntry>): NamespacedStatuses_StatusesEntry {
+    return NamespacedStatuses_StatusesEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<NamespacedStatuses_StatusesEntry>, I>>(
-    object: I,
-  ): NamespacedStatuses_StatusesEntry {
+  fromPartial(object: DeepPartial<NamespacedStatuses_StatusesEntry>): NamespacedStatuses_StatusesEntry {
     const message = createBaseNamespacedStatuses_StatusesEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -409,13 +403,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -172,10 +172,10 @@ export const CidrRange: MessageFns<CidrRange> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CidrRange>, I>>(base?: I): CidrRange {
-    return CidrRange.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CidrRange>): CidrRange {
+    return CidrRange.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CidrRange>, I>>(object: I): CidrRange {
+  fromPartial(object: DeepPartial<CidrRange>): CidrRange {
     const message = createBaseCidrRange() as any;
     message.addressPrefix = object.addressPrefix ?? "";
     message.prefixLen = object.prefixLen ?? undefined;
@@ -285,10 +285,10 @@ export const SocketAddress: MessageFns<SocketAddress> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SocketAddress>, I>>(base?: I): SocketAddress {
-    return SocketAddress.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SocketAddress>): SocketAddress {
+    return SocketAddress.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SocketAddress>, I>>(object: I): SocketAddress {
+  fromPartial(object: DeepPartial<SocketAddress>): SocketAddress {
     const message = createBaseSocketAddress() as any;
     message.protocol = object.protocol ?? 0;
     message.address = object.address ?? "";
@@ -368,10 +368,10 @@ export const Pipe: MessageFns<Pipe> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Pipe>, I>>(base?: I): Pipe {
-    return Pipe.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Pipe>): Pipe {
+    return Pipe.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Pipe>, I>>(object: I): Pipe {
+  fromPartial(object: DeepPartial<Pipe>): Pipe {
     const message = createBasePipe() as any;
     message.path = object.path ?? "";
     message.mode = object.mode ?? 0;
@@ -437,10 +437,10 @@ export const Address: MessageFns<Address> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Address>, I>>(base?: I): Address {
-    return Address.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Address>): Address {
+    return Address.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Address>, I>>(object: I): Address {
+  fromPartial(object: DeepPartial<Address>): Address {
     const message = createBaseAddress() as any;
     switch (object.address?.$case) {
       case "socketAddress": {
@@ -571,10 +571,10 @@ export const SocketOption: MessageFns<SocketOption> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SocketOption>, I>>(base?: I): SocketOption {
-    return SocketOption.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SocketOption>): SocketOption {
+    return SocketOption.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SocketOption>, I>>(object: I): SocketOption {
+  fromPartial(object: DeepPartial<SocketOption>): SocketOption {
     const message = createBaseSocketOption() as any;
     message.description = object.description ?? "";
     message.level = (object.level !== undefined && object.level !== null) ? BigInt(object.level) : 0n;
@@ -608,13 +608,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

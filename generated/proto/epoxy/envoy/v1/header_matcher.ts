@@ -165,10 +165,10 @@ export const HeaderMatcher: MessageFns<HeaderMatcher> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderMatcher>, I>>(base?: I): HeaderMatcher {
-    return HeaderMatcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderMatcher>): HeaderMatcher {
+    return HeaderMatcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderMatcher>, I>>(object: I): HeaderMatcher {
+  fromPartial(object: DeepPartial<HeaderMatcher>): HeaderMatcher {
     const message = createBaseHeaderMatcher() as any;
     message.name = object.name ?? "";
     switch (object.headerMatchSpecifier?.$case) {
@@ -230,13 +230,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

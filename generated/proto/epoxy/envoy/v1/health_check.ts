@@ -572,10 +572,10 @@ export const HealthCheck: MessageFns<HealthCheck> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HealthCheck>, I>>(base?: I): HealthCheck {
-    return HealthCheck.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HealthCheck>): HealthCheck {
+    return HealthCheck.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HealthCheck>, I>>(object: I): HealthCheck {
+  fromPartial(object: DeepPartial<HealthCheck>): HealthCheck {
     const message = createBaseHealthCheck() as any;
     message.timeout = (object.timeout !== undefined && object.timeout !== null)
       ? Duration.fromPartial(object.timeout)
@@ -716,10 +716,10 @@ export const HealthCheck_Payload: MessageFns<HealthCheck_Payload> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HealthCheck_Payload>, I>>(base?: I): HealthCheck_Payload {
-    return HealthCheck_Payload.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HealthCheck_Payload>): HealthCheck_Payload {
+    return HealthCheck_Payload.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HealthCheck_Payload>, I>>(object: I): HealthCheck_Payload {
+  fromPartial(object: DeepPartial<HealthCheck_Payload>): HealthCheck_Payload {
     const message = createBaseHealthCheck_Payload() as any;
     switch (object.payload?.$case) {
       case "text": {
@@ -942,10 +942,10 @@ export const HealthCheck_HttpHealthCheck: MessageFns<HealthCheck_HttpHealthCheck
     }
   },
 
-  create<I extends Exact<DeepPartial<HealthCheck_HttpHealthCheck>, I>>(base?: I): HealthCheck_HttpHealthCheck {
-    return HealthCheck_HttpHealthCheck.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HealthCheck_HttpHealthCheck>): HealthCheck_HttpHealthCheck {
+    return HealthCheck_HttpHealthCheck.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HealthCheck_HttpHealthCheck>, I>>(object: I): HealthCheck_HttpHealthCheck {
+  fromPartial(object: DeepPartial<HealthCheck_HttpHealthCheck>): HealthCheck_HttpHealthCheck {
     const message = createBaseHealthCheck_HttpHealthCheck() as any;
     message.host = object.host ?? "";
     message.path = object.path ?? "";
@@ -1028,10 +1028,10 @@ export const HealthCheck_TcpHealthCheck: MessageFns<HealthCheck_TcpHealthCheck> 
     }
   },
 
-  create<I extends Exact<DeepPartial<HealthCheck_TcpHealthCheck>, I>>(base?: I): HealthCheck_TcpHealthCheck {
-    return HealthCheck_TcpHealthCheck.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HealthCheck_TcpHealthCheck>): HealthCheck_TcpHealthCheck {
+    return HealthCheck_TcpHealthCheck.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HealthCheck_TcpHealthCheck>, I>>(object: I): HealthCheck_TcpHealthCheck {
+  fromPartial(object: DeepPartial<HealthCheck_TcpHealthCheck>): HealthCheck_TcpHealthCheck {
     const message = createBaseHealthCheck_TcpHealthCheck() as any;
     message.send = (object.send !== undefined && object.send !== null)
       ? HealthCheck_Payload.fromPartial(object.send)
@@ -1108,10 +1108,10 @@ export const HealthCheck_GrpcHealthCheck: MessageFns<HealthCheck_GrpcHealthCheck
     }
   },
 
-  create<I extends Exact<DeepPartial<HealthCheck_GrpcHealthCheck>, I>>(base?: I): HealthCheck_GrpcHealthCheck {
-    return HealthCheck_GrpcHealthCheck.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HealthCheck_GrpcHealthCheck>): HealthCheck_GrpcHealthCheck {
+    return HealthCheck_GrpcHealthCheck.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HealthCheck_GrpcHealthCheck>, I>>(object: I): HealthCheck_GrpcHealthCheck {
+  fromPartial(object: DeepPartial<HealthCheck_GrpcHealthCheck>): HealthCheck_GrpcHealthCheck {
     const message = createBaseHealthCheck_GrpcHealthCheck() as any;
     message.serviceName = object.serviceName ?? "";
     message.authority = object.authority ?? "";
@@ -1189,12 +1189,10 @@ export const HealthCheck_CustomHealthCheck: MessageFns<HealthCheck_CustomHealthC
     }
   },
 
-  create<I extends Exact<DeepPartial<HealthCheck_CustomHealthCheck>, I>>(base?: I): HealthCheck_CustomHealthCheck {
-    return HealthCheck_CustomHealthCheck.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HealthCheck_CustomHealthCheck>): HealthCheck_CustomHealthCheck {
+    return HealthCheck_CustomHealthCheck.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HealthCheck_CustomHealthCheck>, I>>(
-    object: I,
-  ): HealthCheck_CustomHealthCheck {
+  fromPartial(object: DeepPartial<HealthCheck_CustomHealthCheck>): HealthCheck_CustomHealthCheck {
     const message = createBaseHealthCheck_CustomHealthCheck() as any;
     message.name = object.name ?? "";
     switch (object.configType?.$case) {
@@ -1271,10 +1269,10 @@ export const HealthCheck_HeaderValue: MessageFns<HealthCheck_HeaderValue> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HealthCheck_HeaderValue>, I>>(base?: I): HealthCheck_HeaderValue {
-    return HealthCheck_HeaderValue.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HealthCheck_HeaderValue>): HealthCheck_HeaderValue {
+    return HealthCheck_HeaderValue.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HealthCheck_HeaderValue>, I>>(object: I): HealthCheck_HeaderValue {
+  fromPartial(object: DeepPartial<HealthCheck_HeaderValue>): HealthCheck_HeaderValue {
     const message = createBaseHealthCheck_HeaderValue() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -1351,12 +1349,10 @@ export const HealthCheck_HeaderValueOption: MessageFns<HealthCheck_HeaderValueOp
     }
   },
 
-  create<I extends Exact<DeepPartial<HealthCheck_HeaderValueOption>, I>>(base?: I): HealthCheck_HeaderValueOption {
-    return HealthCheck_HeaderValueOption.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HealthCheck_HeaderValueOption>): HealthCheck_HeaderValueOption {
+    return HealthCheck_HeaderValueOption.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HealthCheck_HeaderValueOption>, I>>(
-    object: I,
-  ): HealthCheck_HeaderValueOption {
+  fromPartial(object: DeepPartial<HealthCheck_HeaderValueOption>): HealthCheck_HeaderValueOption {
     const message = createBaseHealthCheck_HeaderValueOption() as any;
     switch (object.headerOption?.$case) {
       case "header": {
@@ -1428,10 +1424,10 @@ export const HealthCheck_TlsOptions: MessageFns<HealthCheck_TlsOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HealthCheck_TlsOptions>, I>>(base?: I): HealthCheck_TlsOptions {
-    return HealthCheck_TlsOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HealthCheck_TlsOptions>): HealthCheck_TlsOptions {
+    return HealthCheck_TlsOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HealthCheck_TlsOptions>, I>>(object: I): HealthCheck_TlsOptions {
+  fromPartial(object: DeepPartial<HealthCheck_TlsOptions>): HealthCheck_TlsOptions {
     const message = createBaseHealthCheck_TlsOptions() as any;
     message.alpnProtocols = object.alpnProtocols?.map((e) => e) || [];
     return message;
@@ -1448,13 +1444,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -380,10 +380,10 @@ export const OutlierDetection: MessageFns<OutlierDetection> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OutlierDetection>, I>>(base?: I): OutlierDetection {
-    return OutlierDetection.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OutlierDetection>): OutlierDetection {
+    return OutlierDetection.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OutlierDetection>, I>>(object: I): OutlierDetection {
+  fromPartial(object: DeepPartial<OutlierDetection>): OutlierDetection {
     const message = createBaseOutlierDetection() as any;
     message.consecutive5xx = object.consecutive5xx ?? undefined;
     message.interval = (object.interval !== undefined && object.interval !== null)
@@ -426,13 +426,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

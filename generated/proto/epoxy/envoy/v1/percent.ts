@@ -124,10 +124,10 @@ export const FractionalPercent: MessageFns<FractionalPercent> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<FractionalPercent>, I>>(base?: I): FractionalPercent {
-    return FractionalPercent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<FractionalPercent>): FractionalPercent {
+    return FractionalPercent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<FractionalPercent>, I>>(object: I): FractionalPercent {
+  fromPartial(object: DeepPartial<FractionalPercent>): FractionalPercent {
     const message = createBaseFractionalPercent() as any;
     message.numerator = object.numerator ?? 0;
     message.denominator = object.denominator ?? 0;
@@ -180,10 +180,10 @@ export const Percent: MessageFns<Percent> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Percent>, I>>(base?: I): Percent {
-    return Percent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Percent>): Percent {
+    return Percent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Percent>, I>>(object: I): Percent {
+  fromPartial(object: DeepPartial<Percent>): Percent {
     const message = createBasePercent() as any;
     message.value = object.value ?? 0;
     return message;
@@ -246,10 +246,10 @@ export const RuntimeFractionalPercent: MessageFns<RuntimeFractionalPercent> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RuntimeFractionalPercent>, I>>(base?: I): RuntimeFractionalPercent {
-    return RuntimeFractionalPercent.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RuntimeFractionalPercent>): RuntimeFractionalPercent {
+    return RuntimeFractionalPercent.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RuntimeFractionalPercent>, I>>(object: I): RuntimeFractionalPercent {
+  fromPartial(object: DeepPartial<RuntimeFractionalPercent>): RuntimeFractionalPercent {
     const message = createBaseRuntimeFractionalPercent() as any;
     message.defaultValue = (object.defaultValue !== undefined && object.defaultValue !== null)
       ? FractionalPercent.fromPartial(object.defaultValue)
@@ -315,10 +315,10 @@ export const RuntimeUInt32: MessageFns<RuntimeUInt32> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RuntimeUInt32>, I>>(base?: I): RuntimeUInt32 {
-    return RuntimeUInt32.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RuntimeUInt32>): RuntimeUInt32 {
+    return RuntimeUInt32.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RuntimeUInt32>, I>>(object: I): RuntimeUInt32 {
+  fromPartial(object: DeepPartial<RuntimeUInt32>): RuntimeUInt32 {
     const message = createBaseRuntimeUInt32() as any;
     message.defaultValue = object.defaultValue ?? 0;
     message.runtimeKey = object.runtimeKey ?? "";
@@ -388,10 +388,10 @@ export const Int64Range: MessageFns<Int64Range> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Int64Range>, I>>(base?: I): Int64Range {
-    return Int64Range.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Int64Range>): Int64Range {
+    return Int64Range.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Int64Range>, I>>(object: I): Int64Range {
+  fromPartial(object: DeepPartial<Int64Range>): Int64Range {
     const message = createBaseInt64Range() as any;
     message.start = (object.start !== undefined && object.start !== null) ? BigInt(object.start) : 0n;
     message.end = (object.end !== undefined && object.end !== null) ? BigInt(object.end) : 0n;
@@ -409,13 +409,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -115,10 +115,10 @@ export const RegexMatcher: MessageFns<RegexMatcher> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RegexMatcher>, I>>(base?: I): RegexMatcher {
-    return RegexMatcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RegexMatcher>): RegexMatcher {
+    return RegexMatcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RegexMatcher>, I>>(object: I): RegexMatcher {
+  fromPartial(object: DeepPartial<RegexMatcher>): RegexMatcher {
     const message = createBaseRegexMatcher() as any;
     switch (object.engineType?.$case) {
       case "googleRe2": {
@@ -181,10 +181,10 @@ export const RegexMatcher_GoogleRE2: MessageFns<RegexMatcher_GoogleRE2> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RegexMatcher_GoogleRE2>, I>>(base?: I): RegexMatcher_GoogleRE2 {
-    return RegexMatcher_GoogleRE2.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RegexMatcher_GoogleRE2>): RegexMatcher_GoogleRE2 {
+    return RegexMatcher_GoogleRE2.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RegexMatcher_GoogleRE2>, I>>(object: I): RegexMatcher_GoogleRE2 {
+  fromPartial(object: DeepPartial<RegexMatcher_GoogleRE2>): RegexMatcher_GoogleRE2 {
     const message = createBaseRegexMatcher_GoogleRE2() as any;
     message.maxProgramSize = object.maxProgramSize ?? undefined;
     return message;
@@ -247,10 +247,10 @@ export const RegexMatchAndSubstitute: MessageFns<RegexMatchAndSubstitute> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RegexMatchAndSubstitute>, I>>(base?: I): RegexMatchAndSubstitute {
-    return RegexMatchAndSubstitute.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RegexMatchAndSubstitute>): RegexMatchAndSubstitute {
+    return RegexMatchAndSubstitute.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RegexMatchAndSubstitute>, I>>(object: I): RegexMatchAndSubstitute {
+  fromPartial(object: DeepPartial<RegexMatchAndSubstitute>): RegexMatchAndSubstitute {
     const message = createBaseRegexMatchAndSubstitute() as any;
     message.pattern = (object.pattern !== undefined && object.pattern !== null)
       ? RegexMatcher.fromPartial(object.pattern)
@@ -351,10 +351,10 @@ export const StringMatcher: MessageFns<StringMatcher> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<StringMatcher>, I>>(base?: I): StringMatcher {
-    return StringMatcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StringMatcher>): StringMatcher {
+    return StringMatcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StringMatcher>, I>>(object: I): StringMatcher {
+  fromPartial(object: DeepPartial<StringMatcher>): StringMatcher {
     const message = createBaseStringMatcher() as any;
     switch (object.matchPattern?.$case) {
       case "exact": {
@@ -397,13 +397,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

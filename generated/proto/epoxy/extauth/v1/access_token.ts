@@ -205,10 +205,10 @@ export const ClaimToHeader: MessageFns<ClaimToHeader> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ClaimToHeader>, I>>(base?: I): ClaimToHeader {
-    return ClaimToHeader.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ClaimToHeader>): ClaimToHeader {
+    return ClaimToHeader.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ClaimToHeader>, I>>(object: I): ClaimToHeader {
+  fromPartial(object: DeepPartial<ClaimToHeader>): ClaimToHeader {
     const message = createBaseClaimToHeader() as any;
     message.claim = object.claim ?? "";
     message.header = object.header ?? "";
@@ -295,10 +295,10 @@ export const Azure: MessageFns<Azure> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Azure>, I>>(base?: I): Azure {
-    return Azure.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Azure>): Azure {
+    return Azure.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Azure>, I>>(object: I): Azure {
+  fromPartial(object: DeepPartial<Azure>): Azure {
     const message = createBaseAzure() as any;
     message.clientId = object.clientId ?? "";
     message.tenantId = object.tenantId ?? "";
@@ -398,10 +398,10 @@ export const JwtValidation: MessageFns<JwtValidation> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<JwtValidation>, I>>(base?: I): JwtValidation {
-    return JwtValidation.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<JwtValidation>): JwtValidation {
+    return JwtValidation.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<JwtValidation>, I>>(object: I): JwtValidation {
+  fromPartial(object: DeepPartial<JwtValidation>): JwtValidation {
     const message = createBaseJwtValidation() as any;
     switch (object.jwksSourceSpecifier?.$case) {
       case "remoteJwks": {
@@ -485,10 +485,10 @@ export const JwtValidation_RemoteJwks: MessageFns<JwtValidation_RemoteJwks> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<JwtValidation_RemoteJwks>, I>>(base?: I): JwtValidation_RemoteJwks {
-    return JwtValidation_RemoteJwks.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<JwtValidation_RemoteJwks>): JwtValidation_RemoteJwks {
+    return JwtValidation_RemoteJwks.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<JwtValidation_RemoteJwks>, I>>(object: I): JwtValidation_RemoteJwks {
+  fromPartial(object: DeepPartial<JwtValidation_RemoteJwks>): JwtValidation_RemoteJwks {
     const message = createBaseJwtValidation_RemoteJwks() as any;
     message.url = object.url ?? "";
     message.refreshInterval = (object.refreshInterval !== undefined && object.refreshInterval !== null)
@@ -543,10 +543,10 @@ export const JwtValidation_LocalJwks: MessageFns<JwtValidation_LocalJwks> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<JwtValidation_LocalJwks>, I>>(base?: I): JwtValidation_LocalJwks {
-    return JwtValidation_LocalJwks.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<JwtValidation_LocalJwks>): JwtValidation_LocalJwks {
+    return JwtValidation_LocalJwks.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<JwtValidation_LocalJwks>, I>>(object: I): JwtValidation_LocalJwks {
+  fromPartial(object: DeepPartial<JwtValidation_LocalJwks>): JwtValidation_LocalJwks {
     const message = createBaseJwtValidation_LocalJwks() as any;
     message.inlineString = object.inlineString ?? "";
     return message;
@@ -648,10 +648,10 @@ export const IntrospectionValidation: MessageFns<IntrospectionValidation> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<IntrospectionValidation>, I>>(base?: I): IntrospectionValidation {
-    return IntrospectionValidation.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<IntrospectionValidation>): IntrospectionValidation {
+    return IntrospectionValidation.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<IntrospectionValidation>, I>>(object: I): IntrospectionValidation {
+  fromPartial(object: DeepPartial<IntrospectionValidation>): IntrospectionValidation {
     const message = createBaseIntrospectionValidation() as any;
     message.introspectionUrl = object.introspectionUrl ?? "";
     message.clientId = object.clientId ?? "";
@@ -835,10 +835,10 @@ export const AccessTokenValidation: MessageFns<AccessTokenValidation> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AccessTokenValidation>, I>>(base?: I): AccessTokenValidation {
-    return AccessTokenValidation.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AccessTokenValidation>): AccessTokenValidation {
+    return AccessTokenValidation.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AccessTokenValidation>, I>>(object: I): AccessTokenValidation {
+  fromPartial(object: DeepPartial<AccessTokenValidation>): AccessTokenValidation {
     const message = createBaseAccessTokenValidation() as any;
     switch (object.validationType?.$case) {
       case "introspectionUrl": {
@@ -955,12 +955,10 @@ export const AccessTokenValidation_ScopeList: MessageFns<AccessTokenValidation_S
     }
   },
 
-  create<I extends Exact<DeepPartial<AccessTokenValidation_ScopeList>, I>>(base?: I): AccessTokenValidation_ScopeList {
-    return AccessTokenValidation_ScopeList.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AccessTokenValidation_ScopeList>): AccessTokenValidation_ScopeList {
+    return AccessTokenValidation_ScopeList.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AccessTokenValidation_ScopeList>, I>>(
-    object: I,
-  ): AccessTokenValidation_ScopeList {
+  fromPartial(object: DeepPartial<AccessTokenValidation_ScopeList>): AccessTokenValidation_ScopeList {
     const message = createBaseAccessTokenValidation_ScopeList() as any;
     message.scope = object.scope?.map((e) => e) || [];
     return message;
@@ -1001,10 +999,10 @@ export const AccessTokenValidation_Default: MessageFns<AccessTokenValidation_Def
     }
   },
 
-  create<I extends Exact<DeepPartial<AccessTokenValidation_Default>, I>>(base?: I): AccessTokenValidation_Default {
-    return AccessTokenValidation_Default.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AccessTokenValidation_Default>): AccessTokenValidation_Default {
+    return AccessTokenValidation_Default.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AccessTokenValidation_Default>, I>>(_: I): AccessTokenValidation_Default {
+  fromPartial(_: DeepPartial<AccessTokenValidation_Default>): AccessTokenValidation_Default {
     const message = createBaseAccessTokenValidation_Default() as any;
     return message;
   },
@@ -1071,13 +1069,13 @@ export const AccessTokenValidation_DynamicMetadataFromClaimsEntry: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<AccessTokenValidation_DynamicMetadataFromClaimsEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<AccessTokenValidation_DynamicMetadataFromClaimsEntry>,
   ): AccessTokenValidation_DynamicMetadataFromClaimsEntry {
-    return AccessTokenValidation_DynamicMetadataFromClaimsEntry.fromPartial(base ?? ({} as any));
+    return AccessTokenValidation_DynamicMetadataFromClaimsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AccessTokenValidation_DynamicMetadataFromClaimsEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<AccessTokenValidation_DynamicMetadataFromClaimsEntry>,
   ): AccessTokenValidation_DynamicMetadataFromClaimsEntry {
     const message = createBaseAccessTokenValidation_DynamicMetadataFromClaimsEntry() as any;
     message.key = object.key ?? "";
@@ -1096,13 +1094,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

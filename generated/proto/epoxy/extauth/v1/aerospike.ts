@@ -353,10 +353,10 @@ export const AerospikeApiKeyStorage: MessageFns<AerospikeApiKeyStorage> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AerospikeApiKeyStorage>, I>>(base?: I): AerospikeApiKeyStorage {
-    return AerospikeApiKeyStorage.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AerospikeApiKeyStorage>): AerospikeApiKeyStorage {
+    return AerospikeApiKeyStorage.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AerospikeApiKeyStorage>, I>>(object: I): AerospikeApiKeyStorage {
+  fromPartial(object: DeepPartial<AerospikeApiKeyStorage>): AerospikeApiKeyStorage {
     const message = createBaseAerospikeApiKeyStorage() as any;
     message.hostname = object.hostname ?? "";
     message.namespace = object.namespace ?? "";
@@ -483,14 +483,10 @@ export const AerospikeApiKeyStorage_ReadModeSc: MessageFns<AerospikeApiKeyStorag
     }
   },
 
-  create<I extends Exact<DeepPartial<AerospikeApiKeyStorage_ReadModeSc>, I>>(
-    base?: I,
-  ): AerospikeApiKeyStorage_ReadModeSc {
-    return AerospikeApiKeyStorage_ReadModeSc.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AerospikeApiKeyStorage_ReadModeSc>): AerospikeApiKeyStorage_ReadModeSc {
+    return AerospikeApiKeyStorage_ReadModeSc.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AerospikeApiKeyStorage_ReadModeSc>, I>>(
-    object: I,
-  ): AerospikeApiKeyStorage_ReadModeSc {
+  fromPartial(object: DeepPartial<AerospikeApiKeyStorage_ReadModeSc>): AerospikeApiKeyStorage_ReadModeSc {
     const message = createBaseAerospikeApiKeyStorage_ReadModeSc() as any;
     switch (object.readModeSc?.$case) {
       case "readModeScSession": {
@@ -580,14 +576,10 @@ export const AerospikeApiKeyStorage_ReadModeAp: MessageFns<AerospikeApiKeyStorag
     }
   },
 
-  create<I extends Exact<DeepPartial<AerospikeApiKeyStorage_ReadModeAp>, I>>(
-    base?: I,
-  ): AerospikeApiKeyStorage_ReadModeAp {
-    return AerospikeApiKeyStorage_ReadModeAp.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AerospikeApiKeyStorage_ReadModeAp>): AerospikeApiKeyStorage_ReadModeAp {
+    return AerospikeApiKeyStorage_ReadModeAp.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AerospikeApiKeyStorage_ReadModeAp>, I>>(
-    object: I,
-  ): AerospikeApiKeyStorage_ReadModeAp {
+  fromPartial(object: DeepPartial<AerospikeApiKeyStorage_ReadModeAp>): AerospikeApiKeyStorage_ReadModeAp {
     const message = createBaseAerospikeApiKeyStorage_ReadModeAp() as any;
     switch (object.readModeAp?.$case) {
       case "readModeApOne": {
@@ -687,14 +679,10 @@ export const AerospikeApiKeyStorage_TlsCurveID: MessageFns<AerospikeApiKeyStorag
     }
   },
 
-  create<I extends Exact<DeepPartial<AerospikeApiKeyStorage_TlsCurveID>, I>>(
-    base?: I,
-  ): AerospikeApiKeyStorage_TlsCurveID {
-    return AerospikeApiKeyStorage_TlsCurveID.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AerospikeApiKeyStorage_TlsCurveID>): AerospikeApiKeyStorage_TlsCurveID {
+    return AerospikeApiKeyStorage_TlsCurveID.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AerospikeApiKeyStorage_TlsCurveID>, I>>(
-    object: I,
-  ): AerospikeApiKeyStorage_TlsCurveID {
+  fromPartial(object: DeepPartial<AerospikeApiKeyStorage_TlsCurveID>): AerospikeApiKeyStorage_TlsCurveID {
     const message = createBaseAerospikeApiKeyStorage_TlsCurveID() as any;
     switch (object.curveId?.$case) {
       case "curveP256": {
@@ -782,13 +770,11 @@ export const AerospikeApiKeyStorage_LabelSelectorEntry: MessageFns<AerospikeApiK
     }
   },
 
-  create<I extends Exact<DeepPartial<AerospikeApiKeyStorage_LabelSelectorEntry>, I>>(
-    base?: I,
-  ): AerospikeApiKeyStorage_LabelSelectorEntry {
-    return AerospikeApiKeyStorage_LabelSelectorEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AerospikeApiKeyStorage_LabelSelectorEntry>): AerospikeApiKeyStorage_LabelSelectorEntry {
+    return AerospikeApiKeyStorage_LabelSelectorEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AerospikeApiKeyStorage_LabelSelectorEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<AerospikeApiKeyStorage_LabelSelectorEntry>,
   ): AerospikeApiKeyStorage_LabelSelectorEntry {
     const message = createBaseAerospikeApiKeyStorage_LabelSelectorEntry() as any;
     message.key = object.key ?? "";
@@ -807,13 +793,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

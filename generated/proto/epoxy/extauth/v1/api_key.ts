@@ -377,10 +377,10 @@ export const ApiKeyAuth: MessageFns<ApiKeyAuth> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKeyAuth>, I>>(base?: I): ApiKeyAuth {
-    return ApiKeyAuth.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKeyAuth>): ApiKeyAuth {
+    return ApiKeyAuth.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKeyAuth>, I>>(object: I): ApiKeyAuth {
+  fromPartial(object: DeepPartial<ApiKeyAuth>): ApiKeyAuth {
     const message = createBaseApiKeyAuth() as any;
     message.labelSelector = (globalThis.Object.entries(object.labelSelector ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -503,10 +503,10 @@ export const ApiKeyAuth_SecretKey: MessageFns<ApiKeyAuth_SecretKey> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKeyAuth_SecretKey>, I>>(base?: I): ApiKeyAuth_SecretKey {
-    return ApiKeyAuth_SecretKey.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKeyAuth_SecretKey>): ApiKeyAuth_SecretKey {
+    return ApiKeyAuth_SecretKey.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKeyAuth_SecretKey>, I>>(object: I): ApiKeyAuth_SecretKey {
+  fromPartial(object: DeepPartial<ApiKeyAuth_SecretKey>): ApiKeyAuth_SecretKey {
     const message = createBaseApiKeyAuth_SecretKey() as any;
     message.name = object.name ?? "";
     message.required = object.required ?? false;
@@ -570,10 +570,10 @@ export const ApiKeyAuth_MetadataEntry: MessageFns<ApiKeyAuth_MetadataEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKeyAuth_MetadataEntry>, I>>(base?: I): ApiKeyAuth_MetadataEntry {
-    return ApiKeyAuth_MetadataEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKeyAuth_MetadataEntry>): ApiKeyAuth_MetadataEntry {
+    return ApiKeyAuth_MetadataEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKeyAuth_MetadataEntry>, I>>(object: I): ApiKeyAuth_MetadataEntry {
+  fromPartial(object: DeepPartial<ApiKeyAuth_MetadataEntry>): ApiKeyAuth_MetadataEntry {
     const message = createBaseApiKeyAuth_MetadataEntry() as any;
     message.name = object.name ?? "";
     message.required = object.required ?? false;
@@ -637,12 +637,10 @@ export const ApiKeyAuth_LabelSelectorEntry: MessageFns<ApiKeyAuth_LabelSelectorE
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKeyAuth_LabelSelectorEntry>, I>>(base?: I): ApiKeyAuth_LabelSelectorEntry {
-    return ApiKeyAuth_LabelSelectorEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKeyAuth_LabelSelectorEntry>): ApiKeyAuth_LabelSelectorEntry {
+    return ApiKeyAuth_LabelSelectorEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKeyAuth_LabelSelectorEntry>, I>>(
-    object: I,
-  ): ApiKeyAuth_LabelSelectorEntry {
+  fromPartial(object: DeepPartial<ApiKeyAuth_LabelSelectorEntry>): ApiKeyAuth_LabelSelectorEntry {
     const message = createBaseApiKeyAuth_LabelSelectorEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -706,14 +704,10 @@ export const ApiKeyAuth_HeadersFromMetadataEntry: MessageFns<ApiKeyAuth_HeadersF
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKeyAuth_HeadersFromMetadataEntry>, I>>(
-    base?: I,
-  ): ApiKeyAuth_HeadersFromMetadataEntry {
-    return ApiKeyAuth_HeadersFromMetadataEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKeyAuth_HeadersFromMetadataEntry>): ApiKeyAuth_HeadersFromMetadataEntry {
+    return ApiKeyAuth_HeadersFromMetadataEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKeyAuth_HeadersFromMetadataEntry>, I>>(
-    object: I,
-  ): ApiKeyAuth_HeadersFromMetadataEntry {
+  fromPartial(object: DeepPartial<ApiKeyAuth_HeadersFromMetadataEntry>): ApiKeyAuth_HeadersFromMetadataEntry {
     const message = createBaseApiKeyAuth_HeadersFromMetadataEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -779,14 +773,10 @@ export const ApiKeyAuth_HeadersFromMetadataEntryEntry: MessageFns<ApiKeyAuth_Hea
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKeyAuth_HeadersFromMetadataEntryEntry>, I>>(
-    base?: I,
-  ): ApiKeyAuth_HeadersFromMetadataEntryEntry {
-    return ApiKeyAuth_HeadersFromMetadataEntryEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKeyAuth_HeadersFromMetadataEntryEntry>): ApiKeyAuth_HeadersFromMetadataEntryEntry {
+    return ApiKeyAuth_HeadersFromMetadataEntryEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKeyAuth_HeadersFromMetadataEntryEntry>, I>>(
-    object: I,
-  ): ApiKeyAuth_HeadersFromMetadataEntryEntry {
+  fromPartial(object: DeepPartial<ApiKeyAuth_HeadersFromMetadataEntryEntry>): ApiKeyAuth_HeadersFromMetadataEntryEntry {
     const message = createBaseApiKeyAuth_HeadersFromMetadataEntryEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -852,10 +842,10 @@ export const ApiKeyHmac: MessageFns<ApiKeyHmac> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKeyHmac>, I>>(base?: I): ApiKeyHmac {
-    return ApiKeyHmac.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKeyHmac>): ApiKeyHmac {
+    return ApiKeyHmac.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKeyHmac>, I>>(object: I): ApiKeyHmac {
+  fromPartial(object: DeepPartial<ApiKeyHmac>): ApiKeyHmac {
     const message = createBaseApiKeyHmac() as any;
     message.algorithm = object.algorithm ?? 0;
     message.sharedSecretRef = (object.sharedSecretRef !== undefined && object.sharedSecretRef !== null)
@@ -910,10 +900,10 @@ export const ApiKeyDigest: MessageFns<ApiKeyDigest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKeyDigest>, I>>(base?: I): ApiKeyDigest {
-    return ApiKeyDigest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKeyDigest>): ApiKeyDigest {
+    return ApiKeyDigest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKeyDigest>, I>>(object: I): ApiKeyDigest {
+  fromPartial(object: DeepPartial<ApiKeyDigest>): ApiKeyDigest {
     const message = createBaseApiKeyDigest() as any;
     message.algorithm = object.algorithm ?? 0;
     return message;
@@ -965,10 +955,10 @@ export const ApiKeyMatch: MessageFns<ApiKeyMatch> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKeyMatch>, I>>(base?: I): ApiKeyMatch {
-    return ApiKeyMatch.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKeyMatch>): ApiKeyMatch {
+    return ApiKeyMatch.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKeyMatch>, I>>(object: I): ApiKeyMatch {
+  fromPartial(object: DeepPartial<ApiKeyMatch>): ApiKeyMatch {
     const message = createBaseApiKeyMatch() as any;
     message.headers = object.headers?.map((e) => HeaderMatch.fromPartial(e)) || [];
     return message;
@@ -1020,10 +1010,10 @@ export const HeaderMatch: MessageFns<HeaderMatch> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderMatch>, I>>(base?: I): HeaderMatch {
-    return HeaderMatch.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderMatch>): HeaderMatch {
+    return HeaderMatch.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderMatch>, I>>(object: I): HeaderMatch {
+  fromPartial(object: DeepPartial<HeaderMatch>): HeaderMatch {
     const message = createBaseHeaderMatch() as any;
     message.name = object.name ?? "";
     return message;
@@ -1089,10 +1079,10 @@ export const K8sSecretApiKeyStorage: MessageFns<K8sSecretApiKeyStorage> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<K8sSecretApiKeyStorage>, I>>(base?: I): K8sSecretApiKeyStorage {
-    return K8sSecretApiKeyStorage.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<K8sSecretApiKeyStorage>): K8sSecretApiKeyStorage {
+    return K8sSecretApiKeyStorage.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<K8sSecretApiKeyStorage>, I>>(object: I): K8sSecretApiKeyStorage {
+  fromPartial(object: DeepPartial<K8sSecretApiKeyStorage>): K8sSecretApiKeyStorage {
     const message = createBaseK8sSecretApiKeyStorage() as any;
     message.labelSelector = (globalThis.Object.entries(object.labelSelector ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -1164,13 +1154,11 @@ export const K8sSecretApiKeyStorage_LabelSelectorEntry: MessageFns<K8sSecretApiK
     }
   },
 
-  create<I extends Exact<DeepPartial<K8sSecretApiKeyStorage_LabelSelectorEntry>, I>>(
-    base?: I,
-  ): K8sSecretApiKeyStorage_LabelSelectorEntry {
-    return K8sSecretApiKeyStorage_LabelSelectorEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<K8sSecretApiKeyStorage_LabelSelectorEntry>): K8sSecretApiKeyStorage_LabelSelectorEntry {
+    return K8sSecretApiKeyStorage_LabelSelectorEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<K8sSecretApiKeyStorage_LabelSelectorEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<K8sSecretApiKeyStorage_LabelSelectorEntry>,
   ): K8sSecretApiKeyStorage_LabelSelectorEntry {
     const message = createBaseK8sSecretApiKeyStorage_LabelSelectorEntry() as any;
     message.key = object.key ?? "";
@@ -1260,10 +1248,10 @@ export const ApiKey: MessageFns<ApiKey> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKey>, I>>(base?: I): ApiKey {
-    return ApiKey.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKey>): ApiKey {
+    return ApiKey.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKey>, I>>(object: I): ApiKey {
+  fromPartial(object: DeepPartial<ApiKey>): ApiKey {
     const message = createBaseApiKey() as any;
     message.apiKey = object.apiKey ?? "";
     message.labels = object.labels?.map((e) => e) || [];
@@ -1337,10 +1325,10 @@ export const ApiKey_MetadataEntry: MessageFns<ApiKey_MetadataEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKey_MetadataEntry>, I>>(base?: I): ApiKey_MetadataEntry {
-    return ApiKey_MetadataEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKey_MetadataEntry>): ApiKey_MetadataEntry {
+    return ApiKey_MetadataEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKey_MetadataEntry>, I>>(object: I): ApiKey_MetadataEntry {
+  fromPartial(object: DeepPartial<ApiKey_MetadataEntry>): ApiKey_MetadataEntry {
     const message = createBaseApiKey_MetadataEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -1418,10 +1406,10 @@ export const ApiKeySecret: MessageFns<ApiKeySecret> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKeySecret>, I>>(base?: I): ApiKeySecret {
-    return ApiKeySecret.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKeySecret>): ApiKeySecret {
+    return ApiKeySecret.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKeySecret>, I>>(object: I): ApiKeySecret {
+  fromPartial(object: DeepPartial<ApiKeySecret>): ApiKeySecret {
     const message = createBaseApiKeySecret() as any;
     message.apiKey = object.apiKey ?? "";
     message.labels = object.labels?.map((e) => e) || [];
@@ -1494,10 +1482,10 @@ export const ApiKeySecret_MetadataEntry: MessageFns<ApiKeySecret_MetadataEntry> 
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiKeySecret_MetadataEntry>, I>>(base?: I): ApiKeySecret_MetadataEntry {
-    return ApiKeySecret_MetadataEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiKeySecret_MetadataEntry>): ApiKeySecret_MetadataEntry {
+    return ApiKeySecret_MetadataEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiKeySecret_MetadataEntry>, I>>(object: I): ApiKeySecret_MetadataEntry {
+  fromPartial(object: DeepPartial<ApiKeySecret_MetadataEntry>): ApiKeySecret_MetadataEntry {
     const message = createBaseApiKeySecret_MetadataEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -1515,13 +1503,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -189,10 +189,10 @@ export const AuthConfig: MessageFns<AuthConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AuthConfig>, I>>(base?: I): AuthConfig {
-    return AuthConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AuthConfig>): AuthConfig {
+    return AuthConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AuthConfig>, I>>(object: I): AuthConfig {
+  fromPartial(object: DeepPartial<AuthConfig>): AuthConfig {
     const message = createBaseAuthConfig() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -386,10 +386,10 @@ export const AuthConfig_Config: MessageFns<AuthConfig_Config> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AuthConfig_Config>, I>>(base?: I): AuthConfig_Config {
-    return AuthConfig_Config.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AuthConfig_Config>): AuthConfig_Config {
+    return AuthConfig_Config.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AuthConfig_Config>, I>>(object: I): AuthConfig_Config {
+  fromPartial(object: DeepPartial<AuthConfig_Config>): AuthConfig_Config {
     const message = createBaseAuthConfig_Config() as any;
     message.name = object.name ?? undefined;
     switch (object.authConfig?.$case) {
@@ -483,13 +483,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -98,10 +98,10 @@ export const AuthPlugin: MessageFns<AuthPlugin> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AuthPlugin>, I>>(base?: I): AuthPlugin {
-    return AuthPlugin.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AuthPlugin>): AuthPlugin {
+    return AuthPlugin.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AuthPlugin>, I>>(object: I): AuthPlugin {
+  fromPartial(object: DeepPartial<AuthPlugin>): AuthPlugin {
     const message = createBaseAuthPlugin() as any;
     message.name = object.name ?? "";
     message.pluginFileName = object.pluginFileName ?? "";
@@ -121,13 +121,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -162,10 +162,10 @@ export const BasicAuth: MessageFns<BasicAuth> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<BasicAuth>, I>>(base?: I): BasicAuth {
-    return BasicAuth.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BasicAuth>): BasicAuth {
+    return BasicAuth.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BasicAuth>, I>>(object: I): BasicAuth {
+  fromPartial(object: DeepPartial<BasicAuth>): BasicAuth {
     const message = createBaseBasicAuth() as any;
     message.realm = object.realm ?? "";
     message.apr = (object.apr !== undefined && object.apr !== null) ? BasicAuth_Apr.fromPartial(object.apr) : undefined;
@@ -232,10 +232,10 @@ export const BasicAuth_Apr: MessageFns<BasicAuth_Apr> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<BasicAuth_Apr>, I>>(base?: I): BasicAuth_Apr {
-    return BasicAuth_Apr.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BasicAuth_Apr>): BasicAuth_Apr {
+    return BasicAuth_Apr.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BasicAuth_Apr>, I>>(object: I): BasicAuth_Apr {
+  fromPartial(object: DeepPartial<BasicAuth_Apr>): BasicAuth_Apr {
     const message = createBaseBasicAuth_Apr() as any;
     message.users = (globalThis.Object.entries(object.users ?? {}) as [string, BasicAuth_Apr_SaltedHashedPassword][])
       .reduce(
@@ -310,14 +310,10 @@ export const BasicAuth_Apr_SaltedHashedPassword: MessageFns<BasicAuth_Apr_Salted
     }
   },
 
-  create<I extends Exact<DeepPartial<BasicAuth_Apr_SaltedHashedPassword>, I>>(
-    base?: I,
-  ): BasicAuth_Apr_SaltedHashedPassword {
-    return BasicAuth_Apr_SaltedHashedPassword.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BasicAuth_Apr_SaltedHashedPassword>): BasicAuth_Apr_SaltedHashedPassword {
+    return BasicAuth_Apr_SaltedHashedPassword.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BasicAuth_Apr_SaltedHashedPassword>, I>>(
-    object: I,
-  ): BasicAuth_Apr_SaltedHashedPassword {
+  fromPartial(object: DeepPartial<BasicAuth_Apr_SaltedHashedPassword>): BasicAuth_Apr_SaltedHashedPassword {
     const message = createBaseBasicAuth_Apr_SaltedHashedPassword() as any;
     message.salt = object.salt ?? "";
     message.hashedPassword = object.hashedPassword ?? "";
@@ -381,10 +377,10 @@ export const BasicAuth_Apr_UsersEntry: MessageFns<BasicAuth_Apr_UsersEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<BasicAuth_Apr_UsersEntry>, I>>(base?: I): BasicAuth_Apr_UsersEntry {
-    return BasicAuth_Apr_UsersEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BasicAuth_Apr_UsersEntry>): BasicAuth_Apr_UsersEntry {
+    return BasicAuth_Apr_UsersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BasicAuth_Apr_UsersEntry>, I>>(object: I): BasicAuth_Apr_UsersEntry {
+  fromPartial(object: DeepPartial<BasicAuth_Apr_UsersEntry>): BasicAuth_Apr_UsersEntry {
     const message = createBaseBasicAuth_Apr_UsersEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -452,10 +448,10 @@ export const BasicAuth_EncryptionType: MessageFns<BasicAuth_EncryptionType> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<BasicAuth_EncryptionType>, I>>(base?: I): BasicAuth_EncryptionType {
-    return BasicAuth_EncryptionType.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BasicAuth_EncryptionType>): BasicAuth_EncryptionType {
+    return BasicAuth_EncryptionType.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BasicAuth_EncryptionType>, I>>(object: I): BasicAuth_EncryptionType {
+  fromPartial(object: DeepPartial<BasicAuth_EncryptionType>): BasicAuth_EncryptionType {
     const message = createBaseBasicAuth_EncryptionType() as any;
     switch (object.algorithm?.$case) {
       case "apr": {
@@ -512,10 +508,10 @@ export const BasicAuth_EncryptionType_Sha1: MessageFns<BasicAuth_EncryptionType_
     }
   },
 
-  create<I extends Exact<DeepPartial<BasicAuth_EncryptionType_Sha1>, I>>(base?: I): BasicAuth_EncryptionType_Sha1 {
-    return BasicAuth_EncryptionType_Sha1.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BasicAuth_EncryptionType_Sha1>): BasicAuth_EncryptionType_Sha1 {
+    return BasicAuth_EncryptionType_Sha1.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BasicAuth_EncryptionType_Sha1>, I>>(_: I): BasicAuth_EncryptionType_Sha1 {
+  fromPartial(_: DeepPartial<BasicAuth_EncryptionType_Sha1>): BasicAuth_EncryptionType_Sha1 {
     const message = createBaseBasicAuth_EncryptionType_Sha1() as any;
     return message;
   },
@@ -577,10 +573,10 @@ export const BasicAuth_User: MessageFns<BasicAuth_User> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<BasicAuth_User>, I>>(base?: I): BasicAuth_User {
-    return BasicAuth_User.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BasicAuth_User>): BasicAuth_User {
+    return BasicAuth_User.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BasicAuth_User>, I>>(object: I): BasicAuth_User {
+  fromPartial(object: DeepPartial<BasicAuth_User>): BasicAuth_User {
     const message = createBaseBasicAuth_User() as any;
     message.salt = object.salt ?? "";
     message.hashedPassword = object.hashedPassword ?? "";
@@ -636,10 +632,10 @@ export const BasicAuth_UserList: MessageFns<BasicAuth_UserList> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<BasicAuth_UserList>, I>>(base?: I): BasicAuth_UserList {
-    return BasicAuth_UserList.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BasicAuth_UserList>): BasicAuth_UserList {
+    return BasicAuth_UserList.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BasicAuth_UserList>, I>>(object: I): BasicAuth_UserList {
+  fromPartial(object: DeepPartial<BasicAuth_UserList>): BasicAuth_UserList {
     const message = createBaseBasicAuth_UserList() as any;
     message.users = (globalThis.Object.entries(object.users ?? {}) as [string, BasicAuth_User][]).reduce(
       (acc: { [key: string]: BasicAuth_User }, [key, value]: [string, BasicAuth_User]) => {
@@ -710,12 +706,10 @@ export const BasicAuth_UserList_UsersEntry: MessageFns<BasicAuth_UserList_UsersE
     }
   },
 
-  create<I extends Exact<DeepPartial<BasicAuth_UserList_UsersEntry>, I>>(base?: I): BasicAuth_UserList_UsersEntry {
-    return BasicAuth_UserList_UsersEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BasicAuth_UserList_UsersEntry>): BasicAuth_UserList_UsersEntry {
+    return BasicAuth_UserList_UsersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BasicAuth_UserList_UsersEntry>, I>>(
-    object: I,
-  ): BasicAuth_UserList_UsersEntry {
+  fromPartial(object: DeepPartial<BasicAuth_UserList_UsersEntry>): BasicAuth_UserList_UsersEntry {
     const message = createBaseBasicAuth_UserList_UsersEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -735,13 +729,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

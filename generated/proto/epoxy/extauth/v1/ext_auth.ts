@@ -211,10 +211,10 @@ export const ExtAuthExtension: MessageFns<ExtAuthExtension> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ExtAuthExtension>, I>>(base?: I): ExtAuthExtension {
-    return ExtAuthExtension.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ExtAuthExtension>): ExtAuthExtension {
+    return ExtAuthExtension.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ExtAuthExtension>, I>>(object: I): ExtAuthExtension {
+  fromPartial(object: DeepPartial<ExtAuthExtension>): ExtAuthExtension {
     const message = createBaseExtAuthExtension() as any;
     switch (object.spec?.$case) {
       case "disable": {
@@ -408,10 +408,10 @@ export const Settings: MessageFns<Settings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings>, I>>(base?: I): Settings {
-    return Settings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings>): Settings {
+    return Settings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings>, I>>(object: I): Settings {
+  fromPartial(object: DeepPartial<Settings>): Settings {
     const message = createBaseSettings() as any;
     message.extauthzServerRef = (object.extauthzServerRef !== undefined && object.extauthzServerRef !== null)
       ? ResourceRef.fromPartial(object.extauthzServerRef)
@@ -491,10 +491,10 @@ export const GrpcService: MessageFns<GrpcService> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GrpcService>, I>>(base?: I): GrpcService {
-    return GrpcService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GrpcService>): GrpcService {
+    return GrpcService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GrpcService>, I>>(object: I): GrpcService {
+  fromPartial(object: DeepPartial<GrpcService>): GrpcService {
     const message = createBaseGrpcService() as any;
     message.authority = object.authority ?? "";
     return message;
@@ -568,10 +568,10 @@ export const HttpService: MessageFns<HttpService> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpService>, I>>(base?: I): HttpService {
-    return HttpService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpService>): HttpService {
+    return HttpService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpService>, I>>(object: I): HttpService {
+  fromPartial(object: DeepPartial<HttpService>): HttpService {
     const message = createBaseHttpService() as any;
     message.pathPrefix = object.pathPrefix ?? "";
     message.request = (object.request !== undefined && object.request !== null)
@@ -654,10 +654,10 @@ export const HttpService_Request: MessageFns<HttpService_Request> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpService_Request>, I>>(base?: I): HttpService_Request {
-    return HttpService_Request.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpService_Request>): HttpService_Request {
+    return HttpService_Request.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpService_Request>, I>>(object: I): HttpService_Request {
+  fromPartial(object: DeepPartial<HttpService_Request>): HttpService_Request {
     const message = createBaseHttpService_Request() as any;
     message.allowedHeaders = object.allowedHeaders?.map((e) => e) || [];
     message.headersToAdd = (globalThis.Object.entries(object.headersToAdd ?? {}) as [string, string][]).reduce(
@@ -730,14 +730,10 @@ export const HttpService_Request_HeadersToAddEntry: MessageFns<HttpService_Reque
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpService_Request_HeadersToAddEntry>, I>>(
-    base?: I,
-  ): HttpService_Request_HeadersToAddEntry {
-    return HttpService_Request_HeadersToAddEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpService_Request_HeadersToAddEntry>): HttpService_Request_HeadersToAddEntry {
+    return HttpService_Request_HeadersToAddEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpService_Request_HeadersToAddEntry>, I>>(
-    object: I,
-  ): HttpService_Request_HeadersToAddEntry {
+  fromPartial(object: DeepPartial<HttpService_Request_HeadersToAddEntry>): HttpService_Request_HeadersToAddEntry {
     const message = createBaseHttpService_Request_HeadersToAddEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -812,10 +808,10 @@ export const HttpService_Response: MessageFns<HttpService_Response> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpService_Response>, I>>(base?: I): HttpService_Response {
-    return HttpService_Response.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpService_Response>): HttpService_Response {
+    return HttpService_Response.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpService_Response>, I>>(object: I): HttpService_Response {
+  fromPartial(object: DeepPartial<HttpService_Response>): HttpService_Response {
     const message = createBaseHttpService_Response() as any;
     message.allowedUpstreamHeaders = object.allowedUpstreamHeaders?.map((e) => e) || [];
     message.allowedClientHeaders = object.allowedClientHeaders?.map((e) => e) || [];
@@ -891,10 +887,10 @@ export const BufferSettings: MessageFns<BufferSettings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<BufferSettings>, I>>(base?: I): BufferSettings {
-    return BufferSettings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BufferSettings>): BufferSettings {
+    return BufferSettings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BufferSettings>, I>>(object: I): BufferSettings {
+  fromPartial(object: DeepPartial<BufferSettings>): BufferSettings {
     const message = createBaseBufferSettings() as any;
     message.maxRequestBytes = object.maxRequestBytes ?? 0;
     message.allowPartialMessage = object.allowPartialMessage ?? false;
@@ -962,10 +958,10 @@ export const CustomAuth: MessageFns<CustomAuth> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CustomAuth>, I>>(base?: I): CustomAuth {
-    return CustomAuth.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CustomAuth>): CustomAuth {
+    return CustomAuth.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CustomAuth>, I>>(object: I): CustomAuth {
+  fromPartial(object: DeepPartial<CustomAuth>): CustomAuth {
     const message = createBaseCustomAuth() as any;
     message.contextExtensions = (globalThis.Object.entries(object.contextExtensions ?? {}) as [string, string][])
       .reduce((acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -1035,14 +1031,10 @@ export const CustomAuth_ContextExtensionsEntry: MessageFns<CustomAuth_ContextExt
     }
   },
 
-  create<I extends Exact<DeepPartial<CustomAuth_ContextExtensionsEntry>, I>>(
-    base?: I,
-  ): CustomAuth_ContextExtensionsEntry {
-    return CustomAuth_ContextExtensionsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CustomAuth_ContextExtensionsEntry>): CustomAuth_ContextExtensionsEntry {
+    return CustomAuth_ContextExtensionsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CustomAuth_ContextExtensionsEntry>, I>>(
-    object: I,
-  ): CustomAuth_ContextExtensionsEntry {
+  fromPartial(object: DeepPartial<CustomAuth_ContextExtensionsEntry>): CustomAuth_ContextExtensionsEntry {
     const message = createBaseCustomAuth_ContextExtensionsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -1060,13 +1052,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

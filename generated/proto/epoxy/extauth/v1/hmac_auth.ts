@@ -97,10 +97,10 @@ export const HmacAuth: MessageFns<HmacAuth> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HmacAuth>, I>>(base?: I): HmacAuth {
-    return HmacAuth.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HmacAuth>): HmacAuth {
+    return HmacAuth.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HmacAuth>, I>>(object: I): HmacAuth {
+  fromPartial(object: DeepPartial<HmacAuth>): HmacAuth {
     const message = createBaseHmacAuth() as any;
     switch (object.secretStorage?.$case) {
       case "secretRefs": {
@@ -170,10 +170,10 @@ export const SecretRefList: MessageFns<SecretRefList> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SecretRefList>, I>>(base?: I): SecretRefList {
-    return SecretRefList.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SecretRefList>): SecretRefList {
+    return SecretRefList.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SecretRefList>, I>>(object: I): SecretRefList {
+  fromPartial(object: DeepPartial<SecretRefList>): SecretRefList {
     const message = createBaseSecretRefList() as any;
     message.secretRefs = object.secretRefs?.map((e) => ResourceRef.fromPartial(e)) || [];
     return message;
@@ -214,10 +214,10 @@ export const HmacParametersInHeaders: MessageFns<HmacParametersInHeaders> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HmacParametersInHeaders>, I>>(base?: I): HmacParametersInHeaders {
-    return HmacParametersInHeaders.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HmacParametersInHeaders>): HmacParametersInHeaders {
+    return HmacParametersInHeaders.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HmacParametersInHeaders>, I>>(_: I): HmacParametersInHeaders {
+  fromPartial(_: DeepPartial<HmacParametersInHeaders>): HmacParametersInHeaders {
     const message = createBaseHmacParametersInHeaders() as any;
     return message;
   },
@@ -233,13 +233,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

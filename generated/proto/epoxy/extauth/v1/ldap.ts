@@ -182,10 +182,10 @@ export const Ldap: MessageFns<Ldap> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Ldap>, I>>(base?: I): Ldap {
-    return Ldap.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Ldap>): Ldap {
+    return Ldap.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Ldap>, I>>(object: I): Ldap {
+  fromPartial(object: DeepPartial<Ldap>): Ldap {
     const message = createBaseLdap() as any;
     message.address = object.address ?? "";
     message.userDnTemplate = object.userDnTemplate ?? "";
@@ -259,10 +259,10 @@ export const Ldap_ConnectionPool: MessageFns<Ldap_ConnectionPool> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Ldap_ConnectionPool>, I>>(base?: I): Ldap_ConnectionPool {
-    return Ldap_ConnectionPool.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Ldap_ConnectionPool>): Ldap_ConnectionPool {
+    return Ldap_ConnectionPool.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Ldap_ConnectionPool>, I>>(object: I): Ldap_ConnectionPool {
+  fromPartial(object: DeepPartial<Ldap_ConnectionPool>): Ldap_ConnectionPool {
     const message = createBaseLdap_ConnectionPool() as any;
     message.maxSize = object.maxSize ?? undefined;
     message.initialSize = object.initialSize ?? undefined;
@@ -326,10 +326,10 @@ export const LdapServiceAccount: MessageFns<LdapServiceAccount> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LdapServiceAccount>, I>>(base?: I): LdapServiceAccount {
-    return LdapServiceAccount.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LdapServiceAccount>): LdapServiceAccount {
+    return LdapServiceAccount.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LdapServiceAccount>, I>>(object: I): LdapServiceAccount {
+  fromPartial(object: DeepPartial<LdapServiceAccount>): LdapServiceAccount {
     const message = createBaseLdapServiceAccount() as any;
     message.credentialsSecretRef = (object.credentialsSecretRef !== undefined && object.credentialsSecretRef !== null)
       ? ResourceRef.fromPartial(object.credentialsSecretRef)
@@ -349,13 +349,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

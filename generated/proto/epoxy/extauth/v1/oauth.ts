@@ -507,10 +507,10 @@ export const OAuth: MessageFns<OAuth> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OAuth>, I>>(base?: I): OAuth {
-    return OAuth.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OAuth>): OAuth {
+    return OAuth.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OAuth>, I>>(object: I): OAuth {
+  fromPartial(object: DeepPartial<OAuth>): OAuth {
     const message = createBaseOAuth() as any;
     message.clientId = object.clientId ?? "";
     message.clientSecretRef = (object.clientSecretRef !== undefined && object.clientSecretRef !== null)
@@ -590,14 +590,10 @@ export const OAuth_AuthEndpointQueryParamsEntry: MessageFns<OAuth_AuthEndpointQu
     }
   },
 
-  create<I extends Exact<DeepPartial<OAuth_AuthEndpointQueryParamsEntry>, I>>(
-    base?: I,
-  ): OAuth_AuthEndpointQueryParamsEntry {
-    return OAuth_AuthEndpointQueryParamsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OAuth_AuthEndpointQueryParamsEntry>): OAuth_AuthEndpointQueryParamsEntry {
+    return OAuth_AuthEndpointQueryParamsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OAuth_AuthEndpointQueryParamsEntry>, I>>(
-    object: I,
-  ): OAuth_AuthEndpointQueryParamsEntry {
+  fromPartial(object: DeepPartial<OAuth_AuthEndpointQueryParamsEntry>): OAuth_AuthEndpointQueryParamsEntry {
     const message = createBaseOAuth_AuthEndpointQueryParamsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -680,10 +676,10 @@ export const OAuth2: MessageFns<OAuth2> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OAuth2>, I>>(base?: I): OAuth2 {
-    return OAuth2.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OAuth2>): OAuth2 {
+    return OAuth2.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OAuth2>, I>>(object: I): OAuth2 {
+  fromPartial(object: DeepPartial<OAuth2>): OAuth2 {
     const message = createBaseOAuth2() as any;
     switch (object.oauthType?.$case) {
       case "oidcAuthorizationCode": {
@@ -782,10 +778,10 @@ export const HeaderConfiguration: MessageFns<HeaderConfiguration> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderConfiguration>, I>>(base?: I): HeaderConfiguration {
-    return HeaderConfiguration.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderConfiguration>): HeaderConfiguration {
+    return HeaderConfiguration.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderConfiguration>, I>>(object: I): HeaderConfiguration {
+  fromPartial(object: DeepPartial<HeaderConfiguration>): HeaderConfiguration {
     const message = createBaseHeaderConfiguration() as any;
     message.idTokenHeader = object.idTokenHeader ?? "";
     message.accessTokenHeader = object.accessTokenHeader ?? "";
@@ -961,10 +957,10 @@ export const DiscoveryOverride: MessageFns<DiscoveryOverride> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DiscoveryOverride>, I>>(base?: I): DiscoveryOverride {
-    return DiscoveryOverride.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DiscoveryOverride>): DiscoveryOverride {
+    return DiscoveryOverride.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DiscoveryOverride>, I>>(object: I): DiscoveryOverride {
+  fromPartial(object: DeepPartial<DiscoveryOverride>): DiscoveryOverride {
     const message = createBaseDiscoveryOverride() as any;
     message.authEndpoint = object.authEndpoint ?? "";
     message.tokenEndpoint = object.tokenEndpoint ?? "";
@@ -1050,12 +1046,10 @@ export const JwksOnDemandCacheRefreshPolicy: MessageFns<JwksOnDemandCacheRefresh
     }
   },
 
-  create<I extends Exact<DeepPartial<JwksOnDemandCacheRefreshPolicy>, I>>(base?: I): JwksOnDemandCacheRefreshPolicy {
-    return JwksOnDemandCacheRefreshPolicy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<JwksOnDemandCacheRefreshPolicy>): JwksOnDemandCacheRefreshPolicy {
+    return JwksOnDemandCacheRefreshPolicy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<JwksOnDemandCacheRefreshPolicy>, I>>(
-    object: I,
-  ): JwksOnDemandCacheRefreshPolicy {
+  fromPartial(object: DeepPartial<JwksOnDemandCacheRefreshPolicy>): JwksOnDemandCacheRefreshPolicy {
     const message = createBaseJwksOnDemandCacheRefreshPolicy() as any;
     switch (object.policy?.$case) {
       case "never": {
@@ -1126,10 +1120,10 @@ export const AutoMapFromMetadata: MessageFns<AutoMapFromMetadata> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AutoMapFromMetadata>, I>>(base?: I): AutoMapFromMetadata {
-    return AutoMapFromMetadata.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AutoMapFromMetadata>): AutoMapFromMetadata {
+    return AutoMapFromMetadata.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AutoMapFromMetadata>, I>>(object: I): AutoMapFromMetadata {
+  fromPartial(object: DeepPartial<AutoMapFromMetadata>): AutoMapFromMetadata {
     const message = createBaseAutoMapFromMetadata() as any;
     message.namespace = object.namespace ?? "";
     return message;
@@ -1181,10 +1175,10 @@ export const EndSessionProperties: MessageFns<EndSessionProperties> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<EndSessionProperties>, I>>(base?: I): EndSessionProperties {
-    return EndSessionProperties.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<EndSessionProperties>): EndSessionProperties {
+    return EndSessionProperties.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<EndSessionProperties>, I>>(object: I): EndSessionProperties {
+  fromPartial(object: DeepPartial<EndSessionProperties>): EndSessionProperties {
     const message = createBaseEndSessionProperties() as any;
     message.methodType = object.methodType ?? 0;
     return message;
@@ -1566,10 +1560,10 @@ export const OidcAuthorizationCode: MessageFns<OidcAuthorizationCode> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OidcAuthorizationCode>, I>>(base?: I): OidcAuthorizationCode {
-    return OidcAuthorizationCode.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OidcAuthorizationCode>): OidcAuthorizationCode {
+    return OidcAuthorizationCode.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OidcAuthorizationCode>, I>>(object: I): OidcAuthorizationCode {
+  fromPartial(object: DeepPartial<OidcAuthorizationCode>): OidcAuthorizationCode {
     const message = createBaseOidcAuthorizationCode() as any;
     message.clientId = object.clientId ?? "";
     message.clientSecretRef = (object.clientSecretRef !== undefined && object.clientSecretRef !== null)
@@ -1715,14 +1709,10 @@ export const OidcAuthorizationCode_AccessToken: MessageFns<OidcAuthorizationCode
     }
   },
 
-  create<I extends Exact<DeepPartial<OidcAuthorizationCode_AccessToken>, I>>(
-    base?: I,
-  ): OidcAuthorizationCode_AccessToken {
-    return OidcAuthorizationCode_AccessToken.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OidcAuthorizationCode_AccessToken>): OidcAuthorizationCode_AccessToken {
+    return OidcAuthorizationCode_AccessToken.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OidcAuthorizationCode_AccessToken>, I>>(
-    object: I,
-  ): OidcAuthorizationCode_AccessToken {
+  fromPartial(object: DeepPartial<OidcAuthorizationCode_AccessToken>): OidcAuthorizationCode_AccessToken {
     const message = createBaseOidcAuthorizationCode_AccessToken() as any;
     message.claimsToHeaders = object.claimsToHeaders?.map((e) => ClaimToHeader.fromPartial(e)) || [];
     return message;
@@ -1774,14 +1764,10 @@ export const OidcAuthorizationCode_IdentityToken: MessageFns<OidcAuthorizationCo
     }
   },
 
-  create<I extends Exact<DeepPartial<OidcAuthorizationCode_IdentityToken>, I>>(
-    base?: I,
-  ): OidcAuthorizationCode_IdentityToken {
-    return OidcAuthorizationCode_IdentityToken.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OidcAuthorizationCode_IdentityToken>): OidcAuthorizationCode_IdentityToken {
+    return OidcAuthorizationCode_IdentityToken.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OidcAuthorizationCode_IdentityToken>, I>>(
-    object: I,
-  ): OidcAuthorizationCode_IdentityToken {
+  fromPartial(object: DeepPartial<OidcAuthorizationCode_IdentityToken>): OidcAuthorizationCode_IdentityToken {
     const message = createBaseOidcAuthorizationCode_IdentityToken() as any;
     message.claimsToHeaders = object.claimsToHeaders?.map((e) => ClaimToHeader.fromPartial(e)) || [];
     return message;
@@ -1858,13 +1844,11 @@ export const OidcAuthorizationCode_ClientAuthentication: MessageFns<OidcAuthoriz
     }
   },
 
-  create<I extends Exact<DeepPartial<OidcAuthorizationCode_ClientAuthentication>, I>>(
-    base?: I,
-  ): OidcAuthorizationCode_ClientAuthentication {
-    return OidcAuthorizationCode_ClientAuthentication.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OidcAuthorizationCode_ClientAuthentication>): OidcAuthorizationCode_ClientAuthentication {
+    return OidcAuthorizationCode_ClientAuthentication.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OidcAuthorizationCode_ClientAuthentication>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<OidcAuthorizationCode_ClientAuthentication>,
   ): OidcAuthorizationCode_ClientAuthentication {
     const message = createBaseOidcAuthorizationCode_ClientAuthentication() as any;
     switch (object.clientAuthenticationConfig?.$case) {
@@ -1960,13 +1944,13 @@ export const OidcAuthorizationCode_ClientAuthentication_ClientSecret: MessageFns
     }
   },
 
-  create<I extends Exact<DeepPartial<OidcAuthorizationCode_ClientAuthentication_ClientSecret>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<OidcAuthorizationCode_ClientAuthentication_ClientSecret>,
   ): OidcAuthorizationCode_ClientAuthentication_ClientSecret {
-    return OidcAuthorizationCode_ClientAuthentication_ClientSecret.fromPartial(base ?? ({} as any));
+    return OidcAuthorizationCode_ClientAuthentication_ClientSecret.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OidcAuthorizationCode_ClientAuthentication_ClientSecret>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<OidcAuthorizationCode_ClientAuthentication_ClientSecret>,
   ): OidcAuthorizationCode_ClientAuthentication_ClientSecret {
     const message = createBaseOidcAuthorizationCode_ClientAuthentication_ClientSecret() as any;
     message.clientSecretRef = (object.clientSecretRef !== undefined && object.clientSecretRef !== null)
@@ -2038,13 +2022,13 @@ export const OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt: MessageFn
     }
   },
 
-  create<I extends Exact<DeepPartial<OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt>,
   ): OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt {
-    return OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt.fromPartial(base ?? ({} as any));
+    return OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt>,
   ): OidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt {
     const message = createBaseOidcAuthorizationCode_ClientAuthentication_PrivateKeyJwt() as any;
     message.signingKeyRef = (object.signingKeyRef !== undefined && object.signingKeyRef !== null)
@@ -2102,14 +2086,10 @@ export const OidcAuthorizationCode_FrontChannelLogout: MessageFns<OidcAuthorizat
     }
   },
 
-  create<I extends Exact<DeepPartial<OidcAuthorizationCode_FrontChannelLogout>, I>>(
-    base?: I,
-  ): OidcAuthorizationCode_FrontChannelLogout {
-    return OidcAuthorizationCode_FrontChannelLogout.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OidcAuthorizationCode_FrontChannelLogout>): OidcAuthorizationCode_FrontChannelLogout {
+    return OidcAuthorizationCode_FrontChannelLogout.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OidcAuthorizationCode_FrontChannelLogout>, I>>(
-    object: I,
-  ): OidcAuthorizationCode_FrontChannelLogout {
+  fromPartial(object: DeepPartial<OidcAuthorizationCode_FrontChannelLogout>): OidcAuthorizationCode_FrontChannelLogout {
     const message = createBaseOidcAuthorizationCode_FrontChannelLogout() as any;
     message.path = object.path ?? "";
     return message;
@@ -2150,10 +2130,10 @@ export const OidcAuthorizationCode_Default: MessageFns<OidcAuthorizationCode_Def
     }
   },
 
-  create<I extends Exact<DeepPartial<OidcAuthorizationCode_Default>, I>>(base?: I): OidcAuthorizationCode_Default {
-    return OidcAuthorizationCode_Default.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OidcAuthorizationCode_Default>): OidcAuthorizationCode_Default {
+    return OidcAuthorizationCode_Default.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OidcAuthorizationCode_Default>, I>>(_: I): OidcAuthorizationCode_Default {
+  fromPartial(_: DeepPartial<OidcAuthorizationCode_Default>): OidcAuthorizationCode_Default {
     const message = createBaseOidcAuthorizationCode_Default() as any;
     return message;
   },
@@ -2220,13 +2200,13 @@ export const OidcAuthorizationCode_AuthEndpointQueryParamsEntry: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<OidcAuthorizationCode_AuthEndpointQueryParamsEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<OidcAuthorizationCode_AuthEndpointQueryParamsEntry>,
   ): OidcAuthorizationCode_AuthEndpointQueryParamsEntry {
-    return OidcAuthorizationCode_AuthEndpointQueryParamsEntry.fromPartial(base ?? ({} as any));
+    return OidcAuthorizationCode_AuthEndpointQueryParamsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OidcAuthorizationCode_AuthEndpointQueryParamsEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<OidcAuthorizationCode_AuthEndpointQueryParamsEntry>,
   ): OidcAuthorizationCode_AuthEndpointQueryParamsEntry {
     const message = createBaseOidcAuthorizationCode_AuthEndpointQueryParamsEntry() as any;
     message.key = object.key ?? "";
@@ -2296,13 +2276,13 @@ export const OidcAuthorizationCode_TokenEndpointQueryParamsEntry: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<OidcAuthorizationCode_TokenEndpointQueryParamsEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<OidcAuthorizationCode_TokenEndpointQueryParamsEntry>,
   ): OidcAuthorizationCode_TokenEndpointQueryParamsEntry {
-    return OidcAuthorizationCode_TokenEndpointQueryParamsEntry.fromPartial(base ?? ({} as any));
+    return OidcAuthorizationCode_TokenEndpointQueryParamsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OidcAuthorizationCode_TokenEndpointQueryParamsEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<OidcAuthorizationCode_TokenEndpointQueryParamsEntry>,
   ): OidcAuthorizationCode_TokenEndpointQueryParamsEntry {
     const message = createBaseOidcAuthorizationCode_TokenEndpointQueryParamsEntry() as any;
     message.key = object.key ?? "";
@@ -2372,13 +2352,13 @@ export const OidcAuthorizationCode_DynamicMetadataFromClaimsEntry: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<OidcAuthorizationCode_DynamicMetadataFromClaimsEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<OidcAuthorizationCode_DynamicMetadataFromClaimsEntry>,
   ): OidcAuthorizationCode_DynamicMetadataFromClaimsEntry {
-    return OidcAuthorizationCode_DynamicMetadataFromClaimsEntry.fromPartial(base ?? ({} as any));
+    return OidcAuthorizationCode_DynamicMetadataFromClaimsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OidcAuthorizationCode_DynamicMetadataFromClaimsEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<OidcAuthorizationCode_DynamicMetadataFromClaimsEntry>,
   ): OidcAuthorizationCode_DynamicMetadataFromClaimsEntry {
     const message = createBaseOidcAuthorizationCode_DynamicMetadataFromClaimsEntry() as any;
     message.key = object.key ?? "";
@@ -2596,10 +2576,10 @@ export const PlainOAuth2: MessageFns<PlainOAuth2> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PlainOAuth2>, I>>(base?: I): PlainOAuth2 {
-    return PlainOAuth2.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PlainOAuth2>): PlainOAuth2 {
+    return PlainOAuth2.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PlainOAuth2>, I>>(object: I): PlainOAuth2 {
+  fromPartial(object: DeepPartial<PlainOAuth2>): PlainOAuth2 {
     const message = createBasePlainOAuth2() as any;
     message.clientId = object.clientId ?? "";
     message.clientSecretRef = (object.clientSecretRef !== undefined && object.clientSecretRef !== null)
@@ -2697,14 +2677,10 @@ export const PlainOAuth2_AuthEndpointQueryParamsEntry: MessageFns<PlainOAuth2_Au
     }
   },
 
-  create<I extends Exact<DeepPartial<PlainOAuth2_AuthEndpointQueryParamsEntry>, I>>(
-    base?: I,
-  ): PlainOAuth2_AuthEndpointQueryParamsEntry {
-    return PlainOAuth2_AuthEndpointQueryParamsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PlainOAuth2_AuthEndpointQueryParamsEntry>): PlainOAuth2_AuthEndpointQueryParamsEntry {
+    return PlainOAuth2_AuthEndpointQueryParamsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PlainOAuth2_AuthEndpointQueryParamsEntry>, I>>(
-    object: I,
-  ): PlainOAuth2_AuthEndpointQueryParamsEntry {
+  fromPartial(object: DeepPartial<PlainOAuth2_AuthEndpointQueryParamsEntry>): PlainOAuth2_AuthEndpointQueryParamsEntry {
     const message = createBasePlainOAuth2_AuthEndpointQueryParamsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -2768,13 +2744,11 @@ export const PlainOAuth2_TokenEndpointQueryParamsEntry: MessageFns<PlainOAuth2_T
     }
   },
 
-  create<I extends Exact<DeepPartial<PlainOAuth2_TokenEndpointQueryParamsEntry>, I>>(
-    base?: I,
-  ): PlainOAuth2_TokenEndpointQueryParamsEntry {
-    return PlainOAuth2_TokenEndpointQueryParamsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PlainOAuth2_TokenEndpointQueryParamsEntry>): PlainOAuth2_TokenEndpointQueryParamsEntry {
+    return PlainOAuth2_TokenEndpointQueryParamsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PlainOAuth2_TokenEndpointQueryParamsEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<PlainOAuth2_TokenEndpointQueryParamsEntry>,
   ): PlainOAuth2_TokenEndpointQueryParamsEntry {
     const message = createBasePlainOAuth2_TokenEndpointQueryParamsEntry() as any;
     message.key = object.key ?? "";
@@ -2828,10 +2802,10 @@ export const OauthSecret: MessageFns<OauthSecret> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OauthSecret>, I>>(base?: I): OauthSecret {
-    return OauthSecret.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OauthSecret>): OauthSecret {
+    return OauthSecret.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OauthSecret>, I>>(object: I): OauthSecret {
+  fromPartial(object: DeepPartial<OauthSecret>): OauthSecret {
     const message = createBaseOauthSecret() as any;
     message.clientSecret = object.clientSecret ?? "";
     return message;
@@ -2848,13 +2822,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -105,10 +105,10 @@ export const OpaAuth: MessageFns<OpaAuth> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OpaAuth>, I>>(base?: I): OpaAuth {
-    return OpaAuth.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OpaAuth>): OpaAuth {
+    return OpaAuth.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OpaAuth>, I>>(object: I): OpaAuth {
+  fromPartial(object: DeepPartial<OpaAuth>): OpaAuth {
     const message = createBaseOpaAuth() as any;
     message.modules = object.modules?.map((e) => ResourceRef.fromPartial(e)) || [];
     message.query = object.query ?? "";
@@ -175,10 +175,10 @@ export const OpaAuthOptions: MessageFns<OpaAuthOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OpaAuthOptions>, I>>(base?: I): OpaAuthOptions {
-    return OpaAuthOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OpaAuthOptions>): OpaAuthOptions {
+    return OpaAuthOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OpaAuthOptions>, I>>(object: I): OpaAuthOptions {
+  fromPartial(object: DeepPartial<OpaAuthOptions>): OpaAuthOptions {
     const message = createBaseOpaAuthOptions() as any;
     message.fastInputConversion = object.fastInputConversion ?? false;
     message.returnDecisionReason = object.returnDecisionReason ?? false;
@@ -264,10 +264,10 @@ export const OpaServerAuth: MessageFns<OpaServerAuth> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OpaServerAuth>, I>>(base?: I): OpaServerAuth {
-    return OpaServerAuth.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OpaServerAuth>): OpaServerAuth {
+    return OpaServerAuth.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OpaServerAuth>, I>>(object: I): OpaServerAuth {
+  fromPartial(object: DeepPartial<OpaServerAuth>): OpaServerAuth {
     const message = createBaseOpaServerAuth() as any;
     message.package = object.package ?? "";
     message.ruleName = object.ruleName ?? "";
@@ -289,13 +289,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -271,10 +271,10 @@ export const PassThroughAuth: MessageFns<PassThroughAuth> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PassThroughAuth>, I>>(base?: I): PassThroughAuth {
-    return PassThroughAuth.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PassThroughAuth>): PassThroughAuth {
+    return PassThroughAuth.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PassThroughAuth>, I>>(object: I): PassThroughAuth {
+  fromPartial(object: DeepPartial<PassThroughAuth>): PassThroughAuth {
     const message = createBasePassThroughAuth() as any;
     switch (object.protocol?.$case) {
       case "grpc": {
@@ -352,10 +352,10 @@ export const BackoffStrategy: MessageFns<BackoffStrategy> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<BackoffStrategy>, I>>(base?: I): BackoffStrategy {
-    return BackoffStrategy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BackoffStrategy>): BackoffStrategy {
+    return BackoffStrategy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BackoffStrategy>, I>>(object: I): BackoffStrategy {
+  fromPartial(object: DeepPartial<BackoffStrategy>): BackoffStrategy {
     const message = createBaseBackoffStrategy() as any;
     message.baseInterval = (object.baseInterval !== undefined && object.baseInterval !== null)
       ? Duration.fromPartial(object.baseInterval)
@@ -425,10 +425,10 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RetryPolicy>, I>>(base?: I): RetryPolicy {
-    return RetryPolicy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RetryPolicy>): RetryPolicy {
+    return RetryPolicy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RetryPolicy>, I>>(object: I): RetryPolicy {
+  fromPartial(object: DeepPartial<RetryPolicy>): RetryPolicy {
     const message = createBaseRetryPolicy() as any;
     message.numRetries = object.numRetries ?? undefined;
     switch (object.strategy?.$case) {
@@ -521,10 +521,10 @@ export const PassThroughGrpc: MessageFns<PassThroughGrpc> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PassThroughGrpc>, I>>(base?: I): PassThroughGrpc {
-    return PassThroughGrpc.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PassThroughGrpc>): PassThroughGrpc {
+    return PassThroughGrpc.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PassThroughGrpc>, I>>(object: I): PassThroughGrpc {
+  fromPartial(object: DeepPartial<PassThroughGrpc>): PassThroughGrpc {
     const message = createBasePassThroughGrpc() as any;
     message.address = object.address ?? "";
     message.connectionTimeout = (object.connectionTimeout !== undefined && object.connectionTimeout !== null)
@@ -659,10 +659,10 @@ export const PassThroughHttp: MessageFns<PassThroughHttp> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PassThroughHttp>, I>>(base?: I): PassThroughHttp {
-    return PassThroughHttp.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PassThroughHttp>): PassThroughHttp {
+    return PassThroughHttp.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PassThroughHttp>, I>>(object: I): PassThroughHttp {
+  fromPartial(object: DeepPartial<PassThroughHttp>): PassThroughHttp {
     const message = createBasePassThroughHttp() as any;
     message.url = object.url ?? "";
     message.request = (object.request !== undefined && object.request !== null)
@@ -786,10 +786,10 @@ export const PassThroughHttp_Request: MessageFns<PassThroughHttp_Request> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PassThroughHttp_Request>, I>>(base?: I): PassThroughHttp_Request {
-    return PassThroughHttp_Request.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PassThroughHttp_Request>): PassThroughHttp_Request {
+    return PassThroughHttp_Request.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PassThroughHttp_Request>, I>>(object: I): PassThroughHttp_Request {
+  fromPartial(object: DeepPartial<PassThroughHttp_Request>): PassThroughHttp_Request {
     const message = createBasePassThroughHttp_Request() as any;
     message.allowedHeaders = object.allowedHeaders?.map((e) => e) || [];
     message.headersToAdd = (globalThis.Object.entries(object.headersToAdd ?? {}) as [string, string][]).reduce(
@@ -864,13 +864,11 @@ export const PassThroughHttp_Request_HeadersToAddEntry: MessageFns<PassThroughHt
     }
   },
 
-  create<I extends Exact<DeepPartial<PassThroughHttp_Request_HeadersToAddEntry>, I>>(
-    base?: I,
-  ): PassThroughHttp_Request_HeadersToAddEntry {
-    return PassThroughHttp_Request_HeadersToAddEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PassThroughHttp_Request_HeadersToAddEntry>): PassThroughHttp_Request_HeadersToAddEntry {
+    return PassThroughHttp_Request_HeadersToAddEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PassThroughHttp_Request_HeadersToAddEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<PassThroughHttp_Request_HeadersToAddEntry>,
   ): PassThroughHttp_Request_HeadersToAddEntry {
     const message = createBasePassThroughHttp_Request_HeadersToAddEntry() as any;
     message.key = object.key ?? "";
@@ -974,10 +972,10 @@ export const PassThroughHttp_Response: MessageFns<PassThroughHttp_Response> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PassThroughHttp_Response>, I>>(base?: I): PassThroughHttp_Response {
-    return PassThroughHttp_Response.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PassThroughHttp_Response>): PassThroughHttp_Response {
+    return PassThroughHttp_Response.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PassThroughHttp_Response>, I>>(object: I): PassThroughHttp_Response {
+  fromPartial(object: DeepPartial<PassThroughHttp_Response>): PassThroughHttp_Response {
     const message = createBasePassThroughHttp_Response() as any;
     message.allowedUpstreamHeaders = object.allowedUpstreamHeaders?.map((e) => e) || [];
     message.allowedClientHeadersOnDenied = object.allowedClientHeadersOnDenied?.map((e) => e) || [];
@@ -1044,12 +1042,10 @@ export const PassThroughHttp_ConnectionPool: MessageFns<PassThroughHttp_Connecti
     }
   },
 
-  create<I extends Exact<DeepPartial<PassThroughHttp_ConnectionPool>, I>>(base?: I): PassThroughHttp_ConnectionPool {
-    return PassThroughHttp_ConnectionPool.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PassThroughHttp_ConnectionPool>): PassThroughHttp_ConnectionPool {
+    return PassThroughHttp_ConnectionPool.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PassThroughHttp_ConnectionPool>, I>>(
-    object: I,
-  ): PassThroughHttp_ConnectionPool {
+  fromPartial(object: DeepPartial<PassThroughHttp_ConnectionPool>): PassThroughHttp_ConnectionPool {
     const message = createBasePassThroughHttp_ConnectionPool() as any;
     message.maxConns = object.maxConns ?? 0;
     message.idleTimeout = (object.idleTimeout !== undefined && object.idleTimeout !== null)
@@ -1115,10 +1111,10 @@ export const PassThroughGrpcTLSConfig: MessageFns<PassThroughGrpcTLSConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PassThroughGrpcTLSConfig>, I>>(base?: I): PassThroughGrpcTLSConfig {
-    return PassThroughGrpcTLSConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PassThroughGrpcTLSConfig>): PassThroughGrpcTLSConfig {
+    return PassThroughGrpcTLSConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PassThroughGrpcTLSConfig>, I>>(object: I): PassThroughGrpcTLSConfig {
+  fromPartial(object: DeepPartial<PassThroughGrpcTLSConfig>): PassThroughGrpcTLSConfig {
     const message = createBasePassThroughGrpcTLSConfig() as any;
     message.secretRef = (object.secretRef !== undefined && object.secretRef !== null)
       ? ResourceRef.fromPartial(object.secretRef)
@@ -1186,10 +1182,10 @@ export const PassThroughHttpTLSConfig: MessageFns<PassThroughHttpTLSConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PassThroughHttpTLSConfig>, I>>(base?: I): PassThroughHttpTLSConfig {
-    return PassThroughHttpTLSConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PassThroughHttpTLSConfig>): PassThroughHttpTLSConfig {
+    return PassThroughHttpTLSConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PassThroughHttpTLSConfig>, I>>(object: I): PassThroughHttpTLSConfig {
+  fromPartial(object: DeepPartial<PassThroughHttpTLSConfig>): PassThroughHttpTLSConfig {
     const message = createBasePassThroughHttpTLSConfig() as any;
     message.secretRef = (object.secretRef !== undefined && object.secretRef !== null)
       ? ResourceRef.fromPartial(object.secretRef)
@@ -1257,10 +1253,10 @@ export const SslParameters: MessageFns<SslParameters> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SslParameters>, I>>(base?: I): SslParameters {
-    return SslParameters.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SslParameters>): SslParameters {
+    return SslParameters.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SslParameters>, I>>(object: I): SslParameters {
+  fromPartial(object: DeepPartial<SslParameters>): SslParameters {
     const message = createBaseSslParameters() as any;
     message.minimumProtocolVersion = object.minimumProtocolVersion ?? 0;
     message.maximumProtocolVersion = object.maximumProtocolVersion ?? 0;
@@ -1278,13 +1274,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -116,10 +116,10 @@ export const PortalAuth: MessageFns<PortalAuth> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PortalAuth>, I>>(base?: I): PortalAuth {
-    return PortalAuth.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PortalAuth>): PortalAuth {
+    return PortalAuth.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PortalAuth>, I>>(object: I): PortalAuth {
+  fromPartial(object: DeepPartial<PortalAuth>): PortalAuth {
     const message = createBasePortalAuth() as any;
     message.url = object.url ?? "";
     message.apiKeyHeader = object.apiKeyHeader ?? "";
@@ -146,13 +146,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

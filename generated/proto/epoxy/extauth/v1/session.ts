@@ -243,10 +243,10 @@ export const RedisOptions: MessageFns<RedisOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RedisOptions>, I>>(base?: I): RedisOptions {
-    return RedisOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RedisOptions>): RedisOptions {
+    return RedisOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RedisOptions>, I>>(object: I): RedisOptions {
+  fromPartial(object: DeepPartial<RedisOptions>): RedisOptions {
     const message = createBaseRedisOptions() as any;
     message.host = object.host ?? "";
     message.db = object.db ?? 0;
@@ -348,10 +348,10 @@ export const UserSession: MessageFns<UserSession> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UserSession>, I>>(base?: I): UserSession {
-    return UserSession.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UserSession>): UserSession {
+    return UserSession.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UserSession>, I>>(object: I): UserSession {
+  fromPartial(object: DeepPartial<UserSession>): UserSession {
     const message = createBaseUserSession() as any;
     message.failOnFetchFailure = object.failOnFetchFailure ?? false;
     message.cookieOptions = (object.cookieOptions !== undefined && object.cookieOptions !== null)
@@ -445,10 +445,10 @@ export const UserSession_InternalSession: MessageFns<UserSession_InternalSession
     }
   },
 
-  create<I extends Exact<DeepPartial<UserSession_InternalSession>, I>>(base?: I): UserSession_InternalSession {
-    return UserSession_InternalSession.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UserSession_InternalSession>): UserSession_InternalSession {
+    return UserSession_InternalSession.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UserSession_InternalSession>, I>>(object: I): UserSession_InternalSession {
+  fromPartial(object: DeepPartial<UserSession_InternalSession>): UserSession_InternalSession {
     const message = createBaseUserSession_InternalSession() as any;
     message.allowRefreshing = object.allowRefreshing ?? undefined;
     message.keyPrefix = object.keyPrefix ?? "";
@@ -576,10 +576,10 @@ export const UserSession_RedisSession: MessageFns<UserSession_RedisSession> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UserSession_RedisSession>, I>>(base?: I): UserSession_RedisSession {
-    return UserSession_RedisSession.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UserSession_RedisSession>): UserSession_RedisSession {
+    return UserSession_RedisSession.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UserSession_RedisSession>, I>>(object: I): UserSession_RedisSession {
+  fromPartial(object: DeepPartial<UserSession_RedisSession>): UserSession_RedisSession {
     const message = createBaseUserSession_RedisSession() as any;
     message.options = (object.options !== undefined && object.options !== null)
       ? RedisOptions.fromPartial(object.options)
@@ -696,10 +696,10 @@ export const UserSession_CookieOptions: MessageFns<UserSession_CookieOptions> = 
     }
   },
 
-  create<I extends Exact<DeepPartial<UserSession_CookieOptions>, I>>(base?: I): UserSession_CookieOptions {
-    return UserSession_CookieOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UserSession_CookieOptions>): UserSession_CookieOptions {
+    return UserSession_CookieOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UserSession_CookieOptions>, I>>(object: I): UserSession_CookieOptions {
+  fromPartial(object: DeepPartial<UserSession_CookieOptions>): UserSession_CookieOptions {
     const message = createBaseUserSession_CookieOptions() as any;
     message.maxAge = object.maxAge ?? undefined;
     message.notSecure = object.notSecure ?? false;
@@ -758,10 +758,10 @@ export const UserSession_CipherConfig: MessageFns<UserSession_CipherConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UserSession_CipherConfig>, I>>(base?: I): UserSession_CipherConfig {
-    return UserSession_CipherConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UserSession_CipherConfig>): UserSession_CipherConfig {
+    return UserSession_CipherConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UserSession_CipherConfig>, I>>(object: I): UserSession_CipherConfig {
+  fromPartial(object: DeepPartial<UserSession_CipherConfig>): UserSession_CipherConfig {
     const message = createBaseUserSession_CipherConfig() as any;
     switch (object.key?.$case) {
       case "keyRef": {
@@ -785,13 +785,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -201,10 +201,10 @@ export const VirtualHostOption: MessageFns<VirtualHostOption> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<VirtualHostOption>, I>>(base?: I): VirtualHostOption {
-    return VirtualHostOption.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VirtualHostOption>): VirtualHostOption {
+    return VirtualHostOption.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VirtualHostOption>, I>>(object: I): VirtualHostOption {
+  fromPartial(object: DeepPartial<VirtualHostOption>): VirtualHostOption {
     const message = createBaseVirtualHostOption() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -298,10 +298,10 @@ export const RouteOption: MessageFns<RouteOption> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteOption>, I>>(base?: I): RouteOption {
-    return RouteOption.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteOption>): RouteOption {
+    return RouteOption.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteOption>, I>>(object: I): RouteOption {
+  fromPartial(object: DeepPartial<RouteOption>): RouteOption {
     const message = createBaseRouteOption() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -395,10 +395,10 @@ export const ListenerOption: MessageFns<ListenerOption> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ListenerOption>, I>>(base?: I): ListenerOption {
-    return ListenerOption.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListenerOption>): ListenerOption {
+    return ListenerOption.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListenerOption>, I>>(object: I): ListenerOption {
+  fromPartial(object: DeepPartial<ListenerOption>): ListenerOption {
     const message = createBaseListenerOption() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -492,10 +492,10 @@ export const HttpListenerOption: MessageFns<HttpListenerOption> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpListenerOption>, I>>(base?: I): HttpListenerOption {
-    return HttpListenerOption.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpListenerOption>): HttpListenerOption {
+    return HttpListenerOption.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpListenerOption>, I>>(object: I): HttpListenerOption {
+  fromPartial(object: DeepPartial<HttpListenerOption>): HttpListenerOption {
     const message = createBaseHttpListenerOption() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -589,10 +589,10 @@ export const PolicyTargetReference: MessageFns<PolicyTargetReference> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PolicyTargetReference>, I>>(base?: I): PolicyTargetReference {
-    return PolicyTargetReference.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PolicyTargetReference>): PolicyTargetReference {
+    return PolicyTargetReference.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PolicyTargetReference>, I>>(object: I): PolicyTargetReference {
+  fromPartial(object: DeepPartial<PolicyTargetReference>): PolicyTargetReference {
     const message = createBasePolicyTargetReference() as any;
     message.group = object.group ?? "";
     message.kind = object.kind ?? "";
@@ -691,14 +691,10 @@ export const PolicyTargetReferenceWithSectionName: MessageFns<PolicyTargetRefere
     }
   },
 
-  create<I extends Exact<DeepPartial<PolicyTargetReferenceWithSectionName>, I>>(
-    base?: I,
-  ): PolicyTargetReferenceWithSectionName {
-    return PolicyTargetReferenceWithSectionName.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PolicyTargetReferenceWithSectionName>): PolicyTargetReferenceWithSectionName {
+    return PolicyTargetReferenceWithSectionName.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PolicyTargetReferenceWithSectionName>, I>>(
-    object: I,
-  ): PolicyTargetReferenceWithSectionName {
+  fromPartial(object: DeepPartial<PolicyTargetReferenceWithSectionName>): PolicyTargetReferenceWithSectionName {
     const message = createBasePolicyTargetReferenceWithSectionName() as any;
     message.group = object.group ?? "";
     message.kind = object.kind ?? "";
@@ -719,13 +715,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

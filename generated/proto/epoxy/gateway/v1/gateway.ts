@@ -430,10 +430,10 @@ export const Gateway: MessageFns<Gateway> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Gateway>, I>>(base?: I): Gateway {
-    return Gateway.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Gateway>): Gateway {
+    return Gateway.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Gateway>, I>>(object: I): Gateway {
+  fromPartial(object: DeepPartial<Gateway>): Gateway {
     const message = createBaseGateway() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -532,10 +532,10 @@ export const TcpGateway: MessageFns<TcpGateway> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TcpGateway>, I>>(base?: I): TcpGateway {
-    return TcpGateway.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TcpGateway>): TcpGateway {
+    return TcpGateway.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TcpGateway>, I>>(object: I): TcpGateway {
+  fromPartial(object: DeepPartial<TcpGateway>): TcpGateway {
     const message = createBaseTcpGateway() as any;
     message.tcpHosts = object.tcpHosts?.map((e) => TcpHost.fromPartial(e)) || [];
     message.options = (object.options !== undefined && object.options !== null)
@@ -612,10 +612,10 @@ export const HybridGateway: MessageFns<HybridGateway> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HybridGateway>, I>>(base?: I): HybridGateway {
-    return HybridGateway.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HybridGateway>): HybridGateway {
+    return HybridGateway.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HybridGateway>, I>>(object: I): HybridGateway {
+  fromPartial(object: DeepPartial<HybridGateway>): HybridGateway {
     const message = createBaseHybridGateway() as any;
     message.matchedGateways = object.matchedGateways?.map((e) => MatchedGateway.fromPartial(e)) || [];
     message.delegatedHttpGateways =
@@ -725,10 +725,10 @@ export const DelegatedHttpGateway: MessageFns<DelegatedHttpGateway> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DelegatedHttpGateway>, I>>(base?: I): DelegatedHttpGateway {
-    return DelegatedHttpGateway.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DelegatedHttpGateway>): DelegatedHttpGateway {
+    return DelegatedHttpGateway.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DelegatedHttpGateway>, I>>(object: I): DelegatedHttpGateway {
+  fromPartial(object: DeepPartial<DelegatedHttpGateway>): DelegatedHttpGateway {
     const message = createBaseDelegatedHttpGateway() as any;
     switch (object.selectionType?.$case) {
       case "ref": {
@@ -814,10 +814,10 @@ export const DelegatedTcpGateway: MessageFns<DelegatedTcpGateway> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DelegatedTcpGateway>, I>>(base?: I): DelegatedTcpGateway {
-    return DelegatedTcpGateway.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DelegatedTcpGateway>): DelegatedTcpGateway {
+    return DelegatedTcpGateway.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DelegatedTcpGateway>, I>>(object: I): DelegatedTcpGateway {
+  fromPartial(object: DeepPartial<DelegatedTcpGateway>): DelegatedTcpGateway {
     const message = createBaseDelegatedTcpGateway() as any;
     switch (object.selectionType?.$case) {
       case "ref": {
@@ -906,10 +906,10 @@ export const MatchedGateway: MessageFns<MatchedGateway> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MatchedGateway>, I>>(base?: I): MatchedGateway {
-    return MatchedGateway.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MatchedGateway>): MatchedGateway {
+    return MatchedGateway.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MatchedGateway>, I>>(object: I): MatchedGateway {
+  fromPartial(object: DeepPartial<MatchedGateway>): MatchedGateway {
     const message = createBaseMatchedGateway() as any;
     message.matcher = (object.matcher !== undefined && object.matcher !== null)
       ? Matcher.fromPartial(object.matcher)
@@ -999,10 +999,10 @@ export const Matcher: MessageFns<Matcher> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Matcher>, I>>(base?: I): Matcher {
-    return Matcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Matcher>): Matcher {
+    return Matcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Matcher>, I>>(object: I): Matcher {
+  fromPartial(object: DeepPartial<Matcher>): Matcher {
     const message = createBaseMatcher() as any;
     message.sslConfig = (object.sslConfig !== undefined && object.sslConfig !== null)
       ? SslConfig.fromPartial(object.sslConfig)
@@ -1111,10 +1111,10 @@ export const HttpGateway: MessageFns<HttpGateway> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpGateway>, I>>(base?: I): HttpGateway {
-    return HttpGateway.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpGateway>): HttpGateway {
+    return HttpGateway.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpGateway>, I>>(object: I): HttpGateway {
+  fromPartial(object: DeepPartial<HttpGateway>): HttpGateway {
     const message = createBaseHttpGateway() as any;
     message.virtualServices = object.virtualServices?.map((e) => ResourceRef.fromPartial(e)) || [];
     message.virtualServiceSelector =
@@ -1195,14 +1195,10 @@ export const HttpGateway_VirtualServiceSelectorEntry: MessageFns<HttpGateway_Vir
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpGateway_VirtualServiceSelectorEntry>, I>>(
-    base?: I,
-  ): HttpGateway_VirtualServiceSelectorEntry {
-    return HttpGateway_VirtualServiceSelectorEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpGateway_VirtualServiceSelectorEntry>): HttpGateway_VirtualServiceSelectorEntry {
+    return HttpGateway_VirtualServiceSelectorEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpGateway_VirtualServiceSelectorEntry>, I>>(
-    object: I,
-  ): HttpGateway_VirtualServiceSelectorEntry {
+  fromPartial(object: DeepPartial<HttpGateway_VirtualServiceSelectorEntry>): HttpGateway_VirtualServiceSelectorEntry {
     const message = createBaseHttpGateway_VirtualServiceSelectorEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -1255,14 +1251,10 @@ export const VirtualServiceSelectorExpressions: MessageFns<VirtualServiceSelecto
     }
   },
 
-  create<I extends Exact<DeepPartial<VirtualServiceSelectorExpressions>, I>>(
-    base?: I,
-  ): VirtualServiceSelectorExpressions {
-    return VirtualServiceSelectorExpressions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VirtualServiceSelectorExpressions>): VirtualServiceSelectorExpressions {
+    return VirtualServiceSelectorExpressions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VirtualServiceSelectorExpressions>, I>>(
-    object: I,
-  ): VirtualServiceSelectorExpressions {
+  fromPartial(object: DeepPartial<VirtualServiceSelectorExpressions>): VirtualServiceSelectorExpressions {
     const message = createBaseVirtualServiceSelectorExpressions() as any;
     message.expressions = object.expressions?.map((e) => VirtualServiceSelectorExpressions_Expression.fromPartial(e)) ||
       [];
@@ -1340,13 +1332,13 @@ export const VirtualServiceSelectorExpressions_Expression: MessageFns<VirtualSer
     }
   },
 
-  create<I extends Exact<DeepPartial<VirtualServiceSelectorExpressions_Expression>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<VirtualServiceSelectorExpressions_Expression>,
   ): VirtualServiceSelectorExpressions_Expression {
-    return VirtualServiceSelectorExpressions_Expression.fromPartial(base ?? ({} as any));
+    return VirtualServiceSelectorExpressions_Expression.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VirtualServiceSelectorExpressions_Expression>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<VirtualServiceSelectorExpressions_Expression>,
   ): VirtualServiceSelectorExpressions_Expression {
     const message = createBaseVirtualServiceSelectorExpressions_Expression() as any;
     message.key = object.key ?? "";
@@ -1366,13 +1358,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -116,10 +116,10 @@ export const MatchableHttpGateway: MessageFns<MatchableHttpGateway> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MatchableHttpGateway>, I>>(base?: I): MatchableHttpGateway {
-    return MatchableHttpGateway.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MatchableHttpGateway>): MatchableHttpGateway {
+    return MatchableHttpGateway.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MatchableHttpGateway>, I>>(object: I): MatchableHttpGateway {
+  fromPartial(object: DeepPartial<MatchableHttpGateway>): MatchableHttpGateway {
     const message = createBaseMatchableHttpGateway() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -193,10 +193,10 @@ export const MatchableHttpGateway_Matcher: MessageFns<MatchableHttpGateway_Match
     }
   },
 
-  create<I extends Exact<DeepPartial<MatchableHttpGateway_Matcher>, I>>(base?: I): MatchableHttpGateway_Matcher {
-    return MatchableHttpGateway_Matcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MatchableHttpGateway_Matcher>): MatchableHttpGateway_Matcher {
+    return MatchableHttpGateway_Matcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MatchableHttpGateway_Matcher>, I>>(object: I): MatchableHttpGateway_Matcher {
+  fromPartial(object: DeepPartial<MatchableHttpGateway_Matcher>): MatchableHttpGateway_Matcher {
     const message = createBaseMatchableHttpGateway_Matcher() as any;
     message.sourcePrefixRanges = object.sourcePrefixRanges?.map((e) => CidrRange.fromPartial(e)) || [];
     message.sslConfig = (object.sslConfig !== undefined && object.sslConfig !== null)
@@ -216,13 +216,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -123,10 +123,10 @@ export const MatchableTcpGateway: MessageFns<MatchableTcpGateway> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MatchableTcpGateway>, I>>(base?: I): MatchableTcpGateway {
-    return MatchableTcpGateway.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MatchableTcpGateway>): MatchableTcpGateway {
+    return MatchableTcpGateway.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MatchableTcpGateway>, I>>(object: I): MatchableTcpGateway {
+  fromPartial(object: DeepPartial<MatchableTcpGateway>): MatchableTcpGateway {
     const message = createBaseMatchableTcpGateway() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -211,10 +211,10 @@ export const MatchableTcpGateway_Matcher: MessageFns<MatchableTcpGateway_Matcher
     }
   },
 
-  create<I extends Exact<DeepPartial<MatchableTcpGateway_Matcher>, I>>(base?: I): MatchableTcpGateway_Matcher {
-    return MatchableTcpGateway_Matcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MatchableTcpGateway_Matcher>): MatchableTcpGateway_Matcher {
+    return MatchableTcpGateway_Matcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MatchableTcpGateway_Matcher>, I>>(object: I): MatchableTcpGateway_Matcher {
+  fromPartial(object: DeepPartial<MatchableTcpGateway_Matcher>): MatchableTcpGateway_Matcher {
     const message = createBaseMatchableTcpGateway_Matcher() as any;
     message.sourcePrefixRanges = object.sourcePrefixRanges?.map((e) => CidrRange.fromPartial(e)) || [];
     message.sslConfig = (object.sslConfig !== undefined && object.sslConfig !== null)
@@ -235,13 +235,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

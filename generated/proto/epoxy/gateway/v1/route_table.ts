@@ -111,10 +111,10 @@ export const RouteTable: MessageFns<RouteTable> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteTable>, I>>(base?: I): RouteTable {
-    return RouteTable.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteTable>): RouteTable {
+    return RouteTable.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteTable>, I>>(object: I): RouteTable {
+  fromPartial(object: DeepPartial<RouteTable>): RouteTable {
     const message = createBaseRouteTable() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -138,13 +138,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -150,10 +150,10 @@ export const GatewaySnapshot: MessageFns<GatewaySnapshot> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GatewaySnapshot>, I>>(base?: I): GatewaySnapshot {
-    return GatewaySnapshot.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GatewaySnapshot>): GatewaySnapshot {
+    return GatewaySnapshot.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GatewaySnapshot>, I>>(object: I): GatewaySnapshot {
+  fromPartial(object: DeepPartial<GatewaySnapshot>): GatewaySnapshot {
     const message = createBaseGatewaySnapshot() as any;
     message.gateways = object.gateways?.map((e) => Gateway.fromPartial(e)) || [];
     message.virtualServices = object.virtualServices?.map((e) => VirtualService.fromPartial(e)) || [];
@@ -176,13 +176,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

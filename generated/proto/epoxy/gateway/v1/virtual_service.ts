@@ -314,10 +314,10 @@ export const VirtualService: MessageFns<VirtualService> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<VirtualService>, I>>(base?: I): VirtualService {
-    return VirtualService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VirtualService>): VirtualService {
+    return VirtualService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VirtualService>, I>>(object: I): VirtualService {
+  fromPartial(object: DeepPartial<VirtualService>): VirtualService {
     const message = createBaseVirtualService() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -419,10 +419,10 @@ export const VirtualHost: MessageFns<VirtualHost> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<VirtualHost>, I>>(base?: I): VirtualHost {
-    return VirtualHost.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VirtualHost>): VirtualHost {
+    return VirtualHost.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VirtualHost>, I>>(object: I): VirtualHost {
+  fromPartial(object: DeepPartial<VirtualHost>): VirtualHost {
     const message = createBaseVirtualHost() as any;
     message.domains = object.domains?.map((e) => e) || [];
     message.routes = object.routes?.map((e) => Route.fromPartial(e)) || [];
@@ -606,10 +606,10 @@ export const Route: MessageFns<Route> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Route>, I>>(base?: I): Route {
-    return Route.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Route>): Route {
+    return Route.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Route>, I>>(object: I): Route {
+  fromPartial(object: DeepPartial<Route>): Route {
     const message = createBaseRoute() as any;
     message.matchers = object.matchers?.map((e) => Matcher.fromPartial(e)) || [];
     message.inheritableMatchers = object.inheritableMatchers ?? undefined;
@@ -707,10 +707,10 @@ export const DelegateOptionsRefs: MessageFns<DelegateOptionsRefs> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DelegateOptionsRefs>, I>>(base?: I): DelegateOptionsRefs {
-    return DelegateOptionsRefs.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DelegateOptionsRefs>): DelegateOptionsRefs {
+    return DelegateOptionsRefs.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DelegateOptionsRefs>, I>>(object: I): DelegateOptionsRefs {
+  fromPartial(object: DeepPartial<DelegateOptionsRefs>): DelegateOptionsRefs {
     const message = createBaseDelegateOptionsRefs() as any;
     message.delegateOptions = object.delegateOptions?.map((e) => ResourceRef.fromPartial(e)) || [];
     return message;
@@ -797,10 +797,10 @@ export const DelegateAction: MessageFns<DelegateAction> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DelegateAction>, I>>(base?: I): DelegateAction {
-    return DelegateAction.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DelegateAction>): DelegateAction {
+    return DelegateAction.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DelegateAction>, I>>(object: I): DelegateAction {
+  fromPartial(object: DeepPartial<DelegateAction>): DelegateAction {
     const message = createBaseDelegateAction() as any;
     message.name = object.name ?? "";
     message.namespace = object.namespace ?? "";
@@ -895,10 +895,10 @@ export const RouteTableSelector: MessageFns<RouteTableSelector> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteTableSelector>, I>>(base?: I): RouteTableSelector {
-    return RouteTableSelector.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteTableSelector>): RouteTableSelector {
+    return RouteTableSelector.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteTableSelector>, I>>(object: I): RouteTableSelector {
+  fromPartial(object: DeepPartial<RouteTableSelector>): RouteTableSelector {
     const message = createBaseRouteTableSelector() as any;
     message.namespaces = object.namespaces?.map((e) => e) || [];
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
@@ -982,12 +982,10 @@ export const RouteTableSelector_Expression: MessageFns<RouteTableSelector_Expres
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteTableSelector_Expression>, I>>(base?: I): RouteTableSelector_Expression {
-    return RouteTableSelector_Expression.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteTableSelector_Expression>): RouteTableSelector_Expression {
+    return RouteTableSelector_Expression.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteTableSelector_Expression>, I>>(
-    object: I,
-  ): RouteTableSelector_Expression {
+  fromPartial(object: DeepPartial<RouteTableSelector_Expression>): RouteTableSelector_Expression {
     const message = createBaseRouteTableSelector_Expression() as any;
     message.key = object.key ?? "";
     message.operator = object.operator ?? 0;
@@ -1052,12 +1050,10 @@ export const RouteTableSelector_LabelsEntry: MessageFns<RouteTableSelector_Label
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteTableSelector_LabelsEntry>, I>>(base?: I): RouteTableSelector_LabelsEntry {
-    return RouteTableSelector_LabelsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteTableSelector_LabelsEntry>): RouteTableSelector_LabelsEntry {
+    return RouteTableSelector_LabelsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteTableSelector_LabelsEntry>, I>>(
-    object: I,
-  ): RouteTableSelector_LabelsEntry {
+  fromPartial(object: DeepPartial<RouteTableSelector_LabelsEntry>): RouteTableSelector_LabelsEntry {
     const message = createBaseRouteTableSelector_LabelsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -1075,13 +1071,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -82,10 +82,10 @@ export const Artifact: MessageFns<Artifact> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Artifact>, I>>(base?: I): Artifact {
-    return Artifact.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Artifact>): Artifact {
+    return Artifact.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Artifact>, I>>(object: I): Artifact {
+  fromPartial(object: DeepPartial<Artifact>): Artifact {
     const message = createBaseArtifact() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -159,10 +159,10 @@ export const Artifact_DataEntry: MessageFns<Artifact_DataEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Artifact_DataEntry>, I>>(base?: I): Artifact_DataEntry {
-    return Artifact_DataEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Artifact_DataEntry>): Artifact_DataEntry {
+    return Artifact_DataEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Artifact_DataEntry>, I>>(object: I): Artifact_DataEntry {
+  fromPartial(object: DeepPartial<Artifact_DataEntry>): Artifact_DataEntry {
     const message = createBaseArtifact_DataEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -180,13 +180,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -153,10 +153,10 @@ export const ConnectionConfig: MessageFns<ConnectionConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ConnectionConfig>, I>>(base?: I): ConnectionConfig {
-    return ConnectionConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ConnectionConfig>): ConnectionConfig {
+    return ConnectionConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ConnectionConfig>, I>>(object: I): ConnectionConfig {
+  fromPartial(object: DeepPartial<ConnectionConfig>): ConnectionConfig {
     const message = createBaseConnectionConfig() as any;
     message.maxRequestsPerConnection = object.maxRequestsPerConnection ?? 0;
     message.connectTimeout = (object.connectTimeout !== undefined && object.connectTimeout !== null)
@@ -244,12 +244,10 @@ export const ConnectionConfig_TcpKeepAlive: MessageFns<ConnectionConfig_TcpKeepA
     }
   },
 
-  create<I extends Exact<DeepPartial<ConnectionConfig_TcpKeepAlive>, I>>(base?: I): ConnectionConfig_TcpKeepAlive {
-    return ConnectionConfig_TcpKeepAlive.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ConnectionConfig_TcpKeepAlive>): ConnectionConfig_TcpKeepAlive {
+    return ConnectionConfig_TcpKeepAlive.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ConnectionConfig_TcpKeepAlive>, I>>(
-    object: I,
-  ): ConnectionConfig_TcpKeepAlive {
+  fromPartial(object: DeepPartial<ConnectionConfig_TcpKeepAlive>): ConnectionConfig_TcpKeepAlive {
     const message = createBaseConnectionConfig_TcpKeepAlive() as any;
     message.keepaliveProbes = object.keepaliveProbes ?? 0;
     message.keepaliveTime = (object.keepaliveTime !== undefined && object.keepaliveTime !== null)
@@ -272,13 +270,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -110,10 +110,10 @@ export const DestinationSpec: MessageFns<DestinationSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DestinationSpec>, I>>(base?: I): DestinationSpec {
-    return DestinationSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DestinationSpec>): DestinationSpec {
+    return DestinationSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DestinationSpec>, I>>(object: I): DestinationSpec {
+  fromPartial(object: DeepPartial<DestinationSpec>): DestinationSpec {
     const message = createBaseDestinationSpec() as any;
     switch (object.destinationType?.$case) {
       case "aws": {
@@ -164,13 +164,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -132,10 +132,10 @@ export const Endpoint: MessageFns<Endpoint> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Endpoint>, I>>(base?: I): Endpoint {
-    return Endpoint.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Endpoint>): Endpoint {
+    return Endpoint.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Endpoint>, I>>(object: I): Endpoint {
+  fromPartial(object: DeepPartial<Endpoint>): Endpoint {
     const message = createBaseEndpoint() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -196,10 +196,10 @@ export const HealthCheckConfig: MessageFns<HealthCheckConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HealthCheckConfig>, I>>(base?: I): HealthCheckConfig {
-    return HealthCheckConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HealthCheckConfig>): HealthCheckConfig {
+    return HealthCheckConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HealthCheckConfig>, I>>(object: I): HealthCheckConfig {
+  fromPartial(object: DeepPartial<HealthCheckConfig>): HealthCheckConfig {
     const message = createBaseHealthCheckConfig() as any;
     message.hostname = object.hostname ?? "";
     return message;
@@ -216,13 +216,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

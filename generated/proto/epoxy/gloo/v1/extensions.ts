@@ -71,10 +71,10 @@ export const Extensions: MessageFns<Extensions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Extensions>, I>>(base?: I): Extensions {
-    return Extensions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Extensions>): Extensions {
+    return Extensions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Extensions>, I>>(object: I): Extensions {
+  fromPartial(object: DeepPartial<Extensions>): Extensions {
     const message = createBaseExtensions() as any;
     message.configs =
       (globalThis.Object.entries(object.configs ?? {}) as [string, { readonly [key: string]: any } | undefined][])
@@ -150,10 +150,10 @@ export const Extensions_ConfigsEntry: MessageFns<Extensions_ConfigsEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Extensions_ConfigsEntry>, I>>(base?: I): Extensions_ConfigsEntry {
-    return Extensions_ConfigsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Extensions_ConfigsEntry>): Extensions_ConfigsEntry {
+    return Extensions_ConfigsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Extensions_ConfigsEntry>, I>>(object: I): Extensions_ConfigsEntry {
+  fromPartial(object: DeepPartial<Extensions_ConfigsEntry>): Extensions_ConfigsEntry {
     const message = createBaseExtensions_ConfigsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? undefined;
@@ -171,13 +171,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

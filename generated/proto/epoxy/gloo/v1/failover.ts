@@ -147,10 +147,10 @@ export const Failover: MessageFns<Failover> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Failover>, I>>(base?: I): Failover {
-    return Failover.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Failover>): Failover {
+    return Failover.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Failover>, I>>(object: I): Failover {
+  fromPartial(object: DeepPartial<Failover>): Failover {
     const message = createBaseFailover() as any;
     message.prioritizedLocalities =
       object.prioritizedLocalities?.map((e) => Failover_PrioritizedLocality.fromPartial(e)) || [];
@@ -206,10 +206,10 @@ export const Failover_PrioritizedLocality: MessageFns<Failover_PrioritizedLocali
     }
   },
 
-  create<I extends Exact<DeepPartial<Failover_PrioritizedLocality>, I>>(base?: I): Failover_PrioritizedLocality {
-    return Failover_PrioritizedLocality.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Failover_PrioritizedLocality>): Failover_PrioritizedLocality {
+    return Failover_PrioritizedLocality.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Failover_PrioritizedLocality>, I>>(object: I): Failover_PrioritizedLocality {
+  fromPartial(object: DeepPartial<Failover_PrioritizedLocality>): Failover_PrioritizedLocality {
     const message = createBaseFailover_PrioritizedLocality() as any;
     message.localityEndpoints = object.localityEndpoints?.map((e) => LocalityLbEndpoints.fromPartial(e)) || [];
     return message;
@@ -261,10 +261,10 @@ export const Failover_Policy: MessageFns<Failover_Policy> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Failover_Policy>, I>>(base?: I): Failover_Policy {
-    return Failover_Policy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Failover_Policy>): Failover_Policy {
+    return Failover_Policy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Failover_Policy>, I>>(object: I): Failover_Policy {
+  fromPartial(object: DeepPartial<Failover_Policy>): Failover_Policy {
     const message = createBaseFailover_Policy() as any;
     message.overprovisioningFactor = object.overprovisioningFactor ?? undefined;
     return message;
@@ -338,10 +338,10 @@ export const LocalityLbEndpoints: MessageFns<LocalityLbEndpoints> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LocalityLbEndpoints>, I>>(base?: I): LocalityLbEndpoints {
-    return LocalityLbEndpoints.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LocalityLbEndpoints>): LocalityLbEndpoints {
+    return LocalityLbEndpoints.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LocalityLbEndpoints>, I>>(object: I): LocalityLbEndpoints {
+  fromPartial(object: DeepPartial<LocalityLbEndpoints>): LocalityLbEndpoints {
     const message = createBaseLocalityLbEndpoints() as any;
     message.locality = (object.locality !== undefined && object.locality !== null)
       ? Locality.fromPartial(object.locality)
@@ -466,10 +466,10 @@ export const LbEndpoint: MessageFns<LbEndpoint> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LbEndpoint>, I>>(base?: I): LbEndpoint {
-    return LbEndpoint.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LbEndpoint>): LbEndpoint {
+    return LbEndpoint.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LbEndpoint>, I>>(object: I): LbEndpoint {
+  fromPartial(object: DeepPartial<LbEndpoint>): LbEndpoint {
     const message = createBaseLbEndpoint() as any;
     message.address = object.address ?? "";
     message.port = object.port ?? 0;
@@ -576,10 +576,10 @@ export const LbEndpoint_HealthCheckConfig: MessageFns<LbEndpoint_HealthCheckConf
     }
   },
 
-  create<I extends Exact<DeepPartial<LbEndpoint_HealthCheckConfig>, I>>(base?: I): LbEndpoint_HealthCheckConfig {
-    return LbEndpoint_HealthCheckConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LbEndpoint_HealthCheckConfig>): LbEndpoint_HealthCheckConfig {
+    return LbEndpoint_HealthCheckConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LbEndpoint_HealthCheckConfig>, I>>(object: I): LbEndpoint_HealthCheckConfig {
+  fromPartial(object: DeepPartial<LbEndpoint_HealthCheckConfig>): LbEndpoint_HealthCheckConfig {
     const message = createBaseLbEndpoint_HealthCheckConfig() as any;
     message.portValue = object.portValue ?? 0;
     message.hostname = object.hostname ?? "";
@@ -645,10 +645,10 @@ export const LbEndpoint_MetadataEntry: MessageFns<LbEndpoint_MetadataEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LbEndpoint_MetadataEntry>, I>>(base?: I): LbEndpoint_MetadataEntry {
-    return LbEndpoint_MetadataEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LbEndpoint_MetadataEntry>): LbEndpoint_MetadataEntry {
+    return LbEndpoint_MetadataEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LbEndpoint_MetadataEntry>, I>>(object: I): LbEndpoint_MetadataEntry {
+  fromPartial(object: DeepPartial<LbEndpoint_MetadataEntry>): LbEndpoint_MetadataEntry {
     const message = createBaseLbEndpoint_MetadataEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? undefined;
@@ -723,10 +723,10 @@ export const Locality: MessageFns<Locality> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Locality>, I>>(base?: I): Locality {
-    return Locality.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Locality>): Locality {
+    return Locality.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Locality>, I>>(object: I): Locality {
+  fromPartial(object: DeepPartial<Locality>): Locality {
     const message = createBaseLocality() as any;
     message.region = object.region ?? "";
     message.zone = object.zone ?? "";
@@ -745,13 +745,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

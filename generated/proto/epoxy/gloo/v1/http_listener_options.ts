@@ -580,10 +580,10 @@ export const HttpListenerOptions: MessageFns<HttpListenerOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpListenerOptions>, I>>(base?: I): HttpListenerOptions {
-    return HttpListenerOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpListenerOptions>): HttpListenerOptions {
+    return HttpListenerOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpListenerOptions>, I>>(object: I): HttpListenerOptions {
+  fromPartial(object: DeepPartial<HttpListenerOptions>): HttpListenerOptions {
     const message = createBaseHttpListenerOptions() as any;
     message.grpcWeb = (object.grpcWeb !== undefined && object.grpcWeb !== null)
       ? GrpcWeb.fromPartial(object.grpcWeb)
@@ -713,13 +713,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -188,10 +188,10 @@ export const ListenerOptions: MessageFns<ListenerOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ListenerOptions>, I>>(base?: I): ListenerOptions {
-    return ListenerOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListenerOptions>): ListenerOptions {
+    return ListenerOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListenerOptions>, I>>(object: I): ListenerOptions {
+  fromPartial(object: DeepPartial<ListenerOptions>): ListenerOptions {
     const message = createBaseListenerOptions() as any;
     message.accessLoggingService = (object.accessLoggingService !== undefined && object.accessLoggingService !== null)
       ? AccessLoggingService.fromPartial(object.accessLoggingService)
@@ -262,10 +262,10 @@ export const ConnectionBalanceConfig: MessageFns<ConnectionBalanceConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ConnectionBalanceConfig>, I>>(base?: I): ConnectionBalanceConfig {
-    return ConnectionBalanceConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ConnectionBalanceConfig>): ConnectionBalanceConfig {
+    return ConnectionBalanceConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ConnectionBalanceConfig>, I>>(object: I): ConnectionBalanceConfig {
+  fromPartial(object: DeepPartial<ConnectionBalanceConfig>): ConnectionBalanceConfig {
     const message = createBaseConnectionBalanceConfig() as any;
     message.exactBalance = (object.exactBalance !== undefined && object.exactBalance !== null)
       ? ConnectionBalanceConfig_ExactBalance.fromPartial(object.exactBalance)
@@ -308,14 +308,10 @@ export const ConnectionBalanceConfig_ExactBalance: MessageFns<ConnectionBalanceC
     }
   },
 
-  create<I extends Exact<DeepPartial<ConnectionBalanceConfig_ExactBalance>, I>>(
-    base?: I,
-  ): ConnectionBalanceConfig_ExactBalance {
-    return ConnectionBalanceConfig_ExactBalance.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ConnectionBalanceConfig_ExactBalance>): ConnectionBalanceConfig_ExactBalance {
+    return ConnectionBalanceConfig_ExactBalance.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ConnectionBalanceConfig_ExactBalance>, I>>(
-    _: I,
-  ): ConnectionBalanceConfig_ExactBalance {
+  fromPartial(_: DeepPartial<ConnectionBalanceConfig_ExactBalance>): ConnectionBalanceConfig_ExactBalance {
     const message = createBaseConnectionBalanceConfig_ExactBalance() as any;
     return message;
   },
@@ -331,13 +327,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -269,10 +269,10 @@ export const LoadBalancerConfig: MessageFns<LoadBalancerConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LoadBalancerConfig>, I>>(base?: I): LoadBalancerConfig {
-    return LoadBalancerConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LoadBalancerConfig>): LoadBalancerConfig {
+    return LoadBalancerConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LoadBalancerConfig>, I>>(object: I): LoadBalancerConfig {
+  fromPartial(object: DeepPartial<LoadBalancerConfig>): LoadBalancerConfig {
     const message = createBaseLoadBalancerConfig() as any;
     message.healthyPanicThreshold = object.healthyPanicThreshold ?? undefined;
     message.updateMergeWindow = (object.updateMergeWindow !== undefined && object.updateMergeWindow !== null)
@@ -375,12 +375,10 @@ export const LoadBalancerConfig_RoundRobin: MessageFns<LoadBalancerConfig_RoundR
     }
   },
 
-  create<I extends Exact<DeepPartial<LoadBalancerConfig_RoundRobin>, I>>(base?: I): LoadBalancerConfig_RoundRobin {
-    return LoadBalancerConfig_RoundRobin.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LoadBalancerConfig_RoundRobin>): LoadBalancerConfig_RoundRobin {
+    return LoadBalancerConfig_RoundRobin.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LoadBalancerConfig_RoundRobin>, I>>(
-    object: I,
-  ): LoadBalancerConfig_RoundRobin {
+  fromPartial(object: DeepPartial<LoadBalancerConfig_RoundRobin>): LoadBalancerConfig_RoundRobin {
     const message = createBaseLoadBalancerConfig_RoundRobin() as any;
     message.slowStartConfig = (object.slowStartConfig !== undefined && object.slowStartConfig !== null)
       ? LoadBalancerConfig_SlowStartConfig.fromPartial(object.slowStartConfig)
@@ -445,12 +443,10 @@ export const LoadBalancerConfig_LeastRequest: MessageFns<LoadBalancerConfig_Leas
     }
   },
 
-  create<I extends Exact<DeepPartial<LoadBalancerConfig_LeastRequest>, I>>(base?: I): LoadBalancerConfig_LeastRequest {
-    return LoadBalancerConfig_LeastRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LoadBalancerConfig_LeastRequest>): LoadBalancerConfig_LeastRequest {
+    return LoadBalancerConfig_LeastRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LoadBalancerConfig_LeastRequest>, I>>(
-    object: I,
-  ): LoadBalancerConfig_LeastRequest {
+  fromPartial(object: DeepPartial<LoadBalancerConfig_LeastRequest>): LoadBalancerConfig_LeastRequest {
     const message = createBaseLoadBalancerConfig_LeastRequest() as any;
     message.choiceCount = object.choiceCount ?? 0;
     message.slowStartConfig = (object.slowStartConfig !== undefined && object.slowStartConfig !== null)
@@ -522,14 +518,10 @@ export const LoadBalancerConfig_RingHashConfig: MessageFns<LoadBalancerConfig_Ri
     }
   },
 
-  create<I extends Exact<DeepPartial<LoadBalancerConfig_RingHashConfig>, I>>(
-    base?: I,
-  ): LoadBalancerConfig_RingHashConfig {
-    return LoadBalancerConfig_RingHashConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LoadBalancerConfig_RingHashConfig>): LoadBalancerConfig_RingHashConfig {
+    return LoadBalancerConfig_RingHashConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LoadBalancerConfig_RingHashConfig>, I>>(
-    object: I,
-  ): LoadBalancerConfig_RingHashConfig {
+  fromPartial(object: DeepPartial<LoadBalancerConfig_RingHashConfig>): LoadBalancerConfig_RingHashConfig {
     const message = createBaseLoadBalancerConfig_RingHashConfig() as any;
     message.minimumRingSize = (object.minimumRingSize !== undefined && object.minimumRingSize !== null)
       ? BigInt(object.minimumRingSize)
@@ -586,10 +578,10 @@ export const LoadBalancerConfig_RingHash: MessageFns<LoadBalancerConfig_RingHash
     }
   },
 
-  create<I extends Exact<DeepPartial<LoadBalancerConfig_RingHash>, I>>(base?: I): LoadBalancerConfig_RingHash {
-    return LoadBalancerConfig_RingHash.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LoadBalancerConfig_RingHash>): LoadBalancerConfig_RingHash {
+    return LoadBalancerConfig_RingHash.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LoadBalancerConfig_RingHash>, I>>(object: I): LoadBalancerConfig_RingHash {
+  fromPartial(object: DeepPartial<LoadBalancerConfig_RingHash>): LoadBalancerConfig_RingHash {
     const message = createBaseLoadBalancerConfig_RingHash() as any;
     message.ringHashConfig = (object.ringHashConfig !== undefined && object.ringHashConfig !== null)
       ? LoadBalancerConfig_RingHashConfig.fromPartial(object.ringHashConfig)
@@ -665,14 +657,10 @@ export const LoadBalancerConfig_SlowStartConfig: MessageFns<LoadBalancerConfig_S
     }
   },
 
-  create<I extends Exact<DeepPartial<LoadBalancerConfig_SlowStartConfig>, I>>(
-    base?: I,
-  ): LoadBalancerConfig_SlowStartConfig {
-    return LoadBalancerConfig_SlowStartConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LoadBalancerConfig_SlowStartConfig>): LoadBalancerConfig_SlowStartConfig {
+    return LoadBalancerConfig_SlowStartConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LoadBalancerConfig_SlowStartConfig>, I>>(
-    object: I,
-  ): LoadBalancerConfig_SlowStartConfig {
+  fromPartial(object: DeepPartial<LoadBalancerConfig_SlowStartConfig>): LoadBalancerConfig_SlowStartConfig {
     const message = createBaseLoadBalancerConfig_SlowStartConfig() as any;
     message.slowStartWindow = (object.slowStartWindow !== undefined && object.slowStartWindow !== null)
       ? Duration.fromPartial(object.slowStartWindow)
@@ -717,10 +705,10 @@ export const LoadBalancerConfig_Random: MessageFns<LoadBalancerConfig_Random> = 
     }
   },
 
-  create<I extends Exact<DeepPartial<LoadBalancerConfig_Random>, I>>(base?: I): LoadBalancerConfig_Random {
-    return LoadBalancerConfig_Random.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LoadBalancerConfig_Random>): LoadBalancerConfig_Random {
+    return LoadBalancerConfig_Random.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LoadBalancerConfig_Random>, I>>(_: I): LoadBalancerConfig_Random {
+  fromPartial(_: DeepPartial<LoadBalancerConfig_Random>): LoadBalancerConfig_Random {
     const message = createBaseLoadBalancerConfig_Random() as any;
     return message;
   },
@@ -760,10 +748,10 @@ export const LoadBalancerConfig_Maglev: MessageFns<LoadBalancerConfig_Maglev> = 
     }
   },
 
-  create<I extends Exact<DeepPartial<LoadBalancerConfig_Maglev>, I>>(base?: I): LoadBalancerConfig_Maglev {
-    return LoadBalancerConfig_Maglev.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LoadBalancerConfig_Maglev>): LoadBalancerConfig_Maglev {
+    return LoadBalancerConfig_Maglev.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LoadBalancerConfig_Maglev>, I>>(_: I): LoadBalancerConfig_Maglev {
+  fromPartial(_: DeepPartial<LoadBalancerConfig_Maglev>): LoadBalancerConfig_Maglev {
     const message = createBaseLoadBalancerConfig_Maglev() as any;
     return message;
   },
@@ -779,13 +767,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -615,10 +615,10 @@ export const Proxy: MessageFns<Proxy> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Proxy>, I>>(base?: I): Proxy {
-    return Proxy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Proxy>): Proxy {
+    return Proxy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Proxy>, I>>(object: I): Proxy {
+  fromPartial(object: DeepPartial<Proxy>): Proxy {
     const message = createBaseProxy() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -699,10 +699,10 @@ export const UpstreamGroup: MessageFns<UpstreamGroup> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamGroup>, I>>(base?: I): UpstreamGroup {
-    return UpstreamGroup.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamGroup>): UpstreamGroup {
+    return UpstreamGroup.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamGroup>, I>>(object: I): UpstreamGroup {
+  fromPartial(object: DeepPartial<UpstreamGroup>): UpstreamGroup {
     const message = createBaseUpstreamGroup() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -912,10 +912,10 @@ export const Listener: MessageFns<Listener> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Listener>, I>>(base?: I): Listener {
-    return Listener.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Listener>): Listener {
+    return Listener.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Listener>, I>>(object: I): Listener {
+  fromPartial(object: DeepPartial<Listener>): Listener {
     const message = createBaseListener() as any;
     message.name = object.name ?? "";
     message.bindAddress = object.bindAddress ?? "";
@@ -1059,10 +1059,10 @@ export const TcpListener: MessageFns<TcpListener> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TcpListener>, I>>(base?: I): TcpListener {
-    return TcpListener.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TcpListener>): TcpListener {
+    return TcpListener.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TcpListener>, I>>(object: I): TcpListener {
+  fromPartial(object: DeepPartial<TcpListener>): TcpListener {
     const message = createBaseTcpListener() as any;
     message.tcpHosts = object.tcpHosts?.map((e) => TcpHost.fromPartial(e)) || [];
     message.options = (object.options !== undefined && object.options !== null)
@@ -1141,10 +1141,10 @@ export const TcpHost: MessageFns<TcpHost> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TcpHost>, I>>(base?: I): TcpHost {
-    return TcpHost.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TcpHost>): TcpHost {
+    return TcpHost.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TcpHost>, I>>(object: I): TcpHost {
+  fromPartial(object: DeepPartial<TcpHost>): TcpHost {
     const message = createBaseTcpHost() as any;
     message.name = object.name ?? "";
     message.sslConfig = (object.sslConfig !== undefined && object.sslConfig !== null)
@@ -1237,10 +1237,10 @@ export const TcpHost_TcpAction: MessageFns<TcpHost_TcpAction> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TcpHost_TcpAction>, I>>(base?: I): TcpHost_TcpAction {
-    return TcpHost_TcpAction.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TcpHost_TcpAction>): TcpHost_TcpAction {
+    return TcpHost_TcpAction.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TcpHost_TcpAction>, I>>(object: I): TcpHost_TcpAction {
+  fromPartial(object: DeepPartial<TcpHost_TcpAction>): TcpHost_TcpAction {
     const message = createBaseTcpHost_TcpAction() as any;
     switch (object.destination?.$case) {
       case "single": {
@@ -1395,10 +1395,10 @@ export const HttpListener: MessageFns<HttpListener> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpListener>, I>>(base?: I): HttpListener {
-    return HttpListener.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpListener>): HttpListener {
+    return HttpListener.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpListener>, I>>(object: I): HttpListener {
+  fromPartial(object: DeepPartial<HttpListener>): HttpListener {
     const message = createBaseHttpListener() as any;
     message.virtualHosts = object.virtualHosts?.map((e) => VirtualHost.fromPartial(e)) || [];
     message.options = (object.options !== undefined && object.options !== null)
@@ -1473,10 +1473,10 @@ export const HybridListener: MessageFns<HybridListener> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HybridListener>, I>>(base?: I): HybridListener {
-    return HybridListener.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HybridListener>): HybridListener {
+    return HybridListener.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HybridListener>, I>>(object: I): HybridListener {
+  fromPartial(object: DeepPartial<HybridListener>): HybridListener {
     const message = createBaseHybridListener() as any;
     message.matchedListeners = object.matchedListeners?.map((e) => MatchedListener.fromPartial(e)) || [];
     return message;
@@ -1563,10 +1563,10 @@ export const MatchedListener: MessageFns<MatchedListener> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MatchedListener>, I>>(base?: I): MatchedListener {
-    return MatchedListener.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MatchedListener>): MatchedListener {
+    return MatchedListener.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MatchedListener>, I>>(object: I): MatchedListener {
+  fromPartial(object: DeepPartial<MatchedListener>): MatchedListener {
     const message = createBaseMatchedListener() as any;
     message.matcher = (object.matcher !== undefined && object.matcher !== null)
       ? Matcher.fromPartial(object.matcher)
@@ -1646,10 +1646,10 @@ export const MatchedTcpListener: MessageFns<MatchedTcpListener> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MatchedTcpListener>, I>>(base?: I): MatchedTcpListener {
-    return MatchedTcpListener.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MatchedTcpListener>): MatchedTcpListener {
+    return MatchedTcpListener.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MatchedTcpListener>, I>>(object: I): MatchedTcpListener {
+  fromPartial(object: DeepPartial<MatchedTcpListener>): MatchedTcpListener {
     const message = createBaseMatchedTcpListener() as any;
     message.matcher = (object.matcher !== undefined && object.matcher !== null)
       ? Matcher.fromPartial(object.matcher)
@@ -1756,10 +1756,10 @@ export const Matcher: MessageFns<Matcher> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Matcher>, I>>(base?: I): Matcher {
-    return Matcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Matcher>): Matcher {
+    return Matcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Matcher>, I>>(object: I): Matcher {
+  fromPartial(object: DeepPartial<Matcher>): Matcher {
     const message = createBaseMatcher() as any;
     message.sslConfig = (object.sslConfig !== undefined && object.sslConfig !== null)
       ? SslConfig.fromPartial(object.sslConfig)
@@ -1839,10 +1839,10 @@ export const AggregateListener: MessageFns<AggregateListener> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AggregateListener>, I>>(base?: I): AggregateListener {
-    return AggregateListener.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AggregateListener>): AggregateListener {
+    return AggregateListener.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AggregateListener>, I>>(object: I): AggregateListener {
+  fromPartial(object: DeepPartial<AggregateListener>): AggregateListener {
     const message = createBaseAggregateListener() as any;
     message.httpResources = (object.httpResources !== undefined && object.httpResources !== null)
       ? AggregateListener_HttpResources.fromPartial(object.httpResources)
@@ -1918,12 +1918,10 @@ export const AggregateListener_HttpResources: MessageFns<AggregateListener_HttpR
     }
   },
 
-  create<I extends Exact<DeepPartial<AggregateListener_HttpResources>, I>>(base?: I): AggregateListener_HttpResources {
-    return AggregateListener_HttpResources.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AggregateListener_HttpResources>): AggregateListener_HttpResources {
+    return AggregateListener_HttpResources.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AggregateListener_HttpResources>, I>>(
-    object: I,
-  ): AggregateListener_HttpResources {
+  fromPartial(object: DeepPartial<AggregateListener_HttpResources>): AggregateListener_HttpResources {
     const message = createBaseAggregateListener_HttpResources() as any;
     message.virtualHosts = (globalThis.Object.entries(object.virtualHosts ?? {}) as [string, VirtualHost][]).reduce(
       (acc: { [key: string]: VirtualHost }, [key, value]: [string, VirtualHost]) => {
@@ -2006,13 +2004,13 @@ export const AggregateListener_HttpResources_VirtualHostsEntry: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<AggregateListener_HttpResources_VirtualHostsEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<AggregateListener_HttpResources_VirtualHostsEntry>,
   ): AggregateListener_HttpResources_VirtualHostsEntry {
-    return AggregateListener_HttpResources_VirtualHostsEntry.fromPartial(base ?? ({} as any));
+    return AggregateListener_HttpResources_VirtualHostsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AggregateListener_HttpResources_VirtualHostsEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<AggregateListener_HttpResources_VirtualHostsEntry>,
   ): AggregateListener_HttpResources_VirtualHostsEntry {
     const message = createBaseAggregateListener_HttpResources_VirtualHostsEntry() as any;
     message.key = object.key ?? "";
@@ -2084,13 +2082,13 @@ export const AggregateListener_HttpResources_HttpOptionsEntry: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<AggregateListener_HttpResources_HttpOptionsEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<AggregateListener_HttpResources_HttpOptionsEntry>,
   ): AggregateListener_HttpResources_HttpOptionsEntry {
-    return AggregateListener_HttpResources_HttpOptionsEntry.fromPartial(base ?? ({} as any));
+    return AggregateListener_HttpResources_HttpOptionsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AggregateListener_HttpResources_HttpOptionsEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<AggregateListener_HttpResources_HttpOptionsEntry>,
   ): AggregateListener_HttpResources_HttpOptionsEntry {
     const message = createBaseAggregateListener_HttpResources_HttpOptionsEntry() as any;
     message.key = object.key ?? "";
@@ -2196,14 +2194,10 @@ export const AggregateListener_HttpFilterChain: MessageFns<AggregateListener_Htt
     }
   },
 
-  create<I extends Exact<DeepPartial<AggregateListener_HttpFilterChain>, I>>(
-    base?: I,
-  ): AggregateListener_HttpFilterChain {
-    return AggregateListener_HttpFilterChain.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AggregateListener_HttpFilterChain>): AggregateListener_HttpFilterChain {
+    return AggregateListener_HttpFilterChain.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AggregateListener_HttpFilterChain>, I>>(
-    object: I,
-  ): AggregateListener_HttpFilterChain {
+  fromPartial(object: DeepPartial<AggregateListener_HttpFilterChain>): AggregateListener_HttpFilterChain {
     const message = createBaseAggregateListener_HttpFilterChain() as any;
     message.matcher = (object.matcher !== undefined && object.matcher !== null)
       ? Matcher.fromPartial(object.matcher)
@@ -2321,10 +2315,10 @@ export const VirtualHost: MessageFns<VirtualHost> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<VirtualHost>, I>>(base?: I): VirtualHost {
-    return VirtualHost.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VirtualHost>): VirtualHost {
+    return VirtualHost.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VirtualHost>, I>>(object: I): VirtualHost {
+  fromPartial(object: DeepPartial<VirtualHost>): VirtualHost {
     const message = createBaseVirtualHost() as any;
     message.name = object.name ?? "";
     message.domains = object.domains?.map((e) => e) || [];
@@ -2485,10 +2479,10 @@ export const Route: MessageFns<Route> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Route>, I>>(base?: I): Route {
-    return Route.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Route>): Route {
+    return Route.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Route>, I>>(object: I): Route {
+  fromPartial(object: DeepPartial<Route>): Route {
     const message = createBaseRoute() as any;
     message.matchers = object.matchers?.map((e) => Matcher1.fromPartial(e)) || [];
     switch (object.action?.$case) {
@@ -2633,10 +2627,10 @@ export const RouteAction: MessageFns<RouteAction> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteAction>, I>>(base?: I): RouteAction {
-    return RouteAction.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteAction>): RouteAction {
+    return RouteAction.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteAction>, I>>(object: I): RouteAction {
+  fromPartial(object: DeepPartial<RouteAction>): RouteAction {
     const message = createBaseRouteAction() as any;
     switch (object.destination?.$case) {
       case "single": {
@@ -2774,10 +2768,10 @@ export const Destination: MessageFns<Destination> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Destination>, I>>(base?: I): Destination {
-    return Destination.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Destination>): Destination {
+    return Destination.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Destination>, I>>(object: I): Destination {
+  fromPartial(object: DeepPartial<Destination>): Destination {
     const message = createBaseDestination() as any;
     switch (object.destinationType?.$case) {
       case "upstream": {
@@ -2871,10 +2865,10 @@ export const KubernetesServiceDestination: MessageFns<KubernetesServiceDestinati
     }
   },
 
-  create<I extends Exact<DeepPartial<KubernetesServiceDestination>, I>>(base?: I): KubernetesServiceDestination {
-    return KubernetesServiceDestination.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<KubernetesServiceDestination>): KubernetesServiceDestination {
+    return KubernetesServiceDestination.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<KubernetesServiceDestination>, I>>(object: I): KubernetesServiceDestination {
+  fromPartial(object: DeepPartial<KubernetesServiceDestination>): KubernetesServiceDestination {
     const message = createBaseKubernetesServiceDestination() as any;
     message.ref = (object.ref !== undefined && object.ref !== null) ? ResourceRef.fromPartial(object.ref) : undefined;
     message.port = object.port ?? 0;
@@ -2949,10 +2943,10 @@ export const ConsulServiceDestination: MessageFns<ConsulServiceDestination> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ConsulServiceDestination>, I>>(base?: I): ConsulServiceDestination {
-    return ConsulServiceDestination.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ConsulServiceDestination>): ConsulServiceDestination {
+    return ConsulServiceDestination.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ConsulServiceDestination>, I>>(object: I): ConsulServiceDestination {
+  fromPartial(object: DeepPartial<ConsulServiceDestination>): ConsulServiceDestination {
     const message = createBaseConsulServiceDestination() as any;
     message.serviceName = object.serviceName ?? "";
     message.tags = object.tags?.map((e) => e) || [];
@@ -3006,10 +3000,10 @@ export const MultiDestination: MessageFns<MultiDestination> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MultiDestination>, I>>(base?: I): MultiDestination {
-    return MultiDestination.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MultiDestination>): MultiDestination {
+    return MultiDestination.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MultiDestination>, I>>(object: I): MultiDestination {
+  fromPartial(object: DeepPartial<MultiDestination>): MultiDestination {
     const message = createBaseMultiDestination() as any;
     message.destinations = object.destinations?.map((e) => WeightedDestination.fromPartial(e)) || [];
     return message;
@@ -3083,10 +3077,10 @@ export const WeightedDestination: MessageFns<WeightedDestination> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<WeightedDestination>, I>>(base?: I): WeightedDestination {
-    return WeightedDestination.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WeightedDestination>): WeightedDestination {
+    return WeightedDestination.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WeightedDestination>, I>>(object: I): WeightedDestination {
+  fromPartial(object: DeepPartial<WeightedDestination>): WeightedDestination {
     const message = createBaseWeightedDestination() as any;
     message.destination = (object.destination !== undefined && object.destination !== null)
       ? Destination.fromPartial(object.destination)
@@ -3233,10 +3227,10 @@ export const RedirectAction: MessageFns<RedirectAction> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RedirectAction>, I>>(base?: I): RedirectAction {
-    return RedirectAction.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RedirectAction>): RedirectAction {
+    return RedirectAction.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RedirectAction>, I>>(object: I): RedirectAction {
+  fromPartial(object: DeepPartial<RedirectAction>): RedirectAction {
     const message = createBaseRedirectAction() as any;
     message.hostRedirect = object.hostRedirect ?? "";
     switch (object.pathRewriteSpecifier?.$case) {
@@ -3326,10 +3320,10 @@ export const DirectResponseAction: MessageFns<DirectResponseAction> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DirectResponseAction>, I>>(base?: I): DirectResponseAction {
-    return DirectResponseAction.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DirectResponseAction>): DirectResponseAction {
+    return DirectResponseAction.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DirectResponseAction>, I>>(object: I): DirectResponseAction {
+  fromPartial(object: DeepPartial<DirectResponseAction>): DirectResponseAction {
     const message = createBaseDirectResponseAction() as any;
     message.status = object.status ?? 0;
     message.body = object.body ?? "";
@@ -3382,10 +3376,10 @@ export const SourceMetadata: MessageFns<SourceMetadata> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SourceMetadata>, I>>(base?: I): SourceMetadata {
-    return SourceMetadata.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SourceMetadata>): SourceMetadata {
+    return SourceMetadata.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SourceMetadata>, I>>(object: I): SourceMetadata {
+  fromPartial(object: DeepPartial<SourceMetadata>): SourceMetadata {
     const message = createBaseSourceMetadata() as any;
     message.sources = object.sources?.map((e) => SourceMetadata_SourceRef.fromPartial(e)) || [];
     return message;
@@ -3473,10 +3467,10 @@ export const SourceMetadata_SourceRef: MessageFns<SourceMetadata_SourceRef> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SourceMetadata_SourceRef>, I>>(base?: I): SourceMetadata_SourceRef {
-    return SourceMetadata_SourceRef.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SourceMetadata_SourceRef>): SourceMetadata_SourceRef {
+    return SourceMetadata_SourceRef.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SourceMetadata_SourceRef>, I>>(object: I): SourceMetadata_SourceRef {
+  fromPartial(object: DeepPartial<SourceMetadata_SourceRef>): SourceMetadata_SourceRef {
     const message = createBaseSourceMetadata_SourceRef() as any;
     message.resourceRef = (object.resourceRef !== undefined && object.resourceRef !== null)
       ? ResourceRef.fromPartial(object.resourceRef)
@@ -3557,10 +3551,10 @@ export const CustomEnvoyFilter: MessageFns<CustomEnvoyFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CustomEnvoyFilter>, I>>(base?: I): CustomEnvoyFilter {
-    return CustomEnvoyFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CustomEnvoyFilter>): CustomEnvoyFilter {
+    return CustomEnvoyFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CustomEnvoyFilter>, I>>(object: I): CustomEnvoyFilter {
+  fromPartial(object: DeepPartial<CustomEnvoyFilter>): CustomEnvoyFilter {
     const message = createBaseCustomEnvoyFilter() as any;
     message.filterStage = (object.filterStage !== undefined && object.filterStage !== null)
       ? FilterStage.fromPartial(object.filterStage)
@@ -3583,13 +3577,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -152,10 +152,10 @@ export const ProxyFragment: MessageFns<ProxyFragment> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ProxyFragment>, I>>(base?: I): ProxyFragment {
-    return ProxyFragment.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ProxyFragment>): ProxyFragment {
+    return ProxyFragment.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ProxyFragment>, I>>(object: I): ProxyFragment {
+  fromPartial(object: DeepPartial<ProxyFragment>): ProxyFragment {
     const message = createBaseProxyFragment() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -231,10 +231,10 @@ export const FragmentOwner: MessageFns<FragmentOwner> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<FragmentOwner>, I>>(base?: I): FragmentOwner {
-    return FragmentOwner.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<FragmentOwner>): FragmentOwner {
+    return FragmentOwner.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<FragmentOwner>, I>>(object: I): FragmentOwner {
+  fromPartial(object: DeepPartial<FragmentOwner>): FragmentOwner {
     const message = createBaseFragmentOwner() as any;
     message.kind = object.kind ?? "";
     message.ref = (object.ref !== undefined && object.ref !== null) ? ResourceRef.fromPartial(object.ref) : undefined;
@@ -252,13 +252,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -80,10 +80,10 @@ export const RouteConfigurationOptions: MessageFns<RouteConfigurationOptions> = 
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteConfigurationOptions>, I>>(base?: I): RouteConfigurationOptions {
-    return RouteConfigurationOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteConfigurationOptions>): RouteConfigurationOptions {
+    return RouteConfigurationOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteConfigurationOptions>, I>>(object: I): RouteConfigurationOptions {
+  fromPartial(object: DeepPartial<RouteConfigurationOptions>): RouteConfigurationOptions {
     const message = createBaseRouteConfigurationOptions() as any;
     message.maxDirectResponseBodySizeBytes = object.maxDirectResponseBodySizeBytes ?? undefined;
     message.mostSpecificHeaderMutationsWins = object.mostSpecificHeaderMutationsWins ?? undefined;
@@ -101,13 +101,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

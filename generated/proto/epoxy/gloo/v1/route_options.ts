@@ -817,10 +817,10 @@ export const RouteOptions: MessageFns<RouteOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteOptions>, I>>(base?: I): RouteOptions {
-    return RouteOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteOptions>): RouteOptions {
+    return RouteOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteOptions>, I>>(object: I): RouteOptions {
+  fromPartial(object: DeepPartial<RouteOptions>): RouteOptions {
     const message = createBaseRouteOptions() as any;
     message.transformations = (object.transformations !== undefined && object.transformations !== null)
       ? Transformations.fromPartial(object.transformations)
@@ -1099,12 +1099,10 @@ export const RouteOptions_MaxStreamDuration: MessageFns<RouteOptions_MaxStreamDu
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteOptions_MaxStreamDuration>, I>>(base?: I): RouteOptions_MaxStreamDuration {
-    return RouteOptions_MaxStreamDuration.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteOptions_MaxStreamDuration>): RouteOptions_MaxStreamDuration {
+    return RouteOptions_MaxStreamDuration.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteOptions_MaxStreamDuration>, I>>(
-    object: I,
-  ): RouteOptions_MaxStreamDuration {
+  fromPartial(object: DeepPartial<RouteOptions_MaxStreamDuration>): RouteOptions_MaxStreamDuration {
     const message = createBaseRouteOptions_MaxStreamDuration() as any;
     message.maxStreamDuration = (object.maxStreamDuration !== undefined && object.maxStreamDuration !== null)
       ? Duration.fromPartial(object.maxStreamDuration)
@@ -1176,12 +1174,10 @@ export const RouteOptions_EnvoyMetadataEntry: MessageFns<RouteOptions_EnvoyMetad
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteOptions_EnvoyMetadataEntry>, I>>(base?: I): RouteOptions_EnvoyMetadataEntry {
-    return RouteOptions_EnvoyMetadataEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteOptions_EnvoyMetadataEntry>): RouteOptions_EnvoyMetadataEntry {
+    return RouteOptions_EnvoyMetadataEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteOptions_EnvoyMetadataEntry>, I>>(
-    object: I,
-  ): RouteOptions_EnvoyMetadataEntry {
+  fromPartial(object: DeepPartial<RouteOptions_EnvoyMetadataEntry>): RouteOptions_EnvoyMetadataEntry {
     const message = createBaseRouteOptions_EnvoyMetadataEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? undefined;
@@ -1199,13 +1195,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

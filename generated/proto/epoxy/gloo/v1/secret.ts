@@ -256,10 +256,10 @@ export const Secret: MessageFns<Secret> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Secret>, I>>(base?: I): Secret {
-    return Secret.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Secret>): Secret {
+    return Secret.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Secret>, I>>(object: I): Secret {
+  fromPartial(object: DeepPartial<Secret>): Secret {
     const message = createBaseSecret() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -391,10 +391,10 @@ export const AwsSecret: MessageFns<AwsSecret> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AwsSecret>, I>>(base?: I): AwsSecret {
-    return AwsSecret.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AwsSecret>): AwsSecret {
+    return AwsSecret.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AwsSecret>, I>>(object: I): AwsSecret {
+  fromPartial(object: DeepPartial<AwsSecret>): AwsSecret {
     const message = createBaseAwsSecret() as any;
     message.accessKey = object.accessKey ?? "";
     message.secretKey = object.secretKey ?? "";
@@ -451,10 +451,10 @@ export const AzureSecret: MessageFns<AzureSecret> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AzureSecret>, I>>(base?: I): AzureSecret {
-    return AzureSecret.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AzureSecret>): AzureSecret {
+    return AzureSecret.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AzureSecret>, I>>(object: I): AzureSecret {
+  fromPartial(object: DeepPartial<AzureSecret>): AzureSecret {
     const message = createBaseAzureSecret() as any;
     message.apiKeys = (globalThis.Object.entries(object.apiKeys ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -525,10 +525,10 @@ export const AzureSecret_ApiKeysEntry: MessageFns<AzureSecret_ApiKeysEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AzureSecret_ApiKeysEntry>, I>>(base?: I): AzureSecret_ApiKeysEntry {
-    return AzureSecret_ApiKeysEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AzureSecret_ApiKeysEntry>): AzureSecret_ApiKeysEntry {
+    return AzureSecret_ApiKeysEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AzureSecret_ApiKeysEntry>, I>>(object: I): AzureSecret_ApiKeysEntry {
+  fromPartial(object: DeepPartial<AzureSecret_ApiKeysEntry>): AzureSecret_ApiKeysEntry {
     const message = createBaseAzureSecret_ApiKeysEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -614,10 +614,10 @@ export const TlsSecret: MessageFns<TlsSecret> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TlsSecret>, I>>(base?: I): TlsSecret {
-    return TlsSecret.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TlsSecret>): TlsSecret {
+    return TlsSecret.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TlsSecret>, I>>(object: I): TlsSecret {
+  fromPartial(object: DeepPartial<TlsSecret>): TlsSecret {
     const message = createBaseTlsSecret() as any;
     message.certChain = object.certChain ?? "";
     message.privateKey = object.privateKey ?? "";
@@ -675,10 +675,10 @@ export const HeaderSecret: MessageFns<HeaderSecret> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderSecret>, I>>(base?: I): HeaderSecret {
-    return HeaderSecret.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderSecret>): HeaderSecret {
+    return HeaderSecret.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderSecret>, I>>(object: I): HeaderSecret {
+  fromPartial(object: DeepPartial<HeaderSecret>): HeaderSecret {
     const message = createBaseHeaderSecret() as any;
     message.headers = (globalThis.Object.entries(object.headers ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -749,10 +749,10 @@ export const HeaderSecret_HeadersEntry: MessageFns<HeaderSecret_HeadersEntry> = 
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderSecret_HeadersEntry>, I>>(base?: I): HeaderSecret_HeadersEntry {
-    return HeaderSecret_HeadersEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderSecret_HeadersEntry>): HeaderSecret_HeadersEntry {
+    return HeaderSecret_HeadersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderSecret_HeadersEntry>, I>>(object: I): HeaderSecret_HeadersEntry {
+  fromPartial(object: DeepPartial<HeaderSecret_HeadersEntry>): HeaderSecret_HeadersEntry {
     const message = createBaseHeaderSecret_HeadersEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -816,10 +816,10 @@ export const AccountCredentialsSecret: MessageFns<AccountCredentialsSecret> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AccountCredentialsSecret>, I>>(base?: I): AccountCredentialsSecret {
-    return AccountCredentialsSecret.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AccountCredentialsSecret>): AccountCredentialsSecret {
+    return AccountCredentialsSecret.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AccountCredentialsSecret>, I>>(object: I): AccountCredentialsSecret {
+  fromPartial(object: DeepPartial<AccountCredentialsSecret>): AccountCredentialsSecret {
     const message = createBaseAccountCredentialsSecret() as any;
     message.username = object.username ?? "";
     message.password = object.password ?? "";
@@ -872,10 +872,10 @@ export const EncryptionKeySecret: MessageFns<EncryptionKeySecret> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<EncryptionKeySecret>, I>>(base?: I): EncryptionKeySecret {
-    return EncryptionKeySecret.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<EncryptionKeySecret>): EncryptionKeySecret {
+    return EncryptionKeySecret.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<EncryptionKeySecret>, I>>(object: I): EncryptionKeySecret {
+  fromPartial(object: DeepPartial<EncryptionKeySecret>): EncryptionKeySecret {
     const message = createBaseEncryptionKeySecret() as any;
     message.key = object.key ?? "";
     return message;
@@ -892,13 +892,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

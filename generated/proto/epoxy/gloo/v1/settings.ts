@@ -1349,10 +1349,10 @@ export const Settings: MessageFns<Settings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings>, I>>(base?: I): Settings {
-    return Settings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings>): Settings {
+    return Settings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings>, I>>(object: I): Settings {
+  fromPartial(object: DeepPartial<Settings>): Settings {
     const message = createBaseSettings() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -1572,10 +1572,10 @@ export const Settings_SecretOptions: MessageFns<Settings_SecretOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_SecretOptions>, I>>(base?: I): Settings_SecretOptions {
-    return Settings_SecretOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_SecretOptions>): Settings_SecretOptions {
+    return Settings_SecretOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_SecretOptions>, I>>(object: I): Settings_SecretOptions {
+  fromPartial(object: DeepPartial<Settings_SecretOptions>): Settings_SecretOptions {
     const message = createBaseSettings_SecretOptions() as any;
     message.sources = object.sources?.map((e) => Settings_SecretOptions_Source.fromPartial(e)) || [];
     return message;
@@ -1651,12 +1651,10 @@ export const Settings_SecretOptions_Source: MessageFns<Settings_SecretOptions_So
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_SecretOptions_Source>, I>>(base?: I): Settings_SecretOptions_Source {
-    return Settings_SecretOptions_Source.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_SecretOptions_Source>): Settings_SecretOptions_Source {
+    return Settings_SecretOptions_Source.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_SecretOptions_Source>, I>>(
-    object: I,
-  ): Settings_SecretOptions_Source {
+  fromPartial(object: DeepPartial<Settings_SecretOptions_Source>): Settings_SecretOptions_Source {
     const message = createBaseSettings_SecretOptions_Source() as any;
     switch (object.source?.$case) {
       case "kubernetes": {
@@ -1874,10 +1872,10 @@ export const Settings_VaultSecrets: MessageFns<Settings_VaultSecrets> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_VaultSecrets>, I>>(base?: I): Settings_VaultSecrets {
-    return Settings_VaultSecrets.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_VaultSecrets>): Settings_VaultSecrets {
+    return Settings_VaultSecrets.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_VaultSecrets>, I>>(object: I): Settings_VaultSecrets {
+  fromPartial(object: DeepPartial<Settings_VaultSecrets>): Settings_VaultSecrets {
     const message = createBaseSettings_VaultSecrets() as any;
     message.token = object.token ?? "";
     message.address = object.address ?? "";
@@ -2041,10 +2039,10 @@ export const Settings_VaultAwsAuth: MessageFns<Settings_VaultAwsAuth> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_VaultAwsAuth>, I>>(base?: I): Settings_VaultAwsAuth {
-    return Settings_VaultAwsAuth.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_VaultAwsAuth>): Settings_VaultAwsAuth {
+    return Settings_VaultAwsAuth.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_VaultAwsAuth>, I>>(object: I): Settings_VaultAwsAuth {
+  fromPartial(object: DeepPartial<Settings_VaultAwsAuth>): Settings_VaultAwsAuth {
     const message = createBaseSettings_VaultAwsAuth() as any;
     message.vaultRole = object.vaultRole ?? "";
     message.region = object.region ?? "";
@@ -2158,10 +2156,10 @@ export const Settings_VaultTlsConfig: MessageFns<Settings_VaultTlsConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_VaultTlsConfig>, I>>(base?: I): Settings_VaultTlsConfig {
-    return Settings_VaultTlsConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_VaultTlsConfig>): Settings_VaultTlsConfig {
+    return Settings_VaultTlsConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_VaultTlsConfig>, I>>(object: I): Settings_VaultTlsConfig {
+  fromPartial(object: DeepPartial<Settings_VaultTlsConfig>): Settings_VaultTlsConfig {
     const message = createBaseSettings_VaultTlsConfig() as any;
     message.caCert = object.caCert ?? "";
     message.caPath = object.caPath ?? "";
@@ -2218,10 +2216,10 @@ export const Settings_ConsulKv: MessageFns<Settings_ConsulKv> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_ConsulKv>, I>>(base?: I): Settings_ConsulKv {
-    return Settings_ConsulKv.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_ConsulKv>): Settings_ConsulKv {
+    return Settings_ConsulKv.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_ConsulKv>, I>>(object: I): Settings_ConsulKv {
+  fromPartial(object: DeepPartial<Settings_ConsulKv>): Settings_ConsulKv {
     const message = createBaseSettings_ConsulKv() as any;
     message.rootKey = object.rootKey ?? "";
     return message;
@@ -2284,10 +2282,10 @@ export const Settings_Directory: MessageFns<Settings_Directory> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_Directory>, I>>(base?: I): Settings_Directory {
-    return Settings_Directory.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_Directory>): Settings_Directory {
+    return Settings_Directory.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_Directory>, I>>(object: I): Settings_Directory {
+  fromPartial(object: DeepPartial<Settings_Directory>): Settings_Directory {
     const message = createBaseSettings_Directory() as any;
     message.directory = object.directory ?? "";
     message.statusDirectory = object.statusDirectory ?? "";
@@ -2362,10 +2360,10 @@ export const Settings_KnativeOptions: MessageFns<Settings_KnativeOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_KnativeOptions>, I>>(base?: I): Settings_KnativeOptions {
-    return Settings_KnativeOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_KnativeOptions>): Settings_KnativeOptions {
+    return Settings_KnativeOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_KnativeOptions>, I>>(object: I): Settings_KnativeOptions {
+  fromPartial(object: DeepPartial<Settings_KnativeOptions>): Settings_KnativeOptions {
     const message = createBaseSettings_KnativeOptions() as any;
     message.clusterIngressProxyAddress = object.clusterIngressProxyAddress ?? "";
     message.knativeExternalProxyAddress = object.knativeExternalProxyAddress ?? "";
@@ -2441,10 +2439,10 @@ export const Settings_DiscoveryOptions: MessageFns<Settings_DiscoveryOptions> = 
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_DiscoveryOptions>, I>>(base?: I): Settings_DiscoveryOptions {
-    return Settings_DiscoveryOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_DiscoveryOptions>): Settings_DiscoveryOptions {
+    return Settings_DiscoveryOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_DiscoveryOptions>, I>>(object: I): Settings_DiscoveryOptions {
+  fromPartial(object: DeepPartial<Settings_DiscoveryOptions>): Settings_DiscoveryOptions {
     const message = createBaseSettings_DiscoveryOptions() as any;
     message.fdsMode = object.fdsMode ?? 0;
     message.udsOptions = (object.udsOptions !== undefined && object.udsOptions !== null)
@@ -2517,14 +2515,10 @@ export const Settings_DiscoveryOptions_UdsOptions: MessageFns<Settings_Discovery
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_DiscoveryOptions_UdsOptions>, I>>(
-    base?: I,
-  ): Settings_DiscoveryOptions_UdsOptions {
-    return Settings_DiscoveryOptions_UdsOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_DiscoveryOptions_UdsOptions>): Settings_DiscoveryOptions_UdsOptions {
+    return Settings_DiscoveryOptions_UdsOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_DiscoveryOptions_UdsOptions>, I>>(
-    object: I,
-  ): Settings_DiscoveryOptions_UdsOptions {
+  fromPartial(object: DeepPartial<Settings_DiscoveryOptions_UdsOptions>): Settings_DiscoveryOptions_UdsOptions {
     const message = createBaseSettings_DiscoveryOptions_UdsOptions() as any;
     message.enabled = object.enabled ?? undefined;
     message.watchLabels = (globalThis.Object.entries(object.watchLabels ?? {}) as [string, string][]).reduce(
@@ -2601,13 +2595,13 @@ export const Settings_DiscoveryOptions_UdsOptions_WatchLabelsEntry: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_DiscoveryOptions_UdsOptions_WatchLabelsEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<Settings_DiscoveryOptions_UdsOptions_WatchLabelsEntry>,
   ): Settings_DiscoveryOptions_UdsOptions_WatchLabelsEntry {
-    return Settings_DiscoveryOptions_UdsOptions_WatchLabelsEntry.fromPartial(base ?? ({} as any));
+    return Settings_DiscoveryOptions_UdsOptions_WatchLabelsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_DiscoveryOptions_UdsOptions_WatchLabelsEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<Settings_DiscoveryOptions_UdsOptions_WatchLabelsEntry>,
   ): Settings_DiscoveryOptions_UdsOptions_WatchLabelsEntry {
     const message = createBaseSettings_DiscoveryOptions_UdsOptions_WatchLabelsEntry() as any;
     message.key = object.key ?? "";
@@ -2661,14 +2655,10 @@ export const Settings_DiscoveryOptions_FdsOptions: MessageFns<Settings_Discovery
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_DiscoveryOptions_FdsOptions>, I>>(
-    base?: I,
-  ): Settings_DiscoveryOptions_FdsOptions {
-    return Settings_DiscoveryOptions_FdsOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_DiscoveryOptions_FdsOptions>): Settings_DiscoveryOptions_FdsOptions {
+    return Settings_DiscoveryOptions_FdsOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_DiscoveryOptions_FdsOptions>, I>>(
-    object: I,
-  ): Settings_DiscoveryOptions_FdsOptions {
+  fromPartial(object: DeepPartial<Settings_DiscoveryOptions_FdsOptions>): Settings_DiscoveryOptions_FdsOptions {
     const message = createBaseSettings_DiscoveryOptions_FdsOptions() as any;
     message.graphqlEnabled = object.graphqlEnabled ?? undefined;
     return message;
@@ -2894,10 +2884,10 @@ export const Settings_ConsulConfiguration: MessageFns<Settings_ConsulConfigurati
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_ConsulConfiguration>, I>>(base?: I): Settings_ConsulConfiguration {
-    return Settings_ConsulConfiguration.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_ConsulConfiguration>): Settings_ConsulConfiguration {
+    return Settings_ConsulConfiguration.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_ConsulConfiguration>, I>>(object: I): Settings_ConsulConfiguration {
+  fromPartial(object: DeepPartial<Settings_ConsulConfiguration>): Settings_ConsulConfiguration {
     const message = createBaseSettings_ConsulConfiguration() as any;
     message.address = object.address ?? "";
     message.datacenter = object.datacenter ?? "";
@@ -2974,13 +2964,13 @@ export const Settings_ConsulConfiguration_ServiceDiscoveryOptions: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_ConsulConfiguration_ServiceDiscoveryOptions>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<Settings_ConsulConfiguration_ServiceDiscoveryOptions>,
   ): Settings_ConsulConfiguration_ServiceDiscoveryOptions {
-    return Settings_ConsulConfiguration_ServiceDiscoveryOptions.fromPartial(base ?? ({} as any));
+    return Settings_ConsulConfiguration_ServiceDiscoveryOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_ConsulConfiguration_ServiceDiscoveryOptions>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<Settings_ConsulConfiguration_ServiceDiscoveryOptions>,
   ): Settings_ConsulConfiguration_ServiceDiscoveryOptions {
     const message = createBaseSettings_ConsulConfiguration_ServiceDiscoveryOptions() as any;
     message.dataCenters = object.dataCenters?.map((e) => e) || [];
@@ -3123,13 +3113,13 @@ export const Settings_ConsulUpstreamDiscoveryConfiguration: MessageFns<Settings_
       }
     },
 
-    create<I extends Exact<DeepPartial<Settings_ConsulUpstreamDiscoveryConfiguration>, I>>(
-      base?: I,
+    create(
+      base?: DeepPartial<Settings_ConsulUpstreamDiscoveryConfiguration>,
     ): Settings_ConsulUpstreamDiscoveryConfiguration {
-      return Settings_ConsulUpstreamDiscoveryConfiguration.fromPartial(base ?? ({} as any));
+      return Settings_ConsulUpstreamDiscoveryConfiguration.fromPartial(base ?? {});
     },
-    fromPartial<I extends Exact<DeepPartial<Settings_ConsulUpstreamDiscoveryConfiguration>, I>>(
-      object: I,
+    fromPartial(
+      object: DeepPartial<Settings_ConsulUpstreamDiscoveryConfiguration>,
     ): Settings_ConsulUpstreamDiscoveryConfiguration {
       const message = createBaseSettings_ConsulUpstreamDiscoveryConfiguration() as any;
       message.useTlsTagging = object.useTlsTagging ?? false;
@@ -3193,14 +3183,10 @@ export const Settings_KubernetesConfiguration: MessageFns<Settings_KubernetesCon
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_KubernetesConfiguration>, I>>(
-    base?: I,
-  ): Settings_KubernetesConfiguration {
-    return Settings_KubernetesConfiguration.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_KubernetesConfiguration>): Settings_KubernetesConfiguration {
+    return Settings_KubernetesConfiguration.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_KubernetesConfiguration>, I>>(
-    object: I,
-  ): Settings_KubernetesConfiguration {
+  fromPartial(object: DeepPartial<Settings_KubernetesConfiguration>): Settings_KubernetesConfiguration {
     const message = createBaseSettings_KubernetesConfiguration() as any;
     message.rateLimits = (object.rateLimits !== undefined && object.rateLimits !== null)
       ? Settings_KubernetesConfiguration_RateLimits.fromPartial(object.rateLimits)
@@ -3268,13 +3254,11 @@ export const Settings_KubernetesConfiguration_RateLimits: MessageFns<Settings_Ku
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_KubernetesConfiguration_RateLimits>, I>>(
-    base?: I,
-  ): Settings_KubernetesConfiguration_RateLimits {
-    return Settings_KubernetesConfiguration_RateLimits.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_KubernetesConfiguration_RateLimits>): Settings_KubernetesConfiguration_RateLimits {
+    return Settings_KubernetesConfiguration_RateLimits.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_KubernetesConfiguration_RateLimits>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<Settings_KubernetesConfiguration_RateLimits>,
   ): Settings_KubernetesConfiguration_RateLimits {
     const message = createBaseSettings_KubernetesConfiguration_RateLimits() as any;
     message.qps = object.qps ?? 0;
@@ -3351,12 +3335,10 @@ export const Settings_ObservabilityOptions: MessageFns<Settings_ObservabilityOpt
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_ObservabilityOptions>, I>>(base?: I): Settings_ObservabilityOptions {
-    return Settings_ObservabilityOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_ObservabilityOptions>): Settings_ObservabilityOptions {
+    return Settings_ObservabilityOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_ObservabilityOptions>, I>>(
-    object: I,
-  ): Settings_ObservabilityOptions {
+  fromPartial(object: DeepPartial<Settings_ObservabilityOptions>): Settings_ObservabilityOptions {
     const message = createBaseSettings_ObservabilityOptions() as any;
     message.grafanaIntegration = (object.grafanaIntegration !== undefined && object.grafanaIntegration !== null)
       ? Settings_ObservabilityOptions_GrafanaIntegration.fromPartial(object.grafanaIntegration)
@@ -3453,13 +3435,13 @@ export const Settings_ObservabilityOptions_GrafanaIntegration: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_ObservabilityOptions_GrafanaIntegration>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<Settings_ObservabilityOptions_GrafanaIntegration>,
   ): Settings_ObservabilityOptions_GrafanaIntegration {
-    return Settings_ObservabilityOptions_GrafanaIntegration.fromPartial(base ?? ({} as any));
+    return Settings_ObservabilityOptions_GrafanaIntegration.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_ObservabilityOptions_GrafanaIntegration>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<Settings_ObservabilityOptions_GrafanaIntegration>,
   ): Settings_ObservabilityOptions_GrafanaIntegration {
     const message = createBaseSettings_ObservabilityOptions_GrafanaIntegration() as any;
     message.defaultDashboardFolderId = object.defaultDashboardFolderId ?? undefined;
@@ -3520,13 +3502,11 @@ export const Settings_ObservabilityOptions_MetricLabels: MessageFns<Settings_Obs
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_ObservabilityOptions_MetricLabels>, I>>(
-    base?: I,
-  ): Settings_ObservabilityOptions_MetricLabels {
-    return Settings_ObservabilityOptions_MetricLabels.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_ObservabilityOptions_MetricLabels>): Settings_ObservabilityOptions_MetricLabels {
+    return Settings_ObservabilityOptions_MetricLabels.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_ObservabilityOptions_MetricLabels>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<Settings_ObservabilityOptions_MetricLabels>,
   ): Settings_ObservabilityOptions_MetricLabels {
     const message = createBaseSettings_ObservabilityOptions_MetricLabels() as any;
     message.labelToPath = (globalThis.Object.entries(object.labelToPath ?? {}) as [string, string][]).reduce(
@@ -3606,13 +3586,13 @@ export const Settings_ObservabilityOptions_MetricLabels_LabelToPathEntry: Messag
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_ObservabilityOptions_MetricLabels_LabelToPathEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<Settings_ObservabilityOptions_MetricLabels_LabelToPathEntry>,
   ): Settings_ObservabilityOptions_MetricLabels_LabelToPathEntry {
-    return Settings_ObservabilityOptions_MetricLabels_LabelToPathEntry.fromPartial(base ?? ({} as any));
+    return Settings_ObservabilityOptions_MetricLabels_LabelToPathEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_ObservabilityOptions_MetricLabels_LabelToPathEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<Settings_ObservabilityOptions_MetricLabels_LabelToPathEntry>,
   ): Settings_ObservabilityOptions_MetricLabels_LabelToPathEntry {
     const message = createBaseSettings_ObservabilityOptions_MetricLabels_LabelToPathEntry() as any;
     message.key = object.key ?? "";
@@ -3685,13 +3665,13 @@ export const Settings_ObservabilityOptions_ConfigStatusMetricLabelsEntry: Messag
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_ObservabilityOptions_ConfigStatusMetricLabelsEntry>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<Settings_ObservabilityOptions_ConfigStatusMetricLabelsEntry>,
   ): Settings_ObservabilityOptions_ConfigStatusMetricLabelsEntry {
-    return Settings_ObservabilityOptions_ConfigStatusMetricLabelsEntry.fromPartial(base ?? ({} as any));
+    return Settings_ObservabilityOptions_ConfigStatusMetricLabelsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_ObservabilityOptions_ConfigStatusMetricLabelsEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<Settings_ObservabilityOptions_ConfigStatusMetricLabelsEntry>,
   ): Settings_ObservabilityOptions_ConfigStatusMetricLabelsEntry {
     const message = createBaseSettings_ObservabilityOptions_ConfigStatusMetricLabelsEntry() as any;
     message.key = object.key ?? "";
@@ -3736,10 +3716,10 @@ export const Settings_KubernetesCrds: MessageFns<Settings_KubernetesCrds> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_KubernetesCrds>, I>>(base?: I): Settings_KubernetesCrds {
-    return Settings_KubernetesCrds.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_KubernetesCrds>): Settings_KubernetesCrds {
+    return Settings_KubernetesCrds.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_KubernetesCrds>, I>>(_: I): Settings_KubernetesCrds {
+  fromPartial(_: DeepPartial<Settings_KubernetesCrds>): Settings_KubernetesCrds {
     const message = createBaseSettings_KubernetesCrds() as any;
     return message;
   },
@@ -3779,10 +3759,10 @@ export const Settings_KubernetesSecrets: MessageFns<Settings_KubernetesSecrets> 
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_KubernetesSecrets>, I>>(base?: I): Settings_KubernetesSecrets {
-    return Settings_KubernetesSecrets.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_KubernetesSecrets>): Settings_KubernetesSecrets {
+    return Settings_KubernetesSecrets.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_KubernetesSecrets>, I>>(_: I): Settings_KubernetesSecrets {
+  fromPartial(_: DeepPartial<Settings_KubernetesSecrets>): Settings_KubernetesSecrets {
     const message = createBaseSettings_KubernetesSecrets() as any;
     return message;
   },
@@ -3822,10 +3802,10 @@ export const Settings_KubernetesConfigmaps: MessageFns<Settings_KubernetesConfig
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_KubernetesConfigmaps>, I>>(base?: I): Settings_KubernetesConfigmaps {
-    return Settings_KubernetesConfigmaps.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_KubernetesConfigmaps>): Settings_KubernetesConfigmaps {
+    return Settings_KubernetesConfigmaps.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_KubernetesConfigmaps>, I>>(_: I): Settings_KubernetesConfigmaps {
+  fromPartial(_: DeepPartial<Settings_KubernetesConfigmaps>): Settings_KubernetesConfigmaps {
     const message = createBaseSettings_KubernetesConfigmaps() as any;
     return message;
   },
@@ -3887,10 +3867,10 @@ export const Settings_NamedExtauthEntry: MessageFns<Settings_NamedExtauthEntry> 
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings_NamedExtauthEntry>, I>>(base?: I): Settings_NamedExtauthEntry {
-    return Settings_NamedExtauthEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings_NamedExtauthEntry>): Settings_NamedExtauthEntry {
+    return Settings_NamedExtauthEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings_NamedExtauthEntry>, I>>(object: I): Settings_NamedExtauthEntry {
+  fromPartial(object: DeepPartial<Settings_NamedExtauthEntry>): Settings_NamedExtauthEntry {
     const message = createBaseSettings_NamedExtauthEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -3959,10 +3939,10 @@ export const LabelSelector: MessageFns<LabelSelector> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LabelSelector>, I>>(base?: I): LabelSelector {
-    return LabelSelector.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LabelSelector>): LabelSelector {
+    return LabelSelector.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LabelSelector>, I>>(object: I): LabelSelector {
+  fromPartial(object: DeepPartial<LabelSelector>): LabelSelector {
     const message = createBaseLabelSelector() as any;
     message.matchLabels = (globalThis.Object.entries(object.matchLabels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -4034,12 +4014,10 @@ export const LabelSelector_MatchLabelsEntry: MessageFns<LabelSelector_MatchLabel
     }
   },
 
-  create<I extends Exact<DeepPartial<LabelSelector_MatchLabelsEntry>, I>>(base?: I): LabelSelector_MatchLabelsEntry {
-    return LabelSelector_MatchLabelsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LabelSelector_MatchLabelsEntry>): LabelSelector_MatchLabelsEntry {
+    return LabelSelector_MatchLabelsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LabelSelector_MatchLabelsEntry>, I>>(
-    object: I,
-  ): LabelSelector_MatchLabelsEntry {
+  fromPartial(object: DeepPartial<LabelSelector_MatchLabelsEntry>): LabelSelector_MatchLabelsEntry {
     const message = createBaseLabelSelector_MatchLabelsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -4114,10 +4092,10 @@ export const LabelSelectorRequirement: MessageFns<LabelSelectorRequirement> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LabelSelectorRequirement>, I>>(base?: I): LabelSelectorRequirement {
-    return LabelSelectorRequirement.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LabelSelectorRequirement>): LabelSelectorRequirement {
+    return LabelSelectorRequirement.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LabelSelectorRequirement>, I>>(object: I): LabelSelectorRequirement {
+  fromPartial(object: DeepPartial<LabelSelectorRequirement>): LabelSelectorRequirement {
     const message = createBaseLabelSelectorRequirement() as any;
     message.key = object.key ?? "";
     message.operator = object.operator ?? "";
@@ -4185,10 +4163,10 @@ export const UpstreamOptions: MessageFns<UpstreamOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamOptions>, I>>(base?: I): UpstreamOptions {
-    return UpstreamOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamOptions>): UpstreamOptions {
+    return UpstreamOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamOptions>, I>>(object: I): UpstreamOptions {
+  fromPartial(object: DeepPartial<UpstreamOptions>): UpstreamOptions {
     const message = createBaseUpstreamOptions() as any;
     message.sslParameters = (object.sslParameters !== undefined && object.sslParameters !== null)
       ? SslParameters.fromPartial(object.sslParameters)
@@ -4260,14 +4238,10 @@ export const UpstreamOptions_GlobalAnnotationsEntry: MessageFns<UpstreamOptions_
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamOptions_GlobalAnnotationsEntry>, I>>(
-    base?: I,
-  ): UpstreamOptions_GlobalAnnotationsEntry {
-    return UpstreamOptions_GlobalAnnotationsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamOptions_GlobalAnnotationsEntry>): UpstreamOptions_GlobalAnnotationsEntry {
+    return UpstreamOptions_GlobalAnnotationsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamOptions_GlobalAnnotationsEntry>, I>>(
-    object: I,
-  ): UpstreamOptions_GlobalAnnotationsEntry {
+  fromPartial(object: DeepPartial<UpstreamOptions_GlobalAnnotationsEntry>): UpstreamOptions_GlobalAnnotationsEntry {
     const message = createBaseUpstreamOptions_GlobalAnnotationsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -4563,10 +4537,10 @@ export const GlooOptions: MessageFns<GlooOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GlooOptions>, I>>(base?: I): GlooOptions {
-    return GlooOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GlooOptions>): GlooOptions {
+    return GlooOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GlooOptions>, I>>(object: I): GlooOptions {
+  fromPartial(object: DeepPartial<GlooOptions>): GlooOptions {
     const message = createBaseGlooOptions() as any;
     message.xdsBindAddr = object.xdsBindAddr ?? "";
     message.validationBindAddr = object.validationBindAddr ?? "";
@@ -4710,10 +4684,10 @@ export const GlooOptions_AWSOptions: MessageFns<GlooOptions_AWSOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GlooOptions_AWSOptions>, I>>(base?: I): GlooOptions_AWSOptions {
-    return GlooOptions_AWSOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GlooOptions_AWSOptions>): GlooOptions_AWSOptions {
+    return GlooOptions_AWSOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GlooOptions_AWSOptions>, I>>(object: I): GlooOptions_AWSOptions {
+  fromPartial(object: DeepPartial<GlooOptions_AWSOptions>): GlooOptions_AWSOptions {
     const message = createBaseGlooOptions_AWSOptions() as any;
     switch (object.credentialsFetcher?.$case) {
       case "enableCredentialsDiscovey": {
@@ -4825,13 +4799,13 @@ export const GlooOptions_AWSOptions_ServiceAccountCredentials: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<GlooOptions_AWSOptions_ServiceAccountCredentials>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<GlooOptions_AWSOptions_ServiceAccountCredentials>,
   ): GlooOptions_AWSOptions_ServiceAccountCredentials {
-    return GlooOptions_AWSOptions_ServiceAccountCredentials.fromPartial(base ?? ({} as any));
+    return GlooOptions_AWSOptions_ServiceAccountCredentials.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GlooOptions_AWSOptions_ServiceAccountCredentials>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<GlooOptions_AWSOptions_ServiceAccountCredentials>,
   ): GlooOptions_AWSOptions_ServiceAccountCredentials {
     const message = createBaseGlooOptions_AWSOptions_ServiceAccountCredentials() as any;
     message.cluster = object.cluster ?? "";
@@ -4911,12 +4885,10 @@ export const GlooOptions_InvalidConfigPolicy: MessageFns<GlooOptions_InvalidConf
     }
   },
 
-  create<I extends Exact<DeepPartial<GlooOptions_InvalidConfigPolicy>, I>>(base?: I): GlooOptions_InvalidConfigPolicy {
-    return GlooOptions_InvalidConfigPolicy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GlooOptions_InvalidConfigPolicy>): GlooOptions_InvalidConfigPolicy {
+    return GlooOptions_InvalidConfigPolicy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GlooOptions_InvalidConfigPolicy>, I>>(
-    object: I,
-  ): GlooOptions_InvalidConfigPolicy {
+  fromPartial(object: DeepPartial<GlooOptions_InvalidConfigPolicy>): GlooOptions_InvalidConfigPolicy {
     const message = createBaseGlooOptions_InvalidConfigPolicy() as any;
     message.replaceInvalidRoutes = object.replaceInvalidRoutes ?? false;
     message.invalidRouteResponseCode = object.invalidRouteResponseCode ?? 0;
@@ -4992,10 +4964,10 @@ export const GlooOptions_IstioOptions: MessageFns<GlooOptions_IstioOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GlooOptions_IstioOptions>, I>>(base?: I): GlooOptions_IstioOptions {
-    return GlooOptions_IstioOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GlooOptions_IstioOptions>): GlooOptions_IstioOptions {
+    return GlooOptions_IstioOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GlooOptions_IstioOptions>, I>>(object: I): GlooOptions_IstioOptions {
+  fromPartial(object: DeepPartial<GlooOptions_IstioOptions>): GlooOptions_IstioOptions {
     const message = createBaseGlooOptions_IstioOptions() as any;
     message.appendXForwardedHost = object.appendXForwardedHost ?? undefined;
     message.enableAutoMtls = object.enableAutoMtls ?? undefined;
@@ -5049,10 +5021,10 @@ export const VirtualServiceOptions: MessageFns<VirtualServiceOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<VirtualServiceOptions>, I>>(base?: I): VirtualServiceOptions {
-    return VirtualServiceOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VirtualServiceOptions>): VirtualServiceOptions {
+    return VirtualServiceOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VirtualServiceOptions>, I>>(object: I): VirtualServiceOptions {
+  fromPartial(object: DeepPartial<VirtualServiceOptions>): VirtualServiceOptions {
     const message = createBaseVirtualServiceOptions() as any;
     message.oneWayTls = object.oneWayTls ?? undefined;
     return message;
@@ -5214,10 +5186,10 @@ export const GatewayOptions: MessageFns<GatewayOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GatewayOptions>, I>>(base?: I): GatewayOptions {
-    return GatewayOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GatewayOptions>): GatewayOptions {
+    return GatewayOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GatewayOptions>, I>>(object: I): GatewayOptions {
+  fromPartial(object: DeepPartial<GatewayOptions>): GatewayOptions {
     const message = createBaseGatewayOptions() as any;
     message.validationServerAddr = object.validationServerAddr ?? "";
     message.validation = (object.validation !== undefined && object.validation !== null)
@@ -5417,14 +5389,10 @@ export const GatewayOptions_ValidationOptions: MessageFns<GatewayOptions_Validat
     }
   },
 
-  create<I extends Exact<DeepPartial<GatewayOptions_ValidationOptions>, I>>(
-    base?: I,
-  ): GatewayOptions_ValidationOptions {
-    return GatewayOptions_ValidationOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GatewayOptions_ValidationOptions>): GatewayOptions_ValidationOptions {
+    return GatewayOptions_ValidationOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GatewayOptions_ValidationOptions>, I>>(
-    object: I,
-  ): GatewayOptions_ValidationOptions {
+  fromPartial(object: DeepPartial<GatewayOptions_ValidationOptions>): GatewayOptions_ValidationOptions {
     const message = createBaseGatewayOptions_ValidationOptions() as any;
     message.proxyValidationServerAddr = object.proxyValidationServerAddr ?? "";
     message.validationWebhookTlsCert = object.validationWebhookTlsCert ?? "";
@@ -5498,10 +5466,10 @@ export const ConsoleOptions: MessageFns<ConsoleOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ConsoleOptions>, I>>(base?: I): ConsoleOptions {
-    return ConsoleOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ConsoleOptions>): ConsoleOptions {
+    return ConsoleOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ConsoleOptions>, I>>(object: I): ConsoleOptions {
+  fromPartial(object: DeepPartial<ConsoleOptions>): ConsoleOptions {
     const message = createBaseConsoleOptions() as any;
     message.readOnly = object.readOnly ?? undefined;
     message.apiExplorerEnabled = object.apiExplorerEnabled ?? undefined;
@@ -5519,13 +5487,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -134,10 +134,10 @@ export const ApiSnapshot: MessageFns<ApiSnapshot> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ApiSnapshot>, I>>(base?: I): ApiSnapshot {
-    return ApiSnapshot.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ApiSnapshot>): ApiSnapshot {
+    return ApiSnapshot.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ApiSnapshot>, I>>(object: I): ApiSnapshot {
+  fromPartial(object: DeepPartial<ApiSnapshot>): ApiSnapshot {
     const message = createBaseApiSnapshot() as any;
     message.proxies = object.proxies?.map((e) => Proxy.fromPartial(e)) || [];
     message.upstreams = object.upstreams?.map((e) => Upstream.fromPartial(e)) || [];
@@ -194,10 +194,10 @@ export const DiscoverySnapshot: MessageFns<DiscoverySnapshot> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DiscoverySnapshot>, I>>(base?: I): DiscoverySnapshot {
-    return DiscoverySnapshot.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DiscoverySnapshot>): DiscoverySnapshot {
+    return DiscoverySnapshot.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DiscoverySnapshot>, I>>(object: I): DiscoverySnapshot {
+  fromPartial(object: DeepPartial<DiscoverySnapshot>): DiscoverySnapshot {
     const message = createBaseDiscoverySnapshot() as any;
     message.upstreams = object.upstreams?.map((e) => Upstream.fromPartial(e)) || [];
     return message;
@@ -214,13 +214,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -66,10 +66,10 @@ export const Subset: MessageFns<Subset> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Subset>, I>>(base?: I): Subset {
-    return Subset.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Subset>): Subset {
+    return Subset.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Subset>, I>>(object: I): Subset {
+  fromPartial(object: DeepPartial<Subset>): Subset {
     const message = createBaseSubset() as any;
     message.values = (globalThis.Object.entries(object.values ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -140,10 +140,10 @@ export const Subset_ValuesEntry: MessageFns<Subset_ValuesEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Subset_ValuesEntry>, I>>(base?: I): Subset_ValuesEntry {
-    return Subset_ValuesEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Subset_ValuesEntry>): Subset_ValuesEntry {
+    return Subset_ValuesEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Subset_ValuesEntry>, I>>(object: I): Subset_ValuesEntry {
+  fromPartial(object: DeepPartial<Subset_ValuesEntry>): Subset_ValuesEntry {
     const message = createBaseSubset_ValuesEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -161,13 +161,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

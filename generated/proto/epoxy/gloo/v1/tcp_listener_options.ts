@@ -91,10 +91,10 @@ export const TcpListenerOptions: MessageFns<TcpListenerOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TcpListenerOptions>, I>>(base?: I): TcpListenerOptions {
-    return TcpListenerOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TcpListenerOptions>): TcpListenerOptions {
+    return TcpListenerOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TcpListenerOptions>, I>>(object: I): TcpListenerOptions {
+  fromPartial(object: DeepPartial<TcpListenerOptions>): TcpListenerOptions {
     const message = createBaseTcpListenerOptions() as any;
     message.tcpProxySettings = (object.tcpProxySettings !== undefined && object.tcpProxySettings !== null)
       ? TcpProxySettings.fromPartial(object.tcpProxySettings)
@@ -119,13 +119,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

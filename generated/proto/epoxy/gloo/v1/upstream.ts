@@ -658,10 +658,10 @@ export const Upstream: MessageFns<Upstream> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Upstream>, I>>(base?: I): Upstream {
-    return Upstream.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Upstream>): Upstream {
+    return Upstream.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Upstream>, I>>(object: I): Upstream {
+  fromPartial(object: DeepPartial<Upstream>): Upstream {
     const message = createBaseUpstream() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -820,10 +820,10 @@ export const DiscoveryMetadata: MessageFns<DiscoveryMetadata> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DiscoveryMetadata>, I>>(base?: I): DiscoveryMetadata {
-    return DiscoveryMetadata.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DiscoveryMetadata>): DiscoveryMetadata {
+    return DiscoveryMetadata.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DiscoveryMetadata>, I>>(object: I): DiscoveryMetadata {
+  fromPartial(object: DeepPartial<DiscoveryMetadata>): DiscoveryMetadata {
     const message = createBaseDiscoveryMetadata() as any;
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -894,12 +894,10 @@ export const DiscoveryMetadata_LabelsEntry: MessageFns<DiscoveryMetadata_LabelsE
     }
   },
 
-  create<I extends Exact<DeepPartial<DiscoveryMetadata_LabelsEntry>, I>>(base?: I): DiscoveryMetadata_LabelsEntry {
-    return DiscoveryMetadata_LabelsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DiscoveryMetadata_LabelsEntry>): DiscoveryMetadata_LabelsEntry {
+    return DiscoveryMetadata_LabelsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DiscoveryMetadata_LabelsEntry>, I>>(
-    object: I,
-  ): DiscoveryMetadata_LabelsEntry {
+  fromPartial(object: DeepPartial<DiscoveryMetadata_LabelsEntry>): DiscoveryMetadata_LabelsEntry {
     const message = createBaseDiscoveryMetadata_LabelsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -963,10 +961,10 @@ export const HeaderValue: MessageFns<HeaderValue> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderValue>, I>>(base?: I): HeaderValue {
-    return HeaderValue.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderValue>): HeaderValue {
+    return HeaderValue.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderValue>, I>>(object: I): HeaderValue {
+  fromPartial(object: DeepPartial<HeaderValue>): HeaderValue {
     const message = createBaseHeaderValue() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -1030,10 +1028,10 @@ export const PreconnectPolicy: MessageFns<PreconnectPolicy> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PreconnectPolicy>, I>>(base?: I): PreconnectPolicy {
-    return PreconnectPolicy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PreconnectPolicy>): PreconnectPolicy {
+    return PreconnectPolicy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PreconnectPolicy>, I>>(object: I): PreconnectPolicy {
+  fromPartial(object: DeepPartial<PreconnectPolicy>): PreconnectPolicy {
     const message = createBasePreconnectPolicy() as any;
     message.perUpstreamPreconnectRatio = object.perUpstreamPreconnectRatio ?? undefined;
     message.predictivePreconnectRatio = object.predictivePreconnectRatio ?? undefined;
@@ -1051,13 +1049,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

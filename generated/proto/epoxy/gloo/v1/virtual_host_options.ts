@@ -547,10 +547,10 @@ export const VirtualHostOptions: MessageFns<VirtualHostOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<VirtualHostOptions>, I>>(base?: I): VirtualHostOptions {
-    return VirtualHostOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VirtualHostOptions>): VirtualHostOptions {
+    return VirtualHostOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VirtualHostOptions>, I>>(object: I): VirtualHostOptions {
+  fromPartial(object: DeepPartial<VirtualHostOptions>): VirtualHostOptions {
     const message = createBaseVirtualHostOptions() as any;
     message.extensions = (object.extensions !== undefined && object.extensions !== null)
       ? Extensions.fromPartial(object.extensions)
@@ -699,13 +699,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

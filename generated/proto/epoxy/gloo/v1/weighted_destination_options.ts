@@ -166,10 +166,10 @@ export const WeightedDestinationOptions: MessageFns<WeightedDestinationOptions> 
     }
   },
 
-  create<I extends Exact<DeepPartial<WeightedDestinationOptions>, I>>(base?: I): WeightedDestinationOptions {
-    return WeightedDestinationOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WeightedDestinationOptions>): WeightedDestinationOptions {
+    return WeightedDestinationOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WeightedDestinationOptions>, I>>(object: I): WeightedDestinationOptions {
+  fromPartial(object: DeepPartial<WeightedDestinationOptions>): WeightedDestinationOptions {
     const message = createBaseWeightedDestinationOptions() as any;
     message.headerManipulation = (object.headerManipulation !== undefined && object.headerManipulation !== null)
       ? HeaderManipulation.fromPartial(object.headerManipulation)
@@ -207,13 +207,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

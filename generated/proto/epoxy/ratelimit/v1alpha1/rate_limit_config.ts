@@ -110,10 +110,10 @@ export const RateLimitConfig: MessageFns<RateLimitConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RateLimitConfig>, I>>(base?: I): RateLimitConfig {
-    return RateLimitConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RateLimitConfig>): RateLimitConfig {
+    return RateLimitConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RateLimitConfig>, I>>(object: I): RateLimitConfig {
+  fromPartial(object: DeepPartial<RateLimitConfig>): RateLimitConfig {
     const message = createBaseRateLimitConfig() as any;
     message.metadata = (object.metadata !== undefined && object.metadata !== null)
       ? Metadata.fromPartial(object.metadata)
@@ -200,10 +200,10 @@ export const RateLimitConfig_Raw: MessageFns<RateLimitConfig_Raw> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RateLimitConfig_Raw>, I>>(base?: I): RateLimitConfig_Raw {
-    return RateLimitConfig_Raw.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RateLimitConfig_Raw>): RateLimitConfig_Raw {
+    return RateLimitConfig_Raw.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RateLimitConfig_Raw>, I>>(object: I): RateLimitConfig_Raw {
+  fromPartial(object: DeepPartial<RateLimitConfig_Raw>): RateLimitConfig_Raw {
     const message = createBaseRateLimitConfig_Raw() as any;
     message.descriptors = object.descriptors?.map((e) => Descriptor.fromPartial(e)) || [];
     message.rateLimits = object.rateLimits?.map((e) => RateLimitActions.fromPartial(e)) || [];
@@ -222,13 +222,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

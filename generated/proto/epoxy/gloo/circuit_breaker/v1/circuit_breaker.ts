@@ -125,10 +125,10 @@ export const CircuitBreakerConfig: MessageFns<CircuitBreakerConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CircuitBreakerConfig>, I>>(base?: I): CircuitBreakerConfig {
-    return CircuitBreakerConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CircuitBreakerConfig>): CircuitBreakerConfig {
+    return CircuitBreakerConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CircuitBreakerConfig>, I>>(object: I): CircuitBreakerConfig {
+  fromPartial(object: DeepPartial<CircuitBreakerConfig>): CircuitBreakerConfig {
     const message = createBaseCircuitBreakerConfig() as any;
     message.maxConnections = object.maxConnections ?? undefined;
     message.maxPendingRequests = object.maxPendingRequests ?? undefined;
@@ -149,13 +149,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -129,10 +129,10 @@ export const FilterStage: MessageFns<FilterStage> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<FilterStage>, I>>(base?: I): FilterStage {
-    return FilterStage.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<FilterStage>): FilterStage {
+    return FilterStage.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<FilterStage>, I>>(object: I): FilterStage {
+  fromPartial(object: DeepPartial<FilterStage>): FilterStage {
     const message = createBaseFilterStage() as any;
     message.stage = object.stage ?? 0;
     message.predicate = object.predicate ?? 0;
@@ -150,13 +150,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

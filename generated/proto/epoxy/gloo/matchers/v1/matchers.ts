@@ -187,10 +187,10 @@ export const Matcher: MessageFns<Matcher> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Matcher>, I>>(base?: I): Matcher {
-    return Matcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Matcher>): Matcher {
+    return Matcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Matcher>, I>>(object: I): Matcher {
+  fromPartial(object: DeepPartial<Matcher>): Matcher {
     const message = createBaseMatcher() as any;
     switch (object.pathSpecifier?.$case) {
       case "prefix": {
@@ -307,10 +307,10 @@ export const HeaderMatcher: MessageFns<HeaderMatcher> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderMatcher>, I>>(base?: I): HeaderMatcher {
-    return HeaderMatcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderMatcher>): HeaderMatcher {
+    return HeaderMatcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderMatcher>, I>>(object: I): HeaderMatcher {
+  fromPartial(object: DeepPartial<HeaderMatcher>): HeaderMatcher {
     const message = createBaseHeaderMatcher() as any;
     message.name = object.name ?? "";
     message.value = object.value ?? "";
@@ -387,10 +387,10 @@ export const QueryParameterMatcher: MessageFns<QueryParameterMatcher> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<QueryParameterMatcher>, I>>(base?: I): QueryParameterMatcher {
-    return QueryParameterMatcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<QueryParameterMatcher>): QueryParameterMatcher {
+    return QueryParameterMatcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<QueryParameterMatcher>, I>>(object: I): QueryParameterMatcher {
+  fromPartial(object: DeepPartial<QueryParameterMatcher>): QueryParameterMatcher {
     const message = createBaseQueryParameterMatcher() as any;
     message.name = object.name ?? "";
     message.value = object.value ?? "";
@@ -433,10 +433,10 @@ export const ConnectMatcher: MessageFns<ConnectMatcher> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ConnectMatcher>, I>>(base?: I): ConnectMatcher {
-    return ConnectMatcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ConnectMatcher>): ConnectMatcher {
+    return ConnectMatcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ConnectMatcher>, I>>(_: I): ConnectMatcher {
+  fromPartial(_: DeepPartial<ConnectMatcher>): ConnectMatcher {
     const message = createBaseConnectMatcher() as any;
     return message;
   },
@@ -452,13 +452,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

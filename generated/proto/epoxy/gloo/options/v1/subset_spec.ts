@@ -123,10 +123,10 @@ export const SubsetSpec: MessageFns<SubsetSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SubsetSpec>, I>>(base?: I): SubsetSpec {
-    return SubsetSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SubsetSpec>): SubsetSpec {
+    return SubsetSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SubsetSpec>, I>>(object: I): SubsetSpec {
+  fromPartial(object: DeepPartial<SubsetSpec>): SubsetSpec {
     const message = createBaseSubsetSpec() as any;
     message.selectors = object.selectors?.map((e) => Selector.fromPartial(e)) || [];
     message.fallbackPolicy = object.fallbackPolicy ?? 0;
@@ -193,10 +193,10 @@ export const Selector: MessageFns<Selector> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Selector>, I>>(base?: I): Selector {
-    return Selector.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Selector>): Selector {
+    return Selector.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Selector>, I>>(object: I): Selector {
+  fromPartial(object: DeepPartial<Selector>): Selector {
     const message = createBaseSelector() as any;
     message.keys = object.keys?.map((e) => e) || [];
     message.singleHostPerSubset = object.singleHostPerSubset ?? false;
@@ -252,10 +252,10 @@ export const Subset: MessageFns<Subset> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Subset>, I>>(base?: I): Subset {
-    return Subset.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Subset>): Subset {
+    return Subset.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Subset>, I>>(object: I): Subset {
+  fromPartial(object: DeepPartial<Subset>): Subset {
     const message = createBaseSubset() as any;
     message.values = (globalThis.Object.entries(object.values ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -326,10 +326,10 @@ export const Subset_ValuesEntry: MessageFns<Subset_ValuesEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Subset_ValuesEntry>, I>>(base?: I): Subset_ValuesEntry {
-    return Subset_ValuesEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Subset_ValuesEntry>): Subset_ValuesEntry {
+    return Subset_ValuesEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Subset_ValuesEntry>, I>>(object: I): Subset_ValuesEntry {
+  fromPartial(object: DeepPartial<Subset_ValuesEntry>): Subset_ValuesEntry {
     const message = createBaseSubset_ValuesEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -347,13 +347,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -144,10 +144,10 @@ export const Selector: MessageFns<Selector> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Selector>, I>>(base?: I): Selector {
-    return Selector.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Selector>): Selector {
+    return Selector.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Selector>, I>>(object: I): Selector {
+  fromPartial(object: DeepPartial<Selector>): Selector {
     const message = createBaseSelector() as any;
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -231,10 +231,10 @@ export const Selector_Expression: MessageFns<Selector_Expression> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Selector_Expression>, I>>(base?: I): Selector_Expression {
-    return Selector_Expression.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Selector_Expression>): Selector_Expression {
+    return Selector_Expression.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Selector_Expression>, I>>(object: I): Selector_Expression {
+  fromPartial(object: DeepPartial<Selector_Expression>): Selector_Expression {
     const message = createBaseSelector_Expression() as any;
     message.key = object.key ?? "";
     message.operator = object.operator ?? 0;
@@ -299,10 +299,10 @@ export const Selector_LabelsEntry: MessageFns<Selector_LabelsEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Selector_LabelsEntry>, I>>(base?: I): Selector_LabelsEntry {
-    return Selector_LabelsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Selector_LabelsEntry>): Selector_LabelsEntry {
+    return Selector_LabelsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Selector_LabelsEntry>, I>>(object: I): Selector_LabelsEntry {
+  fromPartial(object: DeepPartial<Selector_LabelsEntry>): Selector_LabelsEntry {
     const message = createBaseSelector_LabelsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -320,13 +320,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

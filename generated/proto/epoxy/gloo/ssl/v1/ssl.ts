@@ -368,10 +368,10 @@ export const SslConfig: MessageFns<SslConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SslConfig>, I>>(base?: I): SslConfig {
-    return SslConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SslConfig>): SslConfig {
+    return SslConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SslConfig>, I>>(object: I): SslConfig {
+  fromPartial(object: DeepPartial<SslConfig>): SslConfig {
     const message = createBaseSslConfig() as any;
     switch (object.sslSecrets?.$case) {
       case "secretRef": {
@@ -488,10 +488,10 @@ export const SSLFiles: MessageFns<SSLFiles> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SSLFiles>, I>>(base?: I): SSLFiles {
-    return SSLFiles.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SSLFiles>): SSLFiles {
+    return SSLFiles.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SSLFiles>, I>>(object: I): SSLFiles {
+  fromPartial(object: DeepPartial<SSLFiles>): SSLFiles {
     const message = createBaseSSLFiles() as any;
     message.tlsCert = object.tlsCert ?? "";
     message.tlsKey = object.tlsKey ?? "";
@@ -644,10 +644,10 @@ export const UpstreamSslConfig: MessageFns<UpstreamSslConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamSslConfig>, I>>(base?: I): UpstreamSslConfig {
-    return UpstreamSslConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamSslConfig>): UpstreamSslConfig {
+    return UpstreamSslConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamSslConfig>, I>>(object: I): UpstreamSslConfig {
+  fromPartial(object: DeepPartial<UpstreamSslConfig>): UpstreamSslConfig {
     const message = createBaseUpstreamSslConfig() as any;
     switch (object.sslSecrets?.$case) {
       case "secretRef": {
@@ -772,10 +772,10 @@ export const SDSConfig: MessageFns<SDSConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SDSConfig>, I>>(base?: I): SDSConfig {
-    return SDSConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SDSConfig>): SDSConfig {
+    return SDSConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SDSConfig>, I>>(object: I): SDSConfig {
+  fromPartial(object: DeepPartial<SDSConfig>): SDSConfig {
     const message = createBaseSDSConfig() as any;
     message.targetUri = object.targetUri ?? "";
     switch (object.sdsBuilder?.$case) {
@@ -846,10 +846,10 @@ export const CallCredentials: MessageFns<CallCredentials> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CallCredentials>, I>>(base?: I): CallCredentials {
-    return CallCredentials.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CallCredentials>): CallCredentials {
+    return CallCredentials.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CallCredentials>, I>>(object: I): CallCredentials {
+  fromPartial(object: DeepPartial<CallCredentials>): CallCredentials {
     const message = createBaseCallCredentials() as any;
     message.fileCredentialSource = (object.fileCredentialSource !== undefined && object.fileCredentialSource !== null)
       ? CallCredentials_FileCredentialSource.fromPartial(object.fileCredentialSource)
@@ -914,14 +914,10 @@ export const CallCredentials_FileCredentialSource: MessageFns<CallCredentials_Fi
     }
   },
 
-  create<I extends Exact<DeepPartial<CallCredentials_FileCredentialSource>, I>>(
-    base?: I,
-  ): CallCredentials_FileCredentialSource {
-    return CallCredentials_FileCredentialSource.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CallCredentials_FileCredentialSource>): CallCredentials_FileCredentialSource {
+    return CallCredentials_FileCredentialSource.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CallCredentials_FileCredentialSource>, I>>(
-    object: I,
-  ): CallCredentials_FileCredentialSource {
+  fromPartial(object: DeepPartial<CallCredentials_FileCredentialSource>): CallCredentials_FileCredentialSource {
     const message = createBaseCallCredentials_FileCredentialSource() as any;
     message.tokenFileName = object.tokenFileName ?? "";
     message.header = object.header ?? "";
@@ -1007,10 +1003,10 @@ export const SslParameters: MessageFns<SslParameters> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SslParameters>, I>>(base?: I): SslParameters {
-    return SslParameters.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SslParameters>): SslParameters {
+    return SslParameters.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SslParameters>, I>>(object: I): SslParameters {
+  fromPartial(object: DeepPartial<SslParameters>): SslParameters {
     const message = createBaseSslParameters() as any;
     message.minimumProtocolVersion = object.minimumProtocolVersion ?? 0;
     message.maximumProtocolVersion = object.maximumProtocolVersion ?? 0;
@@ -1030,13 +1026,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

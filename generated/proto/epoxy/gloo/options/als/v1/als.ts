@@ -400,10 +400,10 @@ export const AccessLoggingService: MessageFns<AccessLoggingService> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AccessLoggingService>, I>>(base?: I): AccessLoggingService {
-    return AccessLoggingService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AccessLoggingService>): AccessLoggingService {
+    return AccessLoggingService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AccessLoggingService>, I>>(object: I): AccessLoggingService {
+  fromPartial(object: DeepPartial<AccessLoggingService>): AccessLoggingService {
     const message = createBaseAccessLoggingService() as any;
     message.accessLog = object.accessLog?.map((e) => AccessLog.fromPartial(e)) || [];
     return message;
@@ -493,10 +493,10 @@ export const AccessLog: MessageFns<AccessLog> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AccessLog>, I>>(base?: I): AccessLog {
-    return AccessLog.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AccessLog>): AccessLog {
+    return AccessLog.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AccessLog>, I>>(object: I): AccessLog {
+  fromPartial(object: DeepPartial<AccessLog>): AccessLog {
     const message = createBaseAccessLog() as any;
     switch (object.outputDestination?.$case) {
       case "fileSink": {
@@ -606,10 +606,10 @@ export const FileSink: MessageFns<FileSink> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<FileSink>, I>>(base?: I): FileSink {
-    return FileSink.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<FileSink>): FileSink {
+    return FileSink.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<FileSink>, I>>(object: I): FileSink {
+  fromPartial(object: DeepPartial<FileSink>): FileSink {
     const message = createBaseFileSink() as any;
     message.path = object.path ?? "";
     switch (object.outputFormat?.$case) {
@@ -739,10 +739,10 @@ export const GrpcService: MessageFns<GrpcService> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GrpcService>, I>>(base?: I): GrpcService {
-    return GrpcService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GrpcService>): GrpcService {
+    return GrpcService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GrpcService>, I>>(object: I): GrpcService {
+  fromPartial(object: DeepPartial<GrpcService>): GrpcService {
     const message = createBaseGrpcService() as any;
     message.logName = object.logName ?? "";
     switch (object.serviceRef?.$case) {
@@ -864,10 +864,10 @@ export const OpenTelemetryGrpcCollector: MessageFns<OpenTelemetryGrpcCollector> 
     }
   },
 
-  create<I extends Exact<DeepPartial<OpenTelemetryGrpcCollector>, I>>(base?: I): OpenTelemetryGrpcCollector {
-    return OpenTelemetryGrpcCollector.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OpenTelemetryGrpcCollector>): OpenTelemetryGrpcCollector {
+    return OpenTelemetryGrpcCollector.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OpenTelemetryGrpcCollector>, I>>(object: I): OpenTelemetryGrpcCollector {
+  fromPartial(object: DeepPartial<OpenTelemetryGrpcCollector>): OpenTelemetryGrpcCollector {
     const message = createBaseOpenTelemetryGrpcCollector() as any;
     message.endpoint = object.endpoint ?? "";
     message.authority = object.authority ?? "";
@@ -947,14 +947,10 @@ export const OpenTelemetryGrpcCollector_HeadersEntry: MessageFns<OpenTelemetryGr
     }
   },
 
-  create<I extends Exact<DeepPartial<OpenTelemetryGrpcCollector_HeadersEntry>, I>>(
-    base?: I,
-  ): OpenTelemetryGrpcCollector_HeadersEntry {
-    return OpenTelemetryGrpcCollector_HeadersEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OpenTelemetryGrpcCollector_HeadersEntry>): OpenTelemetryGrpcCollector_HeadersEntry {
+    return OpenTelemetryGrpcCollector_HeadersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OpenTelemetryGrpcCollector_HeadersEntry>, I>>(
-    object: I,
-  ): OpenTelemetryGrpcCollector_HeadersEntry {
+  fromPartial(object: DeepPartial<OpenTelemetryGrpcCollector_HeadersEntry>): OpenTelemetryGrpcCollector_HeadersEntry {
     const message = createBaseOpenTelemetryGrpcCollector_HeadersEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -1074,10 +1070,10 @@ export const OpenTelemetryService: MessageFns<OpenTelemetryService> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OpenTelemetryService>, I>>(base?: I): OpenTelemetryService {
-    return OpenTelemetryService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OpenTelemetryService>): OpenTelemetryService {
+    return OpenTelemetryService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OpenTelemetryService>, I>>(object: I): OpenTelemetryService {
+  fromPartial(object: DeepPartial<OpenTelemetryService>): OpenTelemetryService {
     const message = createBaseOpenTelemetryService() as any;
     message.logName = object.logName ?? "";
     switch (object.destination?.$case) {
@@ -1265,10 +1261,10 @@ export const AccessLogFilter: MessageFns<AccessLogFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AccessLogFilter>, I>>(base?: I): AccessLogFilter {
-    return AccessLogFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AccessLogFilter>): AccessLogFilter {
+    return AccessLogFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AccessLogFilter>, I>>(object: I): AccessLogFilter {
+  fromPartial(object: DeepPartial<AccessLogFilter>): AccessLogFilter {
     const message = createBaseAccessLogFilter() as any;
     switch (object.filterSpecifier?.$case) {
       case "statusCodeFilter": {
@@ -1416,10 +1412,10 @@ export const ComparisonFilter: MessageFns<ComparisonFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ComparisonFilter>, I>>(base?: I): ComparisonFilter {
-    return ComparisonFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ComparisonFilter>): ComparisonFilter {
+    return ComparisonFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ComparisonFilter>, I>>(object: I): ComparisonFilter {
+  fromPartial(object: DeepPartial<ComparisonFilter>): ComparisonFilter {
     const message = createBaseComparisonFilter() as any;
     message.op = object.op ?? 0;
     message.value = (object.value !== undefined && object.value !== null)
@@ -1474,10 +1470,10 @@ export const StatusCodeFilter: MessageFns<StatusCodeFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<StatusCodeFilter>, I>>(base?: I): StatusCodeFilter {
-    return StatusCodeFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StatusCodeFilter>): StatusCodeFilter {
+    return StatusCodeFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StatusCodeFilter>, I>>(object: I): StatusCodeFilter {
+  fromPartial(object: DeepPartial<StatusCodeFilter>): StatusCodeFilter {
     const message = createBaseStatusCodeFilter() as any;
     message.comparison = (object.comparison !== undefined && object.comparison !== null)
       ? ComparisonFilter.fromPartial(object.comparison)
@@ -1531,10 +1527,10 @@ export const DurationFilter: MessageFns<DurationFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DurationFilter>, I>>(base?: I): DurationFilter {
-    return DurationFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DurationFilter>): DurationFilter {
+    return DurationFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DurationFilter>, I>>(object: I): DurationFilter {
+  fromPartial(object: DeepPartial<DurationFilter>): DurationFilter {
     const message = createBaseDurationFilter() as any;
     message.comparison = (object.comparison !== undefined && object.comparison !== null)
       ? ComparisonFilter.fromPartial(object.comparison)
@@ -1610,10 +1606,10 @@ export const RuntimeFilter: MessageFns<RuntimeFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RuntimeFilter>, I>>(base?: I): RuntimeFilter {
-    return RuntimeFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RuntimeFilter>): RuntimeFilter {
+    return RuntimeFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RuntimeFilter>, I>>(object: I): RuntimeFilter {
+  fromPartial(object: DeepPartial<RuntimeFilter>): RuntimeFilter {
     const message = createBaseRuntimeFilter() as any;
     message.runtimeKey = object.runtimeKey ?? "";
     message.percentSampled = (object.percentSampled !== undefined && object.percentSampled !== null)
@@ -1669,10 +1665,10 @@ export const AndFilter: MessageFns<AndFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AndFilter>, I>>(base?: I): AndFilter {
-    return AndFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AndFilter>): AndFilter {
+    return AndFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AndFilter>, I>>(object: I): AndFilter {
+  fromPartial(object: DeepPartial<AndFilter>): AndFilter {
     const message = createBaseAndFilter() as any;
     message.filters = object.filters?.map((e) => AccessLogFilter.fromPartial(e)) || [];
     return message;
@@ -1724,10 +1720,10 @@ export const OrFilter: MessageFns<OrFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OrFilter>, I>>(base?: I): OrFilter {
-    return OrFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OrFilter>): OrFilter {
+    return OrFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OrFilter>, I>>(object: I): OrFilter {
+  fromPartial(object: DeepPartial<OrFilter>): OrFilter {
     const message = createBaseOrFilter() as any;
     message.filters = object.filters?.map((e) => AccessLogFilter.fromPartial(e)) || [];
     return message;
@@ -1779,10 +1775,10 @@ export const HeaderFilter: MessageFns<HeaderFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderFilter>, I>>(base?: I): HeaderFilter {
-    return HeaderFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderFilter>): HeaderFilter {
+    return HeaderFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderFilter>, I>>(object: I): HeaderFilter {
+  fromPartial(object: DeepPartial<HeaderFilter>): HeaderFilter {
     const message = createBaseHeaderFilter() as any;
     message.header = (object.header !== undefined && object.header !== null)
       ? HeaderMatcher.fromPartial(object.header)
@@ -1836,10 +1832,10 @@ export const ResponseFlagFilter: MessageFns<ResponseFlagFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ResponseFlagFilter>, I>>(base?: I): ResponseFlagFilter {
-    return ResponseFlagFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ResponseFlagFilter>): ResponseFlagFilter {
+    return ResponseFlagFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ResponseFlagFilter>, I>>(object: I): ResponseFlagFilter {
+  fromPartial(object: DeepPartial<ResponseFlagFilter>): ResponseFlagFilter {
     const message = createBaseResponseFlagFilter() as any;
     message.flags = object.flags?.map((e) => e) || [];
     return message;
@@ -1916,10 +1912,10 @@ export const GrpcStatusFilter: MessageFns<GrpcStatusFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GrpcStatusFilter>, I>>(base?: I): GrpcStatusFilter {
-    return GrpcStatusFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GrpcStatusFilter>): GrpcStatusFilter {
+    return GrpcStatusFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GrpcStatusFilter>, I>>(object: I): GrpcStatusFilter {
+  fromPartial(object: DeepPartial<GrpcStatusFilter>): GrpcStatusFilter {
     const message = createBaseGrpcStatusFilter() as any;
     message.statuses = object.statuses?.map((e) => e) || [];
     message.exclude = object.exclude ?? false;
@@ -2043,10 +2039,10 @@ export const AnyValue: MessageFns<AnyValue> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AnyValue>, I>>(base?: I): AnyValue {
-    return AnyValue.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AnyValue>): AnyValue {
+    return AnyValue.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AnyValue>, I>>(object: I): AnyValue {
+  fromPartial(object: DeepPartial<AnyValue>): AnyValue {
     const message = createBaseAnyValue() as any;
     switch (object.value?.$case) {
       case "stringValue": {
@@ -2141,10 +2137,10 @@ export const ArrayValue: MessageFns<ArrayValue> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ArrayValue>, I>>(base?: I): ArrayValue {
-    return ArrayValue.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ArrayValue>): ArrayValue {
+    return ArrayValue.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ArrayValue>, I>>(object: I): ArrayValue {
+  fromPartial(object: DeepPartial<ArrayValue>): ArrayValue {
     const message = createBaseArrayValue() as any;
     message.values = object.values?.map((e) => AnyValue.fromPartial(e)) || [];
     return message;
@@ -2196,10 +2192,10 @@ export const KeyValueList: MessageFns<KeyValueList> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<KeyValueList>, I>>(base?: I): KeyValueList {
-    return KeyValueList.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<KeyValueList>): KeyValueList {
+    return KeyValueList.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<KeyValueList>, I>>(object: I): KeyValueList {
+  fromPartial(object: DeepPartial<KeyValueList>): KeyValueList {
     const message = createBaseKeyValueList() as any;
     message.values = object.values?.map((e) => KeyValue.fromPartial(e)) || [];
     return message;
@@ -2262,10 +2258,10 @@ export const KeyValue: MessageFns<KeyValue> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<KeyValue>, I>>(base?: I): KeyValue {
-    return KeyValue.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<KeyValue>): KeyValue {
+    return KeyValue.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<KeyValue>, I>>(object: I): KeyValue {
+  fromPartial(object: DeepPartial<KeyValue>): KeyValue {
     const message = createBaseKeyValue() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -2309,10 +2305,10 @@ export const NotHealthCheckFilter: MessageFns<NotHealthCheckFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<NotHealthCheckFilter>, I>>(base?: I): NotHealthCheckFilter {
-    return NotHealthCheckFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<NotHealthCheckFilter>): NotHealthCheckFilter {
+    return NotHealthCheckFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<NotHealthCheckFilter>, I>>(_: I): NotHealthCheckFilter {
+  fromPartial(_: DeepPartial<NotHealthCheckFilter>): NotHealthCheckFilter {
     const message = createBaseNotHealthCheckFilter() as any;
     return message;
   },
@@ -2352,10 +2348,10 @@ export const TraceableFilter: MessageFns<TraceableFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TraceableFilter>, I>>(base?: I): TraceableFilter {
-    return TraceableFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TraceableFilter>): TraceableFilter {
+    return TraceableFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TraceableFilter>, I>>(_: I): TraceableFilter {
+  fromPartial(_: DeepPartial<TraceableFilter>): TraceableFilter {
     const message = createBaseTraceableFilter() as any;
     return message;
   },
@@ -2371,13 +2367,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

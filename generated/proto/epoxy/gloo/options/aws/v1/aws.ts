@@ -197,10 +197,10 @@ export const UpstreamSpec: MessageFns<UpstreamSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamSpec>, I>>(base?: I): UpstreamSpec {
-    return UpstreamSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamSpec>): UpstreamSpec {
+    return UpstreamSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamSpec>, I>>(object: I): UpstreamSpec {
+  fromPartial(object: DeepPartial<UpstreamSpec>): UpstreamSpec {
     const message = createBaseUpstreamSpec() as any;
     message.region = object.region ?? "";
     message.secretRef = (object.secretRef !== undefined && object.secretRef !== null)
@@ -284,10 +284,10 @@ export const LambdaFunctionSpec: MessageFns<LambdaFunctionSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LambdaFunctionSpec>, I>>(base?: I): LambdaFunctionSpec {
-    return LambdaFunctionSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LambdaFunctionSpec>): LambdaFunctionSpec {
+    return LambdaFunctionSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LambdaFunctionSpec>, I>>(object: I): LambdaFunctionSpec {
+  fromPartial(object: DeepPartial<LambdaFunctionSpec>): LambdaFunctionSpec {
     const message = createBaseLambdaFunctionSpec() as any;
     message.logicalName = object.logicalName ?? "";
     message.lambdaFunctionName = object.lambdaFunctionName ?? "";
@@ -415,10 +415,10 @@ export const DestinationSpec: MessageFns<DestinationSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DestinationSpec>, I>>(base?: I): DestinationSpec {
-    return DestinationSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DestinationSpec>): DestinationSpec {
+    return DestinationSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DestinationSpec>, I>>(object: I): DestinationSpec {
+  fromPartial(object: DeepPartial<DestinationSpec>): DestinationSpec {
     const message = createBaseDestinationSpec() as any;
     message.logicalName = object.logicalName ?? "";
     message.invocationStyle = object.invocationStyle ?? 0;
@@ -441,13 +441,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -105,10 +105,10 @@ export const TagFilter: MessageFns<TagFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TagFilter>, I>>(base?: I): TagFilter {
-    return TagFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TagFilter>): TagFilter {
+    return TagFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TagFilter>, I>>(object: I): TagFilter {
+  fromPartial(object: DeepPartial<TagFilter>): TagFilter {
     const message = createBaseTagFilter() as any;
     switch (object.spec?.$case) {
       case "key": {
@@ -184,10 +184,10 @@ export const TagFilter_KvPair: MessageFns<TagFilter_KvPair> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TagFilter_KvPair>, I>>(base?: I): TagFilter_KvPair {
-    return TagFilter_KvPair.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TagFilter_KvPair>): TagFilter_KvPair {
+    return TagFilter_KvPair.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TagFilter_KvPair>, I>>(object: I): TagFilter_KvPair {
+  fromPartial(object: DeepPartial<TagFilter_KvPair>): TagFilter_KvPair {
     const message = createBaseTagFilter_KvPair() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -295,10 +295,10 @@ export const UpstreamSpec: MessageFns<UpstreamSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamSpec>, I>>(base?: I): UpstreamSpec {
-    return UpstreamSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamSpec>): UpstreamSpec {
+    return UpstreamSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamSpec>, I>>(object: I): UpstreamSpec {
+  fromPartial(object: DeepPartial<UpstreamSpec>): UpstreamSpec {
     const message = createBaseUpstreamSpec() as any;
     message.region = object.region ?? "";
     message.secretRef = (object.secretRef !== undefined && object.secretRef !== null)
@@ -322,13 +322,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -122,10 +122,10 @@ export const UpstreamSpec: MessageFns<UpstreamSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamSpec>, I>>(base?: I): UpstreamSpec {
-    return UpstreamSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamSpec>): UpstreamSpec {
+    return UpstreamSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamSpec>, I>>(object: I): UpstreamSpec {
+  fromPartial(object: DeepPartial<UpstreamSpec>): UpstreamSpec {
     const message = createBaseUpstreamSpec() as any;
     message.functionAppName = object.functionAppName ?? "";
     message.secretRef = (object.secretRef !== undefined && object.secretRef !== null)
@@ -192,10 +192,10 @@ export const UpstreamSpec_FunctionSpec: MessageFns<UpstreamSpec_FunctionSpec> = 
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamSpec_FunctionSpec>, I>>(base?: I): UpstreamSpec_FunctionSpec {
-    return UpstreamSpec_FunctionSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamSpec_FunctionSpec>): UpstreamSpec_FunctionSpec {
+    return UpstreamSpec_FunctionSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamSpec_FunctionSpec>, I>>(object: I): UpstreamSpec_FunctionSpec {
+  fromPartial(object: DeepPartial<UpstreamSpec_FunctionSpec>): UpstreamSpec_FunctionSpec {
     const message = createBaseUpstreamSpec_FunctionSpec() as any;
     message.functionName = object.functionName ?? "";
     message.authLevel = object.authLevel ?? 0;
@@ -248,10 +248,10 @@ export const DestinationSpec: MessageFns<DestinationSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DestinationSpec>, I>>(base?: I): DestinationSpec {
-    return DestinationSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DestinationSpec>): DestinationSpec {
+    return DestinationSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DestinationSpec>, I>>(object: I): DestinationSpec {
+  fromPartial(object: DeepPartial<DestinationSpec>): DestinationSpec {
     const message = createBaseDestinationSpec() as any;
     message.functionName = object.functionName ?? "";
     return message;
@@ -268,13 +268,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

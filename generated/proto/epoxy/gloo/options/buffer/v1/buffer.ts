@@ -72,10 +72,10 @@ export const Buffer: MessageFns<Buffer> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Buffer>, I>>(base?: I): Buffer {
-    return Buffer.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Buffer>): Buffer {
+    return Buffer.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Buffer>, I>>(object: I): Buffer {
+  fromPartial(object: DeepPartial<Buffer>): Buffer {
     const message = createBaseBuffer() as any;
     message.maxRequestBytes = object.maxRequestBytes ?? undefined;
     return message;
@@ -140,10 +140,10 @@ export const BufferPerRoute: MessageFns<BufferPerRoute> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<BufferPerRoute>, I>>(base?: I): BufferPerRoute {
-    return BufferPerRoute.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<BufferPerRoute>): BufferPerRoute {
+    return BufferPerRoute.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<BufferPerRoute>, I>>(object: I): BufferPerRoute {
+  fromPartial(object: DeepPartial<BufferPerRoute>): BufferPerRoute {
     const message = createBaseBufferPerRoute() as any;
     switch (object.override?.$case) {
       case "disabled": {
@@ -173,13 +173,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

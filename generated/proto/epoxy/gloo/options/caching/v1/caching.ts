@@ -105,10 +105,10 @@ export const Settings: MessageFns<Settings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings>, I>>(base?: I): Settings {
-    return Settings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings>): Settings {
+    return Settings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings>, I>>(object: I): Settings {
+  fromPartial(object: DeepPartial<Settings>): Settings {
     const message = createBaseSettings() as any;
     message.cachingServiceRef = (object.cachingServiceRef !== undefined && object.cachingServiceRef !== null)
       ? ResourceRef.fromPartial(object.cachingServiceRef)
@@ -132,13 +132,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -75,10 +75,10 @@ export const ConnectionLimit: MessageFns<ConnectionLimit> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ConnectionLimit>, I>>(base?: I): ConnectionLimit {
-    return ConnectionLimit.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ConnectionLimit>): ConnectionLimit {
+    return ConnectionLimit.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ConnectionLimit>, I>>(object: I): ConnectionLimit {
+  fromPartial(object: DeepPartial<ConnectionLimit>): ConnectionLimit {
     const message = createBaseConnectionLimit() as any;
     message.maxActiveConnections = object.maxActiveConnections ?? undefined;
     message.delayBeforeClose = (object.delayBeforeClose !== undefined && object.delayBeforeClose !== null)
@@ -98,13 +98,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -195,10 +195,10 @@ export const UpstreamSpec: MessageFns<UpstreamSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamSpec>, I>>(base?: I): UpstreamSpec {
-    return UpstreamSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamSpec>): UpstreamSpec {
+    return UpstreamSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamSpec>, I>>(object: I): UpstreamSpec {
+  fromPartial(object: DeepPartial<UpstreamSpec>): UpstreamSpec {
     const message = createBaseUpstreamSpec() as any;
     message.serviceName = object.serviceName ?? "";
     message.serviceTags = object.serviceTags?.map((e) => e) || [];
@@ -228,13 +228,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

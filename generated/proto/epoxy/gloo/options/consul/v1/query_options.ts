@@ -79,10 +79,10 @@ export const QueryOptions: MessageFns<QueryOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<QueryOptions>, I>>(base?: I): QueryOptions {
-    return QueryOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<QueryOptions>): QueryOptions {
+    return QueryOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<QueryOptions>, I>>(object: I): QueryOptions {
+  fromPartial(object: DeepPartial<QueryOptions>): QueryOptions {
     const message = createBaseQueryOptions() as any;
     message.useCache = object.useCache ?? undefined;
     return message;
@@ -99,13 +99,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

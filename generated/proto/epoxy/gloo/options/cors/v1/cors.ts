@@ -182,10 +182,10 @@ export const CorsPolicy: MessageFns<CorsPolicy> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CorsPolicy>, I>>(base?: I): CorsPolicy {
-    return CorsPolicy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CorsPolicy>): CorsPolicy {
+    return CorsPolicy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CorsPolicy>, I>>(object: I): CorsPolicy {
+  fromPartial(object: DeepPartial<CorsPolicy>): CorsPolicy {
     const message = createBaseCorsPolicy() as any;
     message.allowOrigin = object.allowOrigin?.map((e) => e) || [];
     message.allowOriginRegex = object.allowOriginRegex?.map((e) => e) || [];
@@ -244,10 +244,10 @@ export const CorsPolicyMergeSettings: MessageFns<CorsPolicyMergeSettings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CorsPolicyMergeSettings>, I>>(base?: I): CorsPolicyMergeSettings {
-    return CorsPolicyMergeSettings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CorsPolicyMergeSettings>): CorsPolicyMergeSettings {
+    return CorsPolicyMergeSettings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CorsPolicyMergeSettings>, I>>(object: I): CorsPolicyMergeSettings {
+  fromPartial(object: DeepPartial<CorsPolicyMergeSettings>): CorsPolicyMergeSettings {
     const message = createBaseCorsPolicyMergeSettings() as any;
     message.exposeHeaders = object.exposeHeaders ?? 0;
     return message;
@@ -264,13 +264,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -90,10 +90,10 @@ export const CsrfPolicy: MessageFns<CsrfPolicy> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CsrfPolicy>, I>>(base?: I): CsrfPolicy {
-    return CsrfPolicy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CsrfPolicy>): CsrfPolicy {
+    return CsrfPolicy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CsrfPolicy>, I>>(object: I): CsrfPolicy {
+  fromPartial(object: DeepPartial<CsrfPolicy>): CsrfPolicy {
     const message = createBaseCsrfPolicy() as any;
     message.filterEnabled = (object.filterEnabled !== undefined && object.filterEnabled !== null)
       ? RuntimeFractionalPercent.fromPartial(object.filterEnabled)
@@ -116,13 +116,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

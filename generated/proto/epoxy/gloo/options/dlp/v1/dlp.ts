@@ -236,10 +236,10 @@ export const FilterConfig: MessageFns<FilterConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<FilterConfig>, I>>(base?: I): FilterConfig {
-    return FilterConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<FilterConfig>): FilterConfig {
+    return FilterConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<FilterConfig>, I>>(object: I): FilterConfig {
+  fromPartial(object: DeepPartial<FilterConfig>): FilterConfig {
     const message = createBaseFilterConfig() as any;
     message.dlpRules = object.dlpRules?.map((e) => DlpRule.fromPartial(e)) || [];
     message.enabledFor = object.enabledFor ?? 0;
@@ -303,10 +303,10 @@ export const DlpRule: MessageFns<DlpRule> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DlpRule>, I>>(base?: I): DlpRule {
-    return DlpRule.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DlpRule>): DlpRule {
+    return DlpRule.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DlpRule>, I>>(object: I): DlpRule {
+  fromPartial(object: DeepPartial<DlpRule>): DlpRule {
     const message = createBaseDlpRule() as any;
     message.matcher = (object.matcher !== undefined && object.matcher !== null)
       ? Matcher.fromPartial(object.matcher)
@@ -372,10 +372,10 @@ export const Config: MessageFns<Config> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Config>, I>>(base?: I): Config {
-    return Config.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Config>): Config {
+    return Config.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Config>, I>>(object: I): Config {
+  fromPartial(object: DeepPartial<Config>): Config {
     const message = createBaseConfig() as any;
     message.actions = object.actions?.map((e) => Action.fromPartial(e)) || [];
     message.enabledFor = object.enabledFor ?? 0;
@@ -461,10 +461,10 @@ export const Action: MessageFns<Action> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Action>, I>>(base?: I): Action {
-    return Action.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Action>): Action {
+    return Action.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action>, I>>(object: I): Action {
+  fromPartial(object: DeepPartial<Action>): Action {
     const message = createBaseAction() as any;
     message.actionType = object.actionType ?? 0;
     message.customAction = (object.customAction !== undefined && object.customAction !== null)
@@ -567,10 +567,10 @@ export const CustomAction: MessageFns<CustomAction> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CustomAction>, I>>(base?: I): CustomAction {
-    return CustomAction.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CustomAction>): CustomAction {
+    return CustomAction.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CustomAction>, I>>(object: I): CustomAction {
+  fromPartial(object: DeepPartial<CustomAction>): CustomAction {
     const message = createBaseCustomAction() as any;
     message.name = object.name ?? "";
     message.regex = object.regex?.map((e) => e) || [];
@@ -639,10 +639,10 @@ export const CustomAction_RegexAction: MessageFns<CustomAction_RegexAction> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CustomAction_RegexAction>, I>>(base?: I): CustomAction_RegexAction {
-    return CustomAction_RegexAction.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CustomAction_RegexAction>): CustomAction_RegexAction {
+    return CustomAction_RegexAction.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CustomAction_RegexAction>, I>>(object: I): CustomAction_RegexAction {
+  fromPartial(object: DeepPartial<CustomAction_RegexAction>): CustomAction_RegexAction {
     const message = createBaseCustomAction_RegexAction() as any;
     message.regex = object.regex ?? "";
     message.subgroup = object.subgroup ?? 0;
@@ -728,10 +728,10 @@ export const KeyValueAction: MessageFns<KeyValueAction> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<KeyValueAction>, I>>(base?: I): KeyValueAction {
-    return KeyValueAction.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<KeyValueAction>): KeyValueAction {
+    return KeyValueAction.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<KeyValueAction>, I>>(object: I): KeyValueAction {
+  fromPartial(object: DeepPartial<KeyValueAction>): KeyValueAction {
     const message = createBaseKeyValueAction() as any;
     message.name = object.name ?? "";
     message.maskChar = object.maskChar ?? "";
@@ -753,13 +753,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

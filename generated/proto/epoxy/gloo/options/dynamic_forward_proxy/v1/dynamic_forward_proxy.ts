@@ -220,10 +220,10 @@ export const FilterConfig: MessageFns<FilterConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<FilterConfig>, I>>(base?: I): FilterConfig {
-    return FilterConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<FilterConfig>): FilterConfig {
+    return FilterConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<FilterConfig>, I>>(object: I): FilterConfig {
+  fromPartial(object: DeepPartial<FilterConfig>): FilterConfig {
     const message = createBaseFilterConfig() as any;
     message.dnsCacheConfig = (object.dnsCacheConfig !== undefined && object.dnsCacheConfig !== null)
       ? DnsCacheConfig.fromPartial(object.dnsCacheConfig)
@@ -284,10 +284,10 @@ export const DnsCacheCircuitBreakers: MessageFns<DnsCacheCircuitBreakers> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DnsCacheCircuitBreakers>, I>>(base?: I): DnsCacheCircuitBreakers {
-    return DnsCacheCircuitBreakers.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DnsCacheCircuitBreakers>): DnsCacheCircuitBreakers {
+    return DnsCacheCircuitBreakers.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DnsCacheCircuitBreakers>, I>>(object: I): DnsCacheCircuitBreakers {
+  fromPartial(object: DeepPartial<DnsCacheCircuitBreakers>): DnsCacheCircuitBreakers {
     const message = createBaseDnsCacheCircuitBreakers() as any;
     message.maxPendingRequests = object.maxPendingRequests ?? undefined;
     return message;
@@ -450,10 +450,10 @@ export const DnsCacheConfig: MessageFns<DnsCacheConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DnsCacheConfig>, I>>(base?: I): DnsCacheConfig {
-    return DnsCacheConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DnsCacheConfig>): DnsCacheConfig {
+    return DnsCacheConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DnsCacheConfig>, I>>(object: I): DnsCacheConfig {
+  fromPartial(object: DeepPartial<DnsCacheConfig>): DnsCacheConfig {
     const message = createBaseDnsCacheConfig() as any;
     message.dnsLookupFamily = object.dnsLookupFamily ?? 0;
     message.dnsRefreshRate = (object.dnsRefreshRate !== undefined && object.dnsRefreshRate !== null)
@@ -555,10 +555,10 @@ export const RefreshRate: MessageFns<RefreshRate> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RefreshRate>, I>>(base?: I): RefreshRate {
-    return RefreshRate.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RefreshRate>): RefreshRate {
+    return RefreshRate.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RefreshRate>, I>>(object: I): RefreshRate {
+  fromPartial(object: DeepPartial<RefreshRate>): RefreshRate {
     const message = createBaseRefreshRate() as any;
     message.baseInterval = (object.baseInterval !== undefined && object.baseInterval !== null)
       ? Duration.fromPartial(object.baseInterval)
@@ -628,10 +628,10 @@ export const PerRouteConfig: MessageFns<PerRouteConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PerRouteConfig>, I>>(base?: I): PerRouteConfig {
-    return PerRouteConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PerRouteConfig>): PerRouteConfig {
+    return PerRouteConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PerRouteConfig>, I>>(object: I): PerRouteConfig {
+  fromPartial(object: DeepPartial<PerRouteConfig>): PerRouteConfig {
     const message = createBasePerRouteConfig() as any;
     switch (object.hostRewriteSpecifier?.$case) {
       case "hostRewrite": {
@@ -707,10 +707,10 @@ export const DnsResolverOptions: MessageFns<DnsResolverOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DnsResolverOptions>, I>>(base?: I): DnsResolverOptions {
-    return DnsResolverOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DnsResolverOptions>): DnsResolverOptions {
+    return DnsResolverOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DnsResolverOptions>, I>>(object: I): DnsResolverOptions {
+  fromPartial(object: DeepPartial<DnsResolverOptions>): DnsResolverOptions {
     const message = createBaseDnsResolverOptions() as any;
     message.useTcpForDnsLookups = object.useTcpForDnsLookups ?? false;
     message.noDefaultSearchDomain = object.noDefaultSearchDomain ?? false;
@@ -774,10 +774,10 @@ export const CaresDnsResolverConfig: MessageFns<CaresDnsResolverConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CaresDnsResolverConfig>, I>>(base?: I): CaresDnsResolverConfig {
-    return CaresDnsResolverConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CaresDnsResolverConfig>): CaresDnsResolverConfig {
+    return CaresDnsResolverConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CaresDnsResolverConfig>, I>>(object: I): CaresDnsResolverConfig {
+  fromPartial(object: DeepPartial<CaresDnsResolverConfig>): CaresDnsResolverConfig {
     const message = createBaseCaresDnsResolverConfig() as any;
     message.resolvers = object.resolvers?.map((e) => Address.fromPartial(e)) || [];
     message.dnsResolverOptions = (object.dnsResolverOptions !== undefined && object.dnsResolverOptions !== null)
@@ -821,10 +821,10 @@ export const AppleDnsResolverConfig: MessageFns<AppleDnsResolverConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AppleDnsResolverConfig>, I>>(base?: I): AppleDnsResolverConfig {
-    return AppleDnsResolverConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AppleDnsResolverConfig>): AppleDnsResolverConfig {
+    return AppleDnsResolverConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AppleDnsResolverConfig>, I>>(_: I): AppleDnsResolverConfig {
+  fromPartial(_: DeepPartial<AppleDnsResolverConfig>): AppleDnsResolverConfig {
     const message = createBaseAppleDnsResolverConfig() as any;
     return message;
   },
@@ -840,13 +840,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

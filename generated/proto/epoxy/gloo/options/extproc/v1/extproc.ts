@@ -462,10 +462,10 @@ export const Settings: MessageFns<Settings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings>, I>>(base?: I): Settings {
-    return Settings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings>): Settings {
+    return Settings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings>, I>>(object: I): Settings {
+  fromPartial(object: DeepPartial<Settings>): Settings {
     const message = createBaseSettings() as any;
     message.grpcService = (object.grpcService !== undefined && object.grpcService !== null)
       ? GrpcService.fromPartial(object.grpcService)
@@ -558,10 +558,10 @@ export const RouteSettings: MessageFns<RouteSettings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteSettings>, I>>(base?: I): RouteSettings {
-    return RouteSettings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteSettings>): RouteSettings {
+    return RouteSettings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteSettings>, I>>(object: I): RouteSettings {
+  fromPartial(object: DeepPartial<RouteSettings>): RouteSettings {
     const message = createBaseRouteSettings() as any;
     switch (object.override?.$case) {
       case "disabled": {
@@ -676,10 +676,10 @@ export const GrpcService: MessageFns<GrpcService> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GrpcService>, I>>(base?: I): GrpcService {
-    return GrpcService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GrpcService>): GrpcService {
+    return GrpcService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GrpcService>, I>>(object: I): GrpcService {
+  fromPartial(object: DeepPartial<GrpcService>): GrpcService {
     const message = createBaseGrpcService() as any;
     message.extProcServerRef = (object.extProcServerRef !== undefined && object.extProcServerRef !== null)
       ? ResourceRef.fromPartial(object.extProcServerRef)
@@ -750,10 +750,10 @@ export const GrpcService_HeaderValue: MessageFns<GrpcService_HeaderValue> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GrpcService_HeaderValue>, I>>(base?: I): GrpcService_HeaderValue {
-    return GrpcService_HeaderValue.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GrpcService_HeaderValue>): GrpcService_HeaderValue {
+    return GrpcService_HeaderValue.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GrpcService_HeaderValue>, I>>(object: I): GrpcService_HeaderValue {
+  fromPartial(object: DeepPartial<GrpcService_HeaderValue>): GrpcService_HeaderValue {
     const message = createBaseGrpcService_HeaderValue() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -880,10 +880,10 @@ export const Overrides: MessageFns<Overrides> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Overrides>, I>>(base?: I): Overrides {
-    return Overrides.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Overrides>): Overrides {
+    return Overrides.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Overrides>, I>>(object: I): Overrides {
+  fromPartial(object: DeepPartial<Overrides>): Overrides {
     const message = createBaseOverrides() as any;
     message.processingMode = (object.processingMode !== undefined && object.processingMode !== null)
       ? ProcessingMode.fromPartial(object.processingMode)
@@ -1007,10 +1007,10 @@ export const ProcessingMode: MessageFns<ProcessingMode> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ProcessingMode>, I>>(base?: I): ProcessingMode {
-    return ProcessingMode.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ProcessingMode>): ProcessingMode {
+    return ProcessingMode.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ProcessingMode>, I>>(object: I): ProcessingMode {
+  fromPartial(object: DeepPartial<ProcessingMode>): ProcessingMode {
     const message = createBaseProcessingMode() as any;
     message.requestHeaderMode = object.requestHeaderMode ?? 0;
     message.responseHeaderMode = object.responseHeaderMode ?? 0;
@@ -1078,10 +1078,10 @@ export const HeaderForwardingRules: MessageFns<HeaderForwardingRules> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderForwardingRules>, I>>(base?: I): HeaderForwardingRules {
-    return HeaderForwardingRules.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderForwardingRules>): HeaderForwardingRules {
+    return HeaderForwardingRules.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderForwardingRules>, I>>(object: I): HeaderForwardingRules {
+  fromPartial(object: DeepPartial<HeaderForwardingRules>): HeaderForwardingRules {
     const message = createBaseHeaderForwardingRules() as any;
     message.allowedHeaders = (object.allowedHeaders !== undefined && object.allowedHeaders !== null)
       ? HeaderForwardingRules_ListStringMatcher.fromPartial(object.allowedHeaders)
@@ -1138,14 +1138,10 @@ export const HeaderForwardingRules_ListStringMatcher: MessageFns<HeaderForwardin
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderForwardingRules_ListStringMatcher>, I>>(
-    base?: I,
-  ): HeaderForwardingRules_ListStringMatcher {
-    return HeaderForwardingRules_ListStringMatcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderForwardingRules_ListStringMatcher>): HeaderForwardingRules_ListStringMatcher {
+    return HeaderForwardingRules_ListStringMatcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderForwardingRules_ListStringMatcher>, I>>(
-    object: I,
-  ): HeaderForwardingRules_ListStringMatcher {
+  fromPartial(object: DeepPartial<HeaderForwardingRules_ListStringMatcher>): HeaderForwardingRules_ListStringMatcher {
     const message = createBaseHeaderForwardingRules_ListStringMatcher() as any;
     message.patterns = object.patterns?.map((e) => StringMatcher.fromPartial(e)) || [];
     return message;
@@ -1162,13 +1158,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -90,10 +90,10 @@ export const RouteAbort: MessageFns<RouteAbort> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteAbort>, I>>(base?: I): RouteAbort {
-    return RouteAbort.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteAbort>): RouteAbort {
+    return RouteAbort.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteAbort>, I>>(object: I): RouteAbort {
+  fromPartial(object: DeepPartial<RouteAbort>): RouteAbort {
     const message = createBaseRouteAbort() as any;
     message.percentage = object.percentage ?? 0;
     message.httpStatus = object.httpStatus ?? 0;
@@ -157,10 +157,10 @@ export const RouteDelay: MessageFns<RouteDelay> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteDelay>, I>>(base?: I): RouteDelay {
-    return RouteDelay.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteDelay>): RouteDelay {
+    return RouteDelay.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteDelay>, I>>(object: I): RouteDelay {
+  fromPartial(object: DeepPartial<RouteDelay>): RouteDelay {
     const message = createBaseRouteDelay() as any;
     message.percentage = object.percentage ?? 0;
     message.fixedDelay = (object.fixedDelay !== undefined && object.fixedDelay !== null)
@@ -226,10 +226,10 @@ export const RouteFaults: MessageFns<RouteFaults> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteFaults>, I>>(base?: I): RouteFaults {
-    return RouteFaults.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteFaults>): RouteFaults {
+    return RouteFaults.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteFaults>, I>>(object: I): RouteFaults {
+  fromPartial(object: DeepPartial<RouteFaults>): RouteFaults {
     const message = createBaseRouteFaults() as any;
     message.abort = (object.abort !== undefined && object.abort !== null)
       ? RouteAbort.fromPartial(object.abort)
@@ -251,13 +251,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -98,10 +98,10 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ServiceSpec>, I>>(base?: I): ServiceSpec {
-    return ServiceSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServiceSpec>): ServiceSpec {
+    return ServiceSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServiceSpec>, I>>(object: I): ServiceSpec {
+  fromPartial(object: DeepPartial<ServiceSpec>): ServiceSpec {
     const message = createBaseServiceSpec() as any;
     message.descriptors = object.descriptors ?? Buffer.alloc(0);
     message.grpcServices = object.grpcServices?.map((e) => ServiceSpec_GrpcService.fromPartial(e)) || [];
@@ -176,10 +176,10 @@ export const ServiceSpec_GrpcService: MessageFns<ServiceSpec_GrpcService> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ServiceSpec_GrpcService>, I>>(base?: I): ServiceSpec_GrpcService {
-    return ServiceSpec_GrpcService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServiceSpec_GrpcService>): ServiceSpec_GrpcService {
+    return ServiceSpec_GrpcService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServiceSpec_GrpcService>, I>>(object: I): ServiceSpec_GrpcService {
+  fromPartial(object: DeepPartial<ServiceSpec_GrpcService>): ServiceSpec_GrpcService {
     const message = createBaseServiceSpec_GrpcService() as any;
     message.packageName = object.packageName ?? "";
     message.serviceName = object.serviceName ?? "";
@@ -266,10 +266,10 @@ export const DestinationSpec: MessageFns<DestinationSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DestinationSpec>, I>>(base?: I): DestinationSpec {
-    return DestinationSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DestinationSpec>): DestinationSpec {
+    return DestinationSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DestinationSpec>, I>>(object: I): DestinationSpec {
+  fromPartial(object: DeepPartial<DestinationSpec>): DestinationSpec {
     const message = createBaseDestinationSpec() as any;
     message.package = object.package ?? "";
     message.service = object.service ?? "";
@@ -291,13 +291,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

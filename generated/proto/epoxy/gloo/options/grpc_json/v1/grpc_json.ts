@@ -220,10 +220,10 @@ export const GrpcJsonTranscoder: MessageFns<GrpcJsonTranscoder> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GrpcJsonTranscoder>, I>>(base?: I): GrpcJsonTranscoder {
-    return GrpcJsonTranscoder.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GrpcJsonTranscoder>): GrpcJsonTranscoder {
+    return GrpcJsonTranscoder.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GrpcJsonTranscoder>, I>>(object: I): GrpcJsonTranscoder {
+  fromPartial(object: DeepPartial<GrpcJsonTranscoder>): GrpcJsonTranscoder {
     const message = createBaseGrpcJsonTranscoder() as any;
     switch (object.descriptorSet?.$case) {
       case "protoDescriptor": {
@@ -344,12 +344,10 @@ export const GrpcJsonTranscoder_PrintOptions: MessageFns<GrpcJsonTranscoder_Prin
     }
   },
 
-  create<I extends Exact<DeepPartial<GrpcJsonTranscoder_PrintOptions>, I>>(base?: I): GrpcJsonTranscoder_PrintOptions {
-    return GrpcJsonTranscoder_PrintOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GrpcJsonTranscoder_PrintOptions>): GrpcJsonTranscoder_PrintOptions {
+    return GrpcJsonTranscoder_PrintOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GrpcJsonTranscoder_PrintOptions>, I>>(
-    object: I,
-  ): GrpcJsonTranscoder_PrintOptions {
+  fromPartial(object: DeepPartial<GrpcJsonTranscoder_PrintOptions>): GrpcJsonTranscoder_PrintOptions {
     const message = createBaseGrpcJsonTranscoder_PrintOptions() as any;
     message.addWhitespace = object.addWhitespace ?? false;
     message.alwaysPrintPrimitiveFields = object.alwaysPrintPrimitiveFields ?? false;
@@ -415,14 +413,10 @@ export const GrpcJsonTranscoder_DescriptorConfigMap: MessageFns<GrpcJsonTranscod
     }
   },
 
-  create<I extends Exact<DeepPartial<GrpcJsonTranscoder_DescriptorConfigMap>, I>>(
-    base?: I,
-  ): GrpcJsonTranscoder_DescriptorConfigMap {
-    return GrpcJsonTranscoder_DescriptorConfigMap.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GrpcJsonTranscoder_DescriptorConfigMap>): GrpcJsonTranscoder_DescriptorConfigMap {
+    return GrpcJsonTranscoder_DescriptorConfigMap.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GrpcJsonTranscoder_DescriptorConfigMap>, I>>(
-    object: I,
-  ): GrpcJsonTranscoder_DescriptorConfigMap {
+  fromPartial(object: DeepPartial<GrpcJsonTranscoder_DescriptorConfigMap>): GrpcJsonTranscoder_DescriptorConfigMap {
     const message = createBaseGrpcJsonTranscoder_DescriptorConfigMap() as any;
     message.configMapRef = (object.configMapRef !== undefined && object.configMapRef !== null)
       ? ResourceRef.fromPartial(object.configMapRef)
@@ -442,13 +436,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

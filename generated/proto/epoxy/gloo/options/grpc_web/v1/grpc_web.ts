@@ -58,10 +58,10 @@ export const GrpcWeb: MessageFns<GrpcWeb> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GrpcWeb>, I>>(base?: I): GrpcWeb {
-    return GrpcWeb.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GrpcWeb>): GrpcWeb {
+    return GrpcWeb.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GrpcWeb>, I>>(object: I): GrpcWeb {
+  fromPartial(object: DeepPartial<GrpcWeb>): GrpcWeb {
     const message = createBaseGrpcWeb() as any;
     message.disable = object.disable ?? false;
     return message;
@@ -78,13 +78,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -210,10 +210,10 @@ export const Gzip: MessageFns<Gzip> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Gzip>, I>>(base?: I): Gzip {
-    return Gzip.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Gzip>): Gzip {
+    return Gzip.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Gzip>, I>>(object: I): Gzip {
+  fromPartial(object: DeepPartial<Gzip>): Gzip {
     const message = createBaseGzip() as any;
     message.memoryLevel = object.memoryLevel ?? undefined;
     message.contentLength = object.contentLength ?? undefined;
@@ -261,10 +261,10 @@ export const Gzip_CompressionLevel: MessageFns<Gzip_CompressionLevel> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Gzip_CompressionLevel>, I>>(base?: I): Gzip_CompressionLevel {
-    return Gzip_CompressionLevel.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Gzip_CompressionLevel>): Gzip_CompressionLevel {
+    return Gzip_CompressionLevel.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Gzip_CompressionLevel>, I>>(_: I): Gzip_CompressionLevel {
+  fromPartial(_: DeepPartial<Gzip_CompressionLevel>): Gzip_CompressionLevel {
     const message = createBaseGzip_CompressionLevel() as any;
     return message;
   },
@@ -280,13 +280,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

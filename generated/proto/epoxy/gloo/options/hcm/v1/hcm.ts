@@ -908,12 +908,10 @@ export const HttpConnectionManagerSettings: MessageFns<HttpConnectionManagerSett
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpConnectionManagerSettings>, I>>(base?: I): HttpConnectionManagerSettings {
-    return HttpConnectionManagerSettings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpConnectionManagerSettings>): HttpConnectionManagerSettings {
+    return HttpConnectionManagerSettings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpConnectionManagerSettings>, I>>(
-    object: I,
-  ): HttpConnectionManagerSettings {
+  fromPartial(object: DeepPartial<HttpConnectionManagerSettings>): HttpConnectionManagerSettings {
     const message = createBaseHttpConnectionManagerSettings() as any;
     message.skipXffAppend = object.skipXffAppend ?? undefined;
     message.via = object.via ?? undefined;
@@ -1099,13 +1097,13 @@ export const HttpConnectionManagerSettings_SetCurrentClientCertDetails: MessageF
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpConnectionManagerSettings_SetCurrentClientCertDetails>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<HttpConnectionManagerSettings_SetCurrentClientCertDetails>,
   ): HttpConnectionManagerSettings_SetCurrentClientCertDetails {
-    return HttpConnectionManagerSettings_SetCurrentClientCertDetails.fromPartial(base ?? ({} as any));
+    return HttpConnectionManagerSettings_SetCurrentClientCertDetails.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpConnectionManagerSettings_SetCurrentClientCertDetails>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<HttpConnectionManagerSettings_SetCurrentClientCertDetails>,
   ): HttpConnectionManagerSettings_SetCurrentClientCertDetails {
     const message = createBaseHttpConnectionManagerSettings_SetCurrentClientCertDetails() as any;
     message.subject = object.subject ?? undefined;
@@ -1178,13 +1176,13 @@ export const HttpConnectionManagerSettings_UuidRequestIdConfigSettings: MessageF
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpConnectionManagerSettings_UuidRequestIdConfigSettings>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<HttpConnectionManagerSettings_UuidRequestIdConfigSettings>,
   ): HttpConnectionManagerSettings_UuidRequestIdConfigSettings {
-    return HttpConnectionManagerSettings_UuidRequestIdConfigSettings.fromPartial(base ?? ({} as any));
+    return HttpConnectionManagerSettings_UuidRequestIdConfigSettings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpConnectionManagerSettings_UuidRequestIdConfigSettings>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<HttpConnectionManagerSettings_UuidRequestIdConfigSettings>,
   ): HttpConnectionManagerSettings_UuidRequestIdConfigSettings {
     const message = createBaseHttpConnectionManagerSettings_UuidRequestIdConfigSettings() as any;
     message.packTraceReason = object.packTraceReason ?? undefined;
@@ -1249,14 +1247,10 @@ export const HttpConnectionManagerSettings_CidrRange: MessageFns<HttpConnectionM
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpConnectionManagerSettings_CidrRange>, I>>(
-    base?: I,
-  ): HttpConnectionManagerSettings_CidrRange {
-    return HttpConnectionManagerSettings_CidrRange.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpConnectionManagerSettings_CidrRange>): HttpConnectionManagerSettings_CidrRange {
+    return HttpConnectionManagerSettings_CidrRange.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpConnectionManagerSettings_CidrRange>, I>>(
-    object: I,
-  ): HttpConnectionManagerSettings_CidrRange {
+  fromPartial(object: DeepPartial<HttpConnectionManagerSettings_CidrRange>): HttpConnectionManagerSettings_CidrRange {
     const message = createBaseHttpConnectionManagerSettings_CidrRange() as any;
     message.addressPrefix = object.addressPrefix ?? "";
     message.prefixLen = object.prefixLen ?? undefined;
@@ -1325,13 +1319,13 @@ export const HttpConnectionManagerSettings_InternalAddressConfig: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpConnectionManagerSettings_InternalAddressConfig>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<HttpConnectionManagerSettings_InternalAddressConfig>,
   ): HttpConnectionManagerSettings_InternalAddressConfig {
-    return HttpConnectionManagerSettings_InternalAddressConfig.fromPartial(base ?? ({} as any));
+    return HttpConnectionManagerSettings_InternalAddressConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpConnectionManagerSettings_InternalAddressConfig>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<HttpConnectionManagerSettings_InternalAddressConfig>,
   ): HttpConnectionManagerSettings_InternalAddressConfig {
     const message = createBaseHttpConnectionManagerSettings_InternalAddressConfig() as any;
     message.unixSockets = object.unixSockets ?? undefined;
@@ -1350,13 +1344,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

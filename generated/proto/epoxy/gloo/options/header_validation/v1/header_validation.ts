@@ -68,10 +68,10 @@ export const HeaderValidationSettings: MessageFns<HeaderValidationSettings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderValidationSettings>, I>>(base?: I): HeaderValidationSettings {
-    return HeaderValidationSettings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderValidationSettings>): HeaderValidationSettings {
+    return HeaderValidationSettings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderValidationSettings>, I>>(object: I): HeaderValidationSettings {
+  fromPartial(object: DeepPartial<HeaderValidationSettings>): HeaderValidationSettings {
     const message = createBaseHeaderValidationSettings() as any;
     switch (object.headerMethodValidation?.$case) {
       case "disableHttp1MethodValidation": {
@@ -98,13 +98,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -130,10 +130,10 @@ export const HeaderManipulation: MessageFns<HeaderManipulation> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderManipulation>, I>>(base?: I): HeaderManipulation {
-    return HeaderManipulation.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderManipulation>): HeaderManipulation {
+    return HeaderManipulation.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderManipulation>, I>>(object: I): HeaderManipulation {
+  fromPartial(object: DeepPartial<HeaderManipulation>): HeaderManipulation {
     const message = createBaseHeaderManipulation() as any;
     message.requestHeadersToAdd = object.requestHeadersToAdd?.map((e) => HeaderValueOption.fromPartial(e)) || [];
     message.requestHeadersToRemove = object.requestHeadersToRemove?.map((e) => e) || [];
@@ -199,10 +199,10 @@ export const EarlyHeaderManipulation: MessageFns<EarlyHeaderManipulation> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<EarlyHeaderManipulation>, I>>(base?: I): EarlyHeaderManipulation {
-    return EarlyHeaderManipulation.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<EarlyHeaderManipulation>): EarlyHeaderManipulation {
+    return EarlyHeaderManipulation.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<EarlyHeaderManipulation>, I>>(object: I): EarlyHeaderManipulation {
+  fromPartial(object: DeepPartial<EarlyHeaderManipulation>): EarlyHeaderManipulation {
     const message = createBaseEarlyHeaderManipulation() as any;
     message.headersToAdd = object.headersToAdd?.map((e) => HeaderValueOption.fromPartial(e)) || [];
     message.headersToRemove = object.headersToRemove?.map((e) => e) || [];
@@ -279,10 +279,10 @@ export const HeaderValueOption: MessageFns<HeaderValueOption> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderValueOption>, I>>(base?: I): HeaderValueOption {
-    return HeaderValueOption.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderValueOption>): HeaderValueOption {
+    return HeaderValueOption.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderValueOption>, I>>(object: I): HeaderValueOption {
+  fromPartial(object: DeepPartial<HeaderValueOption>): HeaderValueOption {
     const message = createBaseHeaderValueOption() as any;
     switch (object.headerOption?.$case) {
       case "header": {
@@ -362,10 +362,10 @@ export const HeaderValue: MessageFns<HeaderValue> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderValue>, I>>(base?: I): HeaderValue {
-    return HeaderValue.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderValue>): HeaderValue {
+    return HeaderValue.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderValue>, I>>(object: I): HeaderValue {
+  fromPartial(object: DeepPartial<HeaderValue>): HeaderValue {
     const message = createBaseHeaderValue() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -383,13 +383,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -238,10 +238,10 @@ export const JwtStagedVhostExtension: MessageFns<JwtStagedVhostExtension> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<JwtStagedVhostExtension>, I>>(base?: I): JwtStagedVhostExtension {
-    return JwtStagedVhostExtension.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<JwtStagedVhostExtension>): JwtStagedVhostExtension {
+    return JwtStagedVhostExtension.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<JwtStagedVhostExtension>, I>>(object: I): JwtStagedVhostExtension {
+  fromPartial(object: DeepPartial<JwtStagedVhostExtension>): JwtStagedVhostExtension {
     const message = createBaseJwtStagedVhostExtension() as any;
     message.beforeExtAuth = (object.beforeExtAuth !== undefined && object.beforeExtAuth !== null)
       ? VhostExtension.fromPartial(object.beforeExtAuth)
@@ -309,14 +309,10 @@ export const JwtStagedRouteProvidersExtension: MessageFns<JwtStagedRouteProvider
     }
   },
 
-  create<I extends Exact<DeepPartial<JwtStagedRouteProvidersExtension>, I>>(
-    base?: I,
-  ): JwtStagedRouteProvidersExtension {
-    return JwtStagedRouteProvidersExtension.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<JwtStagedRouteProvidersExtension>): JwtStagedRouteProvidersExtension {
+    return JwtStagedRouteProvidersExtension.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<JwtStagedRouteProvidersExtension>, I>>(
-    object: I,
-  ): JwtStagedRouteProvidersExtension {
+  fromPartial(object: DeepPartial<JwtStagedRouteProvidersExtension>): JwtStagedRouteProvidersExtension {
     const message = createBaseJwtStagedRouteProvidersExtension() as any;
     message.beforeExtAuth = (object.beforeExtAuth !== undefined && object.beforeExtAuth !== null)
       ? VhostExtension.fromPartial(object.beforeExtAuth)
@@ -384,10 +380,10 @@ export const JwtStagedRouteExtension: MessageFns<JwtStagedRouteExtension> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<JwtStagedRouteExtension>, I>>(base?: I): JwtStagedRouteExtension {
-    return JwtStagedRouteExtension.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<JwtStagedRouteExtension>): JwtStagedRouteExtension {
+    return JwtStagedRouteExtension.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<JwtStagedRouteExtension>, I>>(object: I): JwtStagedRouteExtension {
+  fromPartial(object: DeepPartial<JwtStagedRouteExtension>): JwtStagedRouteExtension {
     const message = createBaseJwtStagedRouteExtension() as any;
     message.beforeExtAuth = (object.beforeExtAuth !== undefined && object.beforeExtAuth !== null)
       ? RouteExtension.fromPartial(object.beforeExtAuth)
@@ -469,10 +465,10 @@ export const VhostExtension: MessageFns<VhostExtension> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<VhostExtension>, I>>(base?: I): VhostExtension {
-    return VhostExtension.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VhostExtension>): VhostExtension {
+    return VhostExtension.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VhostExtension>, I>>(object: I): VhostExtension {
+  fromPartial(object: DeepPartial<VhostExtension>): VhostExtension {
     const message = createBaseVhostExtension() as any;
     message.providers = (globalThis.Object.entries(object.providers ?? {}) as [string, Provider][]).reduce(
       (acc: { [key: string]: Provider }, [key, value]: [string, Provider]) => {
@@ -545,12 +541,10 @@ export const VhostExtension_ProvidersEntry: MessageFns<VhostExtension_ProvidersE
     }
   },
 
-  create<I extends Exact<DeepPartial<VhostExtension_ProvidersEntry>, I>>(base?: I): VhostExtension_ProvidersEntry {
-    return VhostExtension_ProvidersEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VhostExtension_ProvidersEntry>): VhostExtension_ProvidersEntry {
+    return VhostExtension_ProvidersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VhostExtension_ProvidersEntry>, I>>(
-    object: I,
-  ): VhostExtension_ProvidersEntry {
+  fromPartial(object: DeepPartial<VhostExtension_ProvidersEntry>): VhostExtension_ProvidersEntry {
     const message = createBaseVhostExtension_ProvidersEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -605,10 +599,10 @@ export const RouteExtension: MessageFns<RouteExtension> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteExtension>, I>>(base?: I): RouteExtension {
-    return RouteExtension.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteExtension>): RouteExtension {
+    return RouteExtension.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteExtension>, I>>(object: I): RouteExtension {
+  fromPartial(object: DeepPartial<RouteExtension>): RouteExtension {
     const message = createBaseRouteExtension() as any;
     message.disable = object.disable ?? false;
     return message;
@@ -746,10 +740,10 @@ export const Provider: MessageFns<Provider> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Provider>, I>>(base?: I): Provider {
-    return Provider.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Provider>): Provider {
+    return Provider.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Provider>, I>>(object: I): Provider {
+  fromPartial(object: DeepPartial<Provider>): Provider {
     const message = createBaseProvider() as any;
     message.jwks = (object.jwks !== undefined && object.jwks !== null) ? Jwks.fromPartial(object.jwks) : undefined;
     message.audiences = object.audiences?.map((e) => e) || [];
@@ -823,10 +817,10 @@ export const Jwks: MessageFns<Jwks> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Jwks>, I>>(base?: I): Jwks {
-    return Jwks.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Jwks>): Jwks {
+    return Jwks.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Jwks>, I>>(object: I): Jwks {
+  fromPartial(object: DeepPartial<Jwks>): Jwks {
     const message = createBaseJwks() as any;
     switch (object.jwks?.$case) {
       case "remote": {
@@ -924,10 +918,10 @@ export const RemoteJwks: MessageFns<RemoteJwks> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RemoteJwks>, I>>(base?: I): RemoteJwks {
-    return RemoteJwks.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RemoteJwks>): RemoteJwks {
+    return RemoteJwks.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RemoteJwks>, I>>(object: I): RemoteJwks {
+  fromPartial(object: DeepPartial<RemoteJwks>): RemoteJwks {
     const message = createBaseRemoteJwks() as any;
     message.url = object.url ?? "";
     message.upstreamRef = (object.upstreamRef !== undefined && object.upstreamRef !== null)
@@ -988,10 +982,10 @@ export const RemoteJwks_AsyncFetch: MessageFns<RemoteJwks_AsyncFetch> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RemoteJwks_AsyncFetch>, I>>(base?: I): RemoteJwks_AsyncFetch {
-    return RemoteJwks_AsyncFetch.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RemoteJwks_AsyncFetch>): RemoteJwks_AsyncFetch {
+    return RemoteJwks_AsyncFetch.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RemoteJwks_AsyncFetch>, I>>(object: I): RemoteJwks_AsyncFetch {
+  fromPartial(object: DeepPartial<RemoteJwks_AsyncFetch>): RemoteJwks_AsyncFetch {
     const message = createBaseRemoteJwks_AsyncFetch() as any;
     message.fastListener = object.fastListener ?? false;
     return message;
@@ -1043,10 +1037,10 @@ export const LocalJwks: MessageFns<LocalJwks> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<LocalJwks>, I>>(base?: I): LocalJwks {
-    return LocalJwks.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<LocalJwks>): LocalJwks {
+    return LocalJwks.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<LocalJwks>, I>>(object: I): LocalJwks {
+  fromPartial(object: DeepPartial<LocalJwks>): LocalJwks {
     const message = createBaseLocalJwks() as any;
     message.key = object.key ?? "";
     return message;
@@ -1109,10 +1103,10 @@ export const TokenSource: MessageFns<TokenSource> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TokenSource>, I>>(base?: I): TokenSource {
-    return TokenSource.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TokenSource>): TokenSource {
+    return TokenSource.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TokenSource>, I>>(object: I): TokenSource {
+  fromPartial(object: DeepPartial<TokenSource>): TokenSource {
     const message = createBaseTokenSource() as any;
     message.headers = object.headers?.map((e) => TokenSource_HeaderSource.fromPartial(e)) || [];
     message.queryParams = object.queryParams?.map((e) => e) || [];
@@ -1176,10 +1170,10 @@ export const TokenSource_HeaderSource: MessageFns<TokenSource_HeaderSource> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TokenSource_HeaderSource>, I>>(base?: I): TokenSource_HeaderSource {
-    return TokenSource_HeaderSource.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TokenSource_HeaderSource>): TokenSource_HeaderSource {
+    return TokenSource_HeaderSource.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TokenSource_HeaderSource>, I>>(object: I): TokenSource_HeaderSource {
+  fromPartial(object: DeepPartial<TokenSource_HeaderSource>): TokenSource_HeaderSource {
     const message = createBaseTokenSource_HeaderSource() as any;
     message.header = object.header ?? "";
     message.prefix = object.prefix ?? "";
@@ -1254,10 +1248,10 @@ export const ClaimToHeader: MessageFns<ClaimToHeader> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ClaimToHeader>, I>>(base?: I): ClaimToHeader {
-    return ClaimToHeader.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ClaimToHeader>): ClaimToHeader {
+    return ClaimToHeader.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ClaimToHeader>, I>>(object: I): ClaimToHeader {
+  fromPartial(object: DeepPartial<ClaimToHeader>): ClaimToHeader {
     const message = createBaseClaimToHeader() as any;
     message.claim = object.claim ?? "";
     message.header = object.header ?? "";
@@ -1276,13 +1270,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -142,10 +142,10 @@ export const UpstreamSpec: MessageFns<UpstreamSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamSpec>, I>>(base?: I): UpstreamSpec {
-    return UpstreamSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamSpec>): UpstreamSpec {
+    return UpstreamSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamSpec>, I>>(object: I): UpstreamSpec {
+  fromPartial(object: DeepPartial<UpstreamSpec>): UpstreamSpec {
     const message = createBaseUpstreamSpec() as any;
     message.serviceName = object.serviceName ?? "";
     message.serviceNamespace = object.serviceNamespace ?? "";
@@ -225,10 +225,10 @@ export const UpstreamSpec_SelectorEntry: MessageFns<UpstreamSpec_SelectorEntry> 
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamSpec_SelectorEntry>, I>>(base?: I): UpstreamSpec_SelectorEntry {
-    return UpstreamSpec_SelectorEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamSpec_SelectorEntry>): UpstreamSpec_SelectorEntry {
+    return UpstreamSpec_SelectorEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamSpec_SelectorEntry>, I>>(object: I): UpstreamSpec_SelectorEntry {
+  fromPartial(object: DeepPartial<UpstreamSpec_SelectorEntry>): UpstreamSpec_SelectorEntry {
     const message = createBaseUpstreamSpec_SelectorEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -246,13 +246,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

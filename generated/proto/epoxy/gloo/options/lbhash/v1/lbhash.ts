@@ -89,10 +89,10 @@ export const RouteActionHashConfig: MessageFns<RouteActionHashConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteActionHashConfig>, I>>(base?: I): RouteActionHashConfig {
-    return RouteActionHashConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteActionHashConfig>): RouteActionHashConfig {
+    return RouteActionHashConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteActionHashConfig>, I>>(object: I): RouteActionHashConfig {
+  fromPartial(object: DeepPartial<RouteActionHashConfig>): RouteActionHashConfig {
     const message = createBaseRouteActionHashConfig() as any;
     message.hashPolicies = object.hashPolicies?.map((e) => HashPolicy.fromPartial(e)) || [];
     return message;
@@ -166,10 +166,10 @@ export const Cookie: MessageFns<Cookie> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Cookie>, I>>(base?: I): Cookie {
-    return Cookie.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Cookie>): Cookie {
+    return Cookie.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Cookie>, I>>(object: I): Cookie {
+  fromPartial(object: DeepPartial<Cookie>): Cookie {
     const message = createBaseCookie() as any;
     message.name = object.name ?? "";
     message.ttl = (object.ttl !== undefined && object.ttl !== null) ? Duration.fromPartial(object.ttl) : undefined;
@@ -258,10 +258,10 @@ export const HashPolicy: MessageFns<HashPolicy> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HashPolicy>, I>>(base?: I): HashPolicy {
-    return HashPolicy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HashPolicy>): HashPolicy {
+    return HashPolicy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HashPolicy>, I>>(object: I): HashPolicy {
+  fromPartial(object: DeepPartial<HashPolicy>): HashPolicy {
     const message = createBaseHashPolicy() as any;
     switch (object.keyType?.$case) {
       case "header": {
@@ -298,13 +298,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

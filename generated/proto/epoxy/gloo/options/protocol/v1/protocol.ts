@@ -161,10 +161,10 @@ export const HttpProtocolOptions: MessageFns<HttpProtocolOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpProtocolOptions>, I>>(base?: I): HttpProtocolOptions {
-    return HttpProtocolOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpProtocolOptions>): HttpProtocolOptions {
+    return HttpProtocolOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpProtocolOptions>, I>>(object: I): HttpProtocolOptions {
+  fromPartial(object: DeepPartial<HttpProtocolOptions>): HttpProtocolOptions {
     const message = createBaseHttpProtocolOptions() as any;
     message.idleTimeout = (object.idleTimeout !== undefined && object.idleTimeout !== null)
       ? Duration.fromPartial(object.idleTimeout)
@@ -258,10 +258,10 @@ export const Http1ProtocolOptions: MessageFns<Http1ProtocolOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Http1ProtocolOptions>, I>>(base?: I): Http1ProtocolOptions {
-    return Http1ProtocolOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Http1ProtocolOptions>): Http1ProtocolOptions {
+    return Http1ProtocolOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Http1ProtocolOptions>, I>>(object: I): Http1ProtocolOptions {
+  fromPartial(object: DeepPartial<Http1ProtocolOptions>): Http1ProtocolOptions {
     const message = createBaseHttp1ProtocolOptions() as any;
     message.enableTrailers = object.enableTrailers ?? false;
     switch (object.headerFormat?.$case) {
@@ -366,10 +366,10 @@ export const Http2ProtocolOptions: MessageFns<Http2ProtocolOptions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Http2ProtocolOptions>, I>>(base?: I): Http2ProtocolOptions {
-    return Http2ProtocolOptions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Http2ProtocolOptions>): Http2ProtocolOptions {
+    return Http2ProtocolOptions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Http2ProtocolOptions>, I>>(object: I): Http2ProtocolOptions {
+  fromPartial(object: DeepPartial<Http2ProtocolOptions>): Http2ProtocolOptions {
     const message = createBaseHttp2ProtocolOptions() as any;
     message.maxConcurrentStreams = object.maxConcurrentStreams ?? undefined;
     message.initialStreamWindowSize = object.initialStreamWindowSize ?? undefined;
@@ -389,13 +389,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -108,10 +108,10 @@ export const ProtocolUpgradeConfig: MessageFns<ProtocolUpgradeConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ProtocolUpgradeConfig>, I>>(base?: I): ProtocolUpgradeConfig {
-    return ProtocolUpgradeConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ProtocolUpgradeConfig>): ProtocolUpgradeConfig {
+    return ProtocolUpgradeConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ProtocolUpgradeConfig>, I>>(object: I): ProtocolUpgradeConfig {
+  fromPartial(object: DeepPartial<ProtocolUpgradeConfig>): ProtocolUpgradeConfig {
     const message = createBaseProtocolUpgradeConfig() as any;
     switch (object.upgradeType?.$case) {
       case "websocket": {
@@ -191,13 +191,11 @@ export const ProtocolUpgradeConfig_ProtocolUpgradeSpec: MessageFns<ProtocolUpgra
     }
   },
 
-  create<I extends Exact<DeepPartial<ProtocolUpgradeConfig_ProtocolUpgradeSpec>, I>>(
-    base?: I,
-  ): ProtocolUpgradeConfig_ProtocolUpgradeSpec {
-    return ProtocolUpgradeConfig_ProtocolUpgradeSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ProtocolUpgradeConfig_ProtocolUpgradeSpec>): ProtocolUpgradeConfig_ProtocolUpgradeSpec {
+    return ProtocolUpgradeConfig_ProtocolUpgradeSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ProtocolUpgradeConfig_ProtocolUpgradeSpec>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<ProtocolUpgradeConfig_ProtocolUpgradeSpec>,
   ): ProtocolUpgradeConfig_ProtocolUpgradeSpec {
     const message = createBaseProtocolUpgradeConfig_ProtocolUpgradeSpec() as any;
     message.enabled = object.enabled ?? undefined;
@@ -215,13 +213,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -90,10 +90,10 @@ export const ProxyProtocol: MessageFns<ProxyProtocol> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ProxyProtocol>, I>>(base?: I): ProxyProtocol {
-    return ProxyProtocol.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ProxyProtocol>): ProxyProtocol {
+    return ProxyProtocol.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ProxyProtocol>, I>>(object: I): ProxyProtocol {
+  fromPartial(object: DeepPartial<ProxyProtocol>): ProxyProtocol {
     const message = createBaseProxyProtocol() as any;
     message.rules = object.rules?.map((e) => ProxyProtocol_Rule.fromPartial(e)) || [];
     message.allowRequestsWithoutProxyProtocol = object.allowRequestsWithoutProxyProtocol ?? false;
@@ -157,10 +157,10 @@ export const ProxyProtocol_KeyValuePair: MessageFns<ProxyProtocol_KeyValuePair> 
     }
   },
 
-  create<I extends Exact<DeepPartial<ProxyProtocol_KeyValuePair>, I>>(base?: I): ProxyProtocol_KeyValuePair {
-    return ProxyProtocol_KeyValuePair.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ProxyProtocol_KeyValuePair>): ProxyProtocol_KeyValuePair {
+    return ProxyProtocol_KeyValuePair.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ProxyProtocol_KeyValuePair>, I>>(object: I): ProxyProtocol_KeyValuePair {
+  fromPartial(object: DeepPartial<ProxyProtocol_KeyValuePair>): ProxyProtocol_KeyValuePair {
     const message = createBaseProxyProtocol_KeyValuePair() as any;
     message.metadataNamespace = object.metadataNamespace ?? "";
     message.key = object.key ?? "";
@@ -224,10 +224,10 @@ export const ProxyProtocol_Rule: MessageFns<ProxyProtocol_Rule> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ProxyProtocol_Rule>, I>>(base?: I): ProxyProtocol_Rule {
-    return ProxyProtocol_Rule.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ProxyProtocol_Rule>): ProxyProtocol_Rule {
+    return ProxyProtocol_Rule.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ProxyProtocol_Rule>, I>>(object: I): ProxyProtocol_Rule {
+  fromPartial(object: DeepPartial<ProxyProtocol_Rule>): ProxyProtocol_Rule {
     const message = createBaseProxyProtocol_Rule() as any;
     message.tlvType = object.tlvType ?? 0;
     message.onTlvPresent = (object.onTlvPresent !== undefined && object.onTlvPresent !== null)
@@ -247,13 +247,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

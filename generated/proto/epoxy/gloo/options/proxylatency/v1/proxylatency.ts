@@ -142,10 +142,10 @@ export const ProxyLatency: MessageFns<ProxyLatency> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ProxyLatency>, I>>(base?: I): ProxyLatency {
-    return ProxyLatency.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ProxyLatency>): ProxyLatency {
+    return ProxyLatency.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ProxyLatency>, I>>(object: I): ProxyLatency {
+  fromPartial(object: DeepPartial<ProxyLatency>): ProxyLatency {
     const message = createBaseProxyLatency() as any;
     message.request = object.request ?? 0;
     message.measureRequestInternally = object.measureRequestInternally ?? false;
@@ -166,13 +166,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

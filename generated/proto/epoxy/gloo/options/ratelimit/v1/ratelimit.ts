@@ -432,10 +432,10 @@ export const IngressRateLimit: MessageFns<IngressRateLimit> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<IngressRateLimit>, I>>(base?: I): IngressRateLimit {
-    return IngressRateLimit.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<IngressRateLimit>): IngressRateLimit {
+    return IngressRateLimit.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<IngressRateLimit>, I>>(object: I): IngressRateLimit {
+  fromPartial(object: DeepPartial<IngressRateLimit>): IngressRateLimit {
     const message = createBaseIngressRateLimit() as any;
     message.authorizedLimits = (object.authorizedLimits !== undefined && object.authorizedLimits !== null)
       ? RateLimit.fromPartial(object.authorizedLimits)
@@ -556,10 +556,10 @@ export const Settings: MessageFns<Settings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings>, I>>(base?: I): Settings {
-    return Settings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings>): Settings {
+    return Settings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings>, I>>(object: I): Settings {
+  fromPartial(object: DeepPartial<Settings>): Settings {
     const message = createBaseSettings() as any;
     message.ratelimitServerRef = (object.ratelimitServerRef !== undefined && object.ratelimitServerRef !== null)
       ? ResourceRef.fromPartial(object.ratelimitServerRef)
@@ -627,10 +627,10 @@ export const GrpcService: MessageFns<GrpcService> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GrpcService>, I>>(base?: I): GrpcService {
-    return GrpcService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GrpcService>): GrpcService {
+    return GrpcService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GrpcService>, I>>(object: I): GrpcService {
+  fromPartial(object: DeepPartial<GrpcService>): GrpcService {
     const message = createBaseGrpcService() as any;
     message.authority = object.authority ?? "";
     return message;
@@ -693,10 +693,10 @@ export const ServiceSettings: MessageFns<ServiceSettings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ServiceSettings>, I>>(base?: I): ServiceSettings {
-    return ServiceSettings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServiceSettings>): ServiceSettings {
+    return ServiceSettings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServiceSettings>, I>>(object: I): ServiceSettings {
+  fromPartial(object: DeepPartial<ServiceSettings>): ServiceSettings {
     const message = createBaseServiceSettings() as any;
     message.descriptors = object.descriptors?.map((e) => Descriptor.fromPartial(e)) || [];
     message.setDescriptors = object.setDescriptors?.map((e) => SetDescriptor.fromPartial(e)) || [];
@@ -749,10 +749,10 @@ export const RateLimitConfigRefs: MessageFns<RateLimitConfigRefs> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RateLimitConfigRefs>, I>>(base?: I): RateLimitConfigRefs {
-    return RateLimitConfigRefs.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RateLimitConfigRefs>): RateLimitConfigRefs {
+    return RateLimitConfigRefs.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RateLimitConfigRefs>, I>>(object: I): RateLimitConfigRefs {
+  fromPartial(object: DeepPartial<RateLimitConfigRefs>): RateLimitConfigRefs {
     const message = createBaseRateLimitConfigRefs() as any;
     message.refs = object.refs?.map((e) => RateLimitConfigRef.fromPartial(e)) || [];
     return message;
@@ -815,10 +815,10 @@ export const RateLimitConfigRef: MessageFns<RateLimitConfigRef> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RateLimitConfigRef>, I>>(base?: I): RateLimitConfigRef {
-    return RateLimitConfigRef.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RateLimitConfigRef>): RateLimitConfigRef {
+    return RateLimitConfigRef.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RateLimitConfigRef>, I>>(object: I): RateLimitConfigRef {
+  fromPartial(object: DeepPartial<RateLimitConfigRef>): RateLimitConfigRef {
     const message = createBaseRateLimitConfigRef() as any;
     message.name = object.name ?? "";
     message.namespace = object.namespace ?? "";
@@ -882,10 +882,10 @@ export const RateLimitVhostExtension: MessageFns<RateLimitVhostExtension> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RateLimitVhostExtension>, I>>(base?: I): RateLimitVhostExtension {
-    return RateLimitVhostExtension.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RateLimitVhostExtension>): RateLimitVhostExtension {
+    return RateLimitVhostExtension.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RateLimitVhostExtension>, I>>(object: I): RateLimitVhostExtension {
+  fromPartial(object: DeepPartial<RateLimitVhostExtension>): RateLimitVhostExtension {
     const message = createBaseRateLimitVhostExtension() as any;
     message.rateLimits = object.rateLimits?.map((e) => RateLimitActions.fromPartial(e)) || [];
     message.localRatelimit = (object.localRatelimit !== undefined && object.localRatelimit !== null)
@@ -962,10 +962,10 @@ export const RateLimitRouteExtension: MessageFns<RateLimitRouteExtension> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RateLimitRouteExtension>, I>>(base?: I): RateLimitRouteExtension {
-    return RateLimitRouteExtension.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RateLimitRouteExtension>): RateLimitRouteExtension {
+    return RateLimitRouteExtension.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RateLimitRouteExtension>, I>>(object: I): RateLimitRouteExtension {
+  fromPartial(object: DeepPartial<RateLimitRouteExtension>): RateLimitRouteExtension {
     const message = createBaseRateLimitRouteExtension() as any;
     message.includeVhRateLimits = object.includeVhRateLimits ?? false;
     message.rateLimits = object.rateLimits?.map((e) => RateLimitActions.fromPartial(e)) || [];
@@ -1032,10 +1032,10 @@ export const RateLimit: MessageFns<RateLimit> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RateLimit>, I>>(base?: I): RateLimit {
-    return RateLimit.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RateLimit>): RateLimit {
+    return RateLimit.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RateLimit>, I>>(object: I): RateLimit {
+  fromPartial(object: DeepPartial<RateLimit>): RateLimit {
     const message = createBaseRateLimit() as any;
     message.unit = object.unit ?? 0;
     message.requestsPerUnit = object.requestsPerUnit ?? 0;
@@ -1143,10 +1143,10 @@ export const Descriptor: MessageFns<Descriptor> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Descriptor>, I>>(base?: I): Descriptor {
-    return Descriptor.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Descriptor>): Descriptor {
+    return Descriptor.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Descriptor>, I>>(object: I): Descriptor {
+  fromPartial(object: DeepPartial<Descriptor>): Descriptor {
     const message = createBaseDescriptor() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -1216,10 +1216,10 @@ export const SimpleDescriptor: MessageFns<SimpleDescriptor> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SimpleDescriptor>, I>>(base?: I): SimpleDescriptor {
-    return SimpleDescriptor.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SimpleDescriptor>): SimpleDescriptor {
+    return SimpleDescriptor.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SimpleDescriptor>, I>>(object: I): SimpleDescriptor {
+  fromPartial(object: DeepPartial<SimpleDescriptor>): SimpleDescriptor {
     const message = createBaseSimpleDescriptor() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -1294,10 +1294,10 @@ export const SetDescriptor: MessageFns<SetDescriptor> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<SetDescriptor>, I>>(base?: I): SetDescriptor {
-    return SetDescriptor.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<SetDescriptor>): SetDescriptor {
+    return SetDescriptor.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<SetDescriptor>, I>>(object: I): SetDescriptor {
+  fromPartial(object: DeepPartial<SetDescriptor>): SetDescriptor {
     const message = createBaseSetDescriptor() as any;
     message.simpleDescriptors = object.simpleDescriptors?.map((e) => SimpleDescriptor.fromPartial(e)) || [];
     message.rateLimit = (object.rateLimit !== undefined && object.rateLimit !== null)
@@ -1386,10 +1386,10 @@ export const RateLimitActions: MessageFns<RateLimitActions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RateLimitActions>, I>>(base?: I): RateLimitActions {
-    return RateLimitActions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RateLimitActions>): RateLimitActions {
+    return RateLimitActions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RateLimitActions>, I>>(object: I): RateLimitActions {
+  fromPartial(object: DeepPartial<RateLimitActions>): RateLimitActions {
     const message = createBaseRateLimitActions() as any;
     message.actions = object.actions?.map((e) => Action.fromPartial(e)) || [];
     message.setActions = object.setActions?.map((e) => Action.fromPartial(e)) || [];
@@ -1446,10 +1446,10 @@ export const RateLimitOverride: MessageFns<RateLimitOverride> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RateLimitOverride>, I>>(base?: I): RateLimitOverride {
-    return RateLimitOverride.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RateLimitOverride>): RateLimitOverride {
+    return RateLimitOverride.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RateLimitOverride>, I>>(object: I): RateLimitOverride {
+  fromPartial(object: DeepPartial<RateLimitOverride>): RateLimitOverride {
     const message = createBaseRateLimitOverride() as any;
     message.dynamicMetadata = (object.dynamicMetadata !== undefined && object.dynamicMetadata !== null)
       ? RateLimitOverride_DynamicMetadata.fromPartial(object.dynamicMetadata)
@@ -1503,14 +1503,10 @@ export const RateLimitOverride_DynamicMetadata: MessageFns<RateLimitOverride_Dyn
     }
   },
 
-  create<I extends Exact<DeepPartial<RateLimitOverride_DynamicMetadata>, I>>(
-    base?: I,
-  ): RateLimitOverride_DynamicMetadata {
-    return RateLimitOverride_DynamicMetadata.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RateLimitOverride_DynamicMetadata>): RateLimitOverride_DynamicMetadata {
+    return RateLimitOverride_DynamicMetadata.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RateLimitOverride_DynamicMetadata>, I>>(
-    object: I,
-  ): RateLimitOverride_DynamicMetadata {
+  fromPartial(object: DeepPartial<RateLimitOverride_DynamicMetadata>): RateLimitOverride_DynamicMetadata {
     const message = createBaseRateLimitOverride_DynamicMetadata() as any;
     message.metadataKey = (object.metadataKey !== undefined && object.metadataKey !== null)
       ? MetadataKey.fromPartial(object.metadataKey)
@@ -1575,10 +1571,10 @@ export const MetadataKey: MessageFns<MetadataKey> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MetadataKey>, I>>(base?: I): MetadataKey {
-    return MetadataKey.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MetadataKey>): MetadataKey {
+    return MetadataKey.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MetadataKey>, I>>(object: I): MetadataKey {
+  fromPartial(object: DeepPartial<MetadataKey>): MetadataKey {
     const message = createBaseMetadataKey() as any;
     message.key = object.key ?? "";
     message.path = object.path?.map((e) => MetadataKey_PathSegment.fromPartial(e)) || [];
@@ -1633,10 +1629,10 @@ export const MetadataKey_PathSegment: MessageFns<MetadataKey_PathSegment> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MetadataKey_PathSegment>, I>>(base?: I): MetadataKey_PathSegment {
-    return MetadataKey_PathSegment.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MetadataKey_PathSegment>): MetadataKey_PathSegment {
+    return MetadataKey_PathSegment.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MetadataKey_PathSegment>, I>>(object: I): MetadataKey_PathSegment {
+  fromPartial(object: DeepPartial<MetadataKey_PathSegment>): MetadataKey_PathSegment {
     const message = createBaseMetadataKey_PathSegment() as any;
     switch (object.segment?.$case) {
       case "key": {
@@ -1792,10 +1788,10 @@ export const Action: MessageFns<Action> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Action>, I>>(base?: I): Action {
-    return Action.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Action>): Action {
+    return Action.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action>, I>>(object: I): Action {
+  fromPartial(object: DeepPartial<Action>): Action {
     const message = createBaseAction() as any;
     switch (object.actionSpecifier?.$case) {
       case "sourceCluster": {
@@ -1928,10 +1924,10 @@ export const Action_CEL: MessageFns<Action_CEL> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Action_CEL>, I>>(base?: I): Action_CEL {
-    return Action_CEL.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Action_CEL>): Action_CEL {
+    return Action_CEL.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action_CEL>, I>>(object: I): Action_CEL {
+  fromPartial(object: DeepPartial<Action_CEL>): Action_CEL {
     const message = createBaseAction_CEL() as any;
     message.expression = object.expression ?? "";
     message.key = object.key ?? "";
@@ -1973,10 +1969,10 @@ export const Action_SourceCluster: MessageFns<Action_SourceCluster> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Action_SourceCluster>, I>>(base?: I): Action_SourceCluster {
-    return Action_SourceCluster.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Action_SourceCluster>): Action_SourceCluster {
+    return Action_SourceCluster.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action_SourceCluster>, I>>(_: I): Action_SourceCluster {
+  fromPartial(_: DeepPartial<Action_SourceCluster>): Action_SourceCluster {
     const message = createBaseAction_SourceCluster() as any;
     return message;
   },
@@ -2016,10 +2012,10 @@ export const Action_DestinationCluster: MessageFns<Action_DestinationCluster> = 
     }
   },
 
-  create<I extends Exact<DeepPartial<Action_DestinationCluster>, I>>(base?: I): Action_DestinationCluster {
-    return Action_DestinationCluster.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Action_DestinationCluster>): Action_DestinationCluster {
+    return Action_DestinationCluster.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action_DestinationCluster>, I>>(_: I): Action_DestinationCluster {
+  fromPartial(_: DeepPartial<Action_DestinationCluster>): Action_DestinationCluster {
     const message = createBaseAction_DestinationCluster() as any;
     return message;
   },
@@ -2081,10 +2077,10 @@ export const Action_RequestHeaders: MessageFns<Action_RequestHeaders> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Action_RequestHeaders>, I>>(base?: I): Action_RequestHeaders {
-    return Action_RequestHeaders.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Action_RequestHeaders>): Action_RequestHeaders {
+    return Action_RequestHeaders.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action_RequestHeaders>, I>>(object: I): Action_RequestHeaders {
+  fromPartial(object: DeepPartial<Action_RequestHeaders>): Action_RequestHeaders {
     const message = createBaseAction_RequestHeaders() as any;
     message.headerName = object.headerName ?? "";
     message.descriptorKey = object.descriptorKey ?? "";
@@ -2126,10 +2122,10 @@ export const Action_RemoteAddress: MessageFns<Action_RemoteAddress> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Action_RemoteAddress>, I>>(base?: I): Action_RemoteAddress {
-    return Action_RemoteAddress.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Action_RemoteAddress>): Action_RemoteAddress {
+    return Action_RemoteAddress.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action_RemoteAddress>, I>>(_: I): Action_RemoteAddress {
+  fromPartial(_: DeepPartial<Action_RemoteAddress>): Action_RemoteAddress {
     const message = createBaseAction_RemoteAddress() as any;
     return message;
   },
@@ -2180,10 +2176,10 @@ export const Action_GenericKey: MessageFns<Action_GenericKey> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Action_GenericKey>, I>>(base?: I): Action_GenericKey {
-    return Action_GenericKey.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Action_GenericKey>): Action_GenericKey {
+    return Action_GenericKey.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action_GenericKey>, I>>(object: I): Action_GenericKey {
+  fromPartial(object: DeepPartial<Action_GenericKey>): Action_GenericKey {
     const message = createBaseAction_GenericKey() as any;
     message.descriptorValue = object.descriptorValue ?? "";
     return message;
@@ -2257,10 +2253,10 @@ export const Action_HeaderValueMatch: MessageFns<Action_HeaderValueMatch> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Action_HeaderValueMatch>, I>>(base?: I): Action_HeaderValueMatch {
-    return Action_HeaderValueMatch.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Action_HeaderValueMatch>): Action_HeaderValueMatch {
+    return Action_HeaderValueMatch.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action_HeaderValueMatch>, I>>(object: I): Action_HeaderValueMatch {
+  fromPartial(object: DeepPartial<Action_HeaderValueMatch>): Action_HeaderValueMatch {
     const message = createBaseAction_HeaderValueMatch() as any;
     message.descriptorValue = object.descriptorValue ?? "";
     message.expectMatch = object.expectMatch ?? undefined;
@@ -2399,14 +2395,10 @@ export const Action_HeaderValueMatch_HeaderMatcher: MessageFns<Action_HeaderValu
     }
   },
 
-  create<I extends Exact<DeepPartial<Action_HeaderValueMatch_HeaderMatcher>, I>>(
-    base?: I,
-  ): Action_HeaderValueMatch_HeaderMatcher {
-    return Action_HeaderValueMatch_HeaderMatcher.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Action_HeaderValueMatch_HeaderMatcher>): Action_HeaderValueMatch_HeaderMatcher {
+    return Action_HeaderValueMatch_HeaderMatcher.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action_HeaderValueMatch_HeaderMatcher>, I>>(
-    object: I,
-  ): Action_HeaderValueMatch_HeaderMatcher {
+  fromPartial(object: DeepPartial<Action_HeaderValueMatch_HeaderMatcher>): Action_HeaderValueMatch_HeaderMatcher {
     const message = createBaseAction_HeaderValueMatch_HeaderMatcher() as any;
     message.name = object.name ?? "";
     switch (object.headerMatchSpecifier?.$case) {
@@ -2522,13 +2514,13 @@ export const Action_HeaderValueMatch_HeaderMatcher_Int64Range: MessageFns<
     }
   },
 
-  create<I extends Exact<DeepPartial<Action_HeaderValueMatch_HeaderMatcher_Int64Range>, I>>(
-    base?: I,
+  create(
+    base?: DeepPartial<Action_HeaderValueMatch_HeaderMatcher_Int64Range>,
   ): Action_HeaderValueMatch_HeaderMatcher_Int64Range {
-    return Action_HeaderValueMatch_HeaderMatcher_Int64Range.fromPartial(base ?? ({} as any));
+    return Action_HeaderValueMatch_HeaderMatcher_Int64Range.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action_HeaderValueMatch_HeaderMatcher_Int64Range>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<Action_HeaderValueMatch_HeaderMatcher_Int64Range>,
   ): Action_HeaderValueMatch_HeaderMatcher_Int64Range {
     const message = createBaseAction_HeaderValueMatch_HeaderMatcher_Int64Range() as any;
     message.start = (object.start !== undefined && object.start !== null) ? BigInt(object.start) : 0n;
@@ -2615,10 +2607,10 @@ export const Action_ActionMetadata: MessageFns<Action_ActionMetadata> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Action_ActionMetadata>, I>>(base?: I): Action_ActionMetadata {
-    return Action_ActionMetadata.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Action_ActionMetadata>): Action_ActionMetadata {
+    return Action_ActionMetadata.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Action_ActionMetadata>, I>>(object: I): Action_ActionMetadata {
+  fromPartial(object: DeepPartial<Action_ActionMetadata>): Action_ActionMetadata {
     const message = createBaseAction_ActionMetadata() as any;
     message.descriptorKey = object.descriptorKey ?? "";
     message.metadataKey = (object.metadataKey !== undefined && object.metadataKey !== null)
@@ -2640,13 +2632,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -135,10 +135,10 @@ export const Settings: MessageFns<Settings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings>, I>>(base?: I): Settings {
-    return Settings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings>): Settings {
+    return Settings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings>, I>>(object: I): Settings {
+  fromPartial(object: DeepPartial<Settings>): Settings {
     const message = createBaseSettings() as any;
     message.requireRbac = object.requireRbac ?? false;
     return message;
@@ -204,10 +204,10 @@ export const ExtensionSettings: MessageFns<ExtensionSettings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ExtensionSettings>, I>>(base?: I): ExtensionSettings {
-    return ExtensionSettings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ExtensionSettings>): ExtensionSettings {
+    return ExtensionSettings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ExtensionSettings>, I>>(object: I): ExtensionSettings {
+  fromPartial(object: DeepPartial<ExtensionSettings>): ExtensionSettings {
     const message = createBaseExtensionSettings() as any;
     message.disable = object.disable ?? false;
     message.policies = (globalThis.Object.entries(object.policies ?? {}) as [string, Policy][]).reduce(
@@ -279,12 +279,10 @@ export const ExtensionSettings_PoliciesEntry: MessageFns<ExtensionSettings_Polic
     }
   },
 
-  create<I extends Exact<DeepPartial<ExtensionSettings_PoliciesEntry>, I>>(base?: I): ExtensionSettings_PoliciesEntry {
-    return ExtensionSettings_PoliciesEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ExtensionSettings_PoliciesEntry>): ExtensionSettings_PoliciesEntry {
+    return ExtensionSettings_PoliciesEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ExtensionSettings_PoliciesEntry>, I>>(
-    object: I,
-  ): ExtensionSettings_PoliciesEntry {
+  fromPartial(object: DeepPartial<ExtensionSettings_PoliciesEntry>): ExtensionSettings_PoliciesEntry {
     const message = createBaseExtensionSettings_PoliciesEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -361,10 +359,10 @@ export const Policy: MessageFns<Policy> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Policy>, I>>(base?: I): Policy {
-    return Policy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Policy>): Policy {
+    return Policy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Policy>, I>>(object: I): Policy {
+  fromPartial(object: DeepPartial<Policy>): Policy {
     const message = createBasePolicy() as any;
     message.principals = object.principals?.map((e) => Principal.fromPartial(e)) || [];
     message.permissions = (object.permissions !== undefined && object.permissions !== null)
@@ -420,10 +418,10 @@ export const Principal: MessageFns<Principal> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Principal>, I>>(base?: I): Principal {
-    return Principal.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Principal>): Principal {
+    return Principal.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Principal>, I>>(object: I): Principal {
+  fromPartial(object: DeepPartial<Principal>): Principal {
     const message = createBasePrincipal() as any;
     message.jwtPrincipal = (object.jwtPrincipal !== undefined && object.jwtPrincipal !== null)
       ? JWTPrincipal.fromPartial(object.jwtPrincipal)
@@ -502,10 +500,10 @@ export const JWTPrincipal: MessageFns<JWTPrincipal> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<JWTPrincipal>, I>>(base?: I): JWTPrincipal {
-    return JWTPrincipal.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<JWTPrincipal>): JWTPrincipal {
+    return JWTPrincipal.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<JWTPrincipal>, I>>(object: I): JWTPrincipal {
+  fromPartial(object: DeepPartial<JWTPrincipal>): JWTPrincipal {
     const message = createBaseJWTPrincipal() as any;
     message.claims = (globalThis.Object.entries(object.claims ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -578,10 +576,10 @@ export const JWTPrincipal_ClaimsEntry: MessageFns<JWTPrincipal_ClaimsEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<JWTPrincipal_ClaimsEntry>, I>>(base?: I): JWTPrincipal_ClaimsEntry {
-    return JWTPrincipal_ClaimsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<JWTPrincipal_ClaimsEntry>): JWTPrincipal_ClaimsEntry {
+    return JWTPrincipal_ClaimsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<JWTPrincipal_ClaimsEntry>, I>>(object: I): JWTPrincipal_ClaimsEntry {
+  fromPartial(object: DeepPartial<JWTPrincipal_ClaimsEntry>): JWTPrincipal_ClaimsEntry {
     const message = createBaseJWTPrincipal_ClaimsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -645,10 +643,10 @@ export const Permissions: MessageFns<Permissions> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Permissions>, I>>(base?: I): Permissions {
-    return Permissions.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Permissions>): Permissions {
+    return Permissions.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Permissions>, I>>(object: I): Permissions {
+  fromPartial(object: DeepPartial<Permissions>): Permissions {
     const message = createBasePermissions() as any;
     message.pathPrefix = object.pathPrefix ?? "";
     message.methods = object.methods?.map((e) => e) || [];
@@ -666,13 +664,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

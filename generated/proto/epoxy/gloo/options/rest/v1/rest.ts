@@ -106,10 +106,10 @@ export const ServiceSpec: MessageFns<ServiceSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ServiceSpec>, I>>(base?: I): ServiceSpec {
-    return ServiceSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServiceSpec>): ServiceSpec {
+    return ServiceSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServiceSpec>, I>>(object: I): ServiceSpec {
+  fromPartial(object: DeepPartial<ServiceSpec>): ServiceSpec {
     const message = createBaseServiceSpec() as any;
     message.transformations =
       (globalThis.Object.entries(object.transformations ?? {}) as [string, TransformationTemplate][]).reduce(
@@ -186,10 +186,10 @@ export const ServiceSpec_SwaggerInfo: MessageFns<ServiceSpec_SwaggerInfo> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ServiceSpec_SwaggerInfo>, I>>(base?: I): ServiceSpec_SwaggerInfo {
-    return ServiceSpec_SwaggerInfo.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServiceSpec_SwaggerInfo>): ServiceSpec_SwaggerInfo {
+    return ServiceSpec_SwaggerInfo.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServiceSpec_SwaggerInfo>, I>>(object: I): ServiceSpec_SwaggerInfo {
+  fromPartial(object: DeepPartial<ServiceSpec_SwaggerInfo>): ServiceSpec_SwaggerInfo {
     const message = createBaseServiceSpec_SwaggerInfo() as any;
     switch (object.swaggerSpec?.$case) {
       case "url": {
@@ -265,14 +265,10 @@ export const ServiceSpec_TransformationsEntry: MessageFns<ServiceSpec_Transforma
     }
   },
 
-  create<I extends Exact<DeepPartial<ServiceSpec_TransformationsEntry>, I>>(
-    base?: I,
-  ): ServiceSpec_TransformationsEntry {
-    return ServiceSpec_TransformationsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ServiceSpec_TransformationsEntry>): ServiceSpec_TransformationsEntry {
+    return ServiceSpec_TransformationsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ServiceSpec_TransformationsEntry>, I>>(
-    object: I,
-  ): ServiceSpec_TransformationsEntry {
+  fromPartial(object: DeepPartial<ServiceSpec_TransformationsEntry>): ServiceSpec_TransformationsEntry {
     const message = createBaseServiceSpec_TransformationsEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -349,10 +345,10 @@ export const DestinationSpec: MessageFns<DestinationSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DestinationSpec>, I>>(base?: I): DestinationSpec {
-    return DestinationSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DestinationSpec>): DestinationSpec {
+    return DestinationSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DestinationSpec>, I>>(object: I): DestinationSpec {
+  fromPartial(object: DeepPartial<DestinationSpec>): DestinationSpec {
     const message = createBaseDestinationSpec() as any;
     message.functionName = object.functionName ?? "";
     message.parameters = (object.parameters !== undefined && object.parameters !== null)
@@ -376,13 +372,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

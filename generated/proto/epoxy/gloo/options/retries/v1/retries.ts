@@ -143,10 +143,10 @@ export const RetryBackOff: MessageFns<RetryBackOff> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RetryBackOff>, I>>(base?: I): RetryBackOff {
-    return RetryBackOff.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RetryBackOff>): RetryBackOff {
+    return RetryBackOff.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RetryBackOff>, I>>(object: I): RetryBackOff {
+  fromPartial(object: DeepPartial<RetryBackOff>): RetryBackOff {
     const message = createBaseRetryBackOff() as any;
     message.baseInterval = (object.baseInterval !== undefined && object.baseInterval !== null)
       ? Duration.fromPartial(object.baseInterval)
@@ -214,10 +214,10 @@ export const ResetHeader: MessageFns<ResetHeader> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ResetHeader>, I>>(base?: I): ResetHeader {
-    return ResetHeader.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ResetHeader>): ResetHeader {
+    return ResetHeader.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ResetHeader>, I>>(object: I): ResetHeader {
+  fromPartial(object: DeepPartial<ResetHeader>): ResetHeader {
     const message = createBaseResetHeader() as any;
     message.name = object.name ?? "";
     message.format = object.format ?? 0;
@@ -281,10 +281,10 @@ export const RateLimitedRetryBackOff: MessageFns<RateLimitedRetryBackOff> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RateLimitedRetryBackOff>, I>>(base?: I): RateLimitedRetryBackOff {
-    return RateLimitedRetryBackOff.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RateLimitedRetryBackOff>): RateLimitedRetryBackOff {
+    return RateLimitedRetryBackOff.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RateLimitedRetryBackOff>, I>>(object: I): RateLimitedRetryBackOff {
+  fromPartial(object: DeepPartial<RateLimitedRetryBackOff>): RateLimitedRetryBackOff {
     const message = createBaseRateLimitedRetryBackOff() as any;
     message.resetHeaders = object.resetHeaders?.map((e) => ResetHeader.fromPartial(e)) || [];
     message.maxInterval = (object.maxInterval !== undefined && object.maxInterval !== null)
@@ -432,10 +432,10 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RetryPolicy>, I>>(base?: I): RetryPolicy {
-    return RetryPolicy.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RetryPolicy>): RetryPolicy {
+    return RetryPolicy.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RetryPolicy>, I>>(object: I): RetryPolicy {
+  fromPartial(object: DeepPartial<RetryPolicy>): RetryPolicy {
     const message = createBaseRetryPolicy() as any;
     message.retryOn = object.retryOn ?? "";
     message.numRetries = object.numRetries ?? 0;
@@ -510,12 +510,10 @@ export const RetryPolicy_PreviousPriorities: MessageFns<RetryPolicy_PreviousPrio
     }
   },
 
-  create<I extends Exact<DeepPartial<RetryPolicy_PreviousPriorities>, I>>(base?: I): RetryPolicy_PreviousPriorities {
-    return RetryPolicy_PreviousPriorities.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RetryPolicy_PreviousPriorities>): RetryPolicy_PreviousPriorities {
+    return RetryPolicy_PreviousPriorities.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RetryPolicy_PreviousPriorities>, I>>(
-    object: I,
-  ): RetryPolicy_PreviousPriorities {
+  fromPartial(object: DeepPartial<RetryPolicy_PreviousPriorities>): RetryPolicy_PreviousPriorities {
     const message = createBaseRetryPolicy_PreviousPriorities() as any;
     message.updateFrequency = object.updateFrequency ?? undefined;
     return message;
@@ -532,13 +530,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

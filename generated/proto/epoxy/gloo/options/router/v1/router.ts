@@ -74,10 +74,10 @@ export const Router: MessageFns<Router> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Router>, I>>(base?: I): Router {
-    return Router.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Router>): Router {
+    return Router.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Router>, I>>(object: I): Router {
+  fromPartial(object: DeepPartial<Router>): Router {
     const message = createBaseRouter() as any;
     message.suppressEnvoyHeaders = object.suppressEnvoyHeaders ?? undefined;
     message.dynamicStats = object.dynamicStats ?? undefined;
@@ -95,13 +95,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -100,10 +100,10 @@ export const RouteShadowing: MessageFns<RouteShadowing> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteShadowing>, I>>(base?: I): RouteShadowing {
-    return RouteShadowing.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteShadowing>): RouteShadowing {
+    return RouteShadowing.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteShadowing>, I>>(object: I): RouteShadowing {
+  fromPartial(object: DeepPartial<RouteShadowing>): RouteShadowing {
     const message = createBaseRouteShadowing() as any;
     message.upstream = (object.upstream !== undefined && object.upstream !== null)
       ? ResourceRef.fromPartial(object.upstream)
@@ -125,13 +125,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -120,10 +120,10 @@ export const StatefulSession: MessageFns<StatefulSession> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<StatefulSession>, I>>(base?: I): StatefulSession {
-    return StatefulSession.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<StatefulSession>): StatefulSession {
+    return StatefulSession.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<StatefulSession>, I>>(object: I): StatefulSession {
+  fromPartial(object: DeepPartial<StatefulSession>): StatefulSession {
     const message = createBaseStatefulSession() as any;
     switch (object.sessionState?.$case) {
       case "cookieBased": {
@@ -195,10 +195,10 @@ export const CookieBasedSessionState: MessageFns<CookieBasedSessionState> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CookieBasedSessionState>, I>>(base?: I): CookieBasedSessionState {
-    return CookieBasedSessionState.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CookieBasedSessionState>): CookieBasedSessionState {
+    return CookieBasedSessionState.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CookieBasedSessionState>, I>>(object: I): CookieBasedSessionState {
+  fromPartial(object: DeepPartial<CookieBasedSessionState>): CookieBasedSessionState {
     const message = createBaseCookieBasedSessionState() as any;
     message.cookie = (object.cookie !== undefined && object.cookie !== null)
       ? CookieBasedSessionState_Cookie.fromPartial(object.cookie)
@@ -274,12 +274,10 @@ export const CookieBasedSessionState_Cookie: MessageFns<CookieBasedSessionState_
     }
   },
 
-  create<I extends Exact<DeepPartial<CookieBasedSessionState_Cookie>, I>>(base?: I): CookieBasedSessionState_Cookie {
-    return CookieBasedSessionState_Cookie.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CookieBasedSessionState_Cookie>): CookieBasedSessionState_Cookie {
+    return CookieBasedSessionState_Cookie.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CookieBasedSessionState_Cookie>, I>>(
-    object: I,
-  ): CookieBasedSessionState_Cookie {
+  fromPartial(object: DeepPartial<CookieBasedSessionState_Cookie>): CookieBasedSessionState_Cookie {
     const message = createBaseCookieBasedSessionState_Cookie() as any;
     message.name = object.name ?? "";
     message.path = object.path ?? "";
@@ -333,10 +331,10 @@ export const HeaderBasedSessionState: MessageFns<HeaderBasedSessionState> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderBasedSessionState>, I>>(base?: I): HeaderBasedSessionState {
-    return HeaderBasedSessionState.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderBasedSessionState>): HeaderBasedSessionState {
+    return HeaderBasedSessionState.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderBasedSessionState>, I>>(object: I): HeaderBasedSessionState {
+  fromPartial(object: DeepPartial<HeaderBasedSessionState>): HeaderBasedSessionState {
     const message = createBaseHeaderBasedSessionState() as any;
     message.headerName = object.headerName ?? "";
     return message;
@@ -353,13 +351,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

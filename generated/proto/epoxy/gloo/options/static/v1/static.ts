@@ -137,10 +137,10 @@ export const UpstreamSpec: MessageFns<UpstreamSpec> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<UpstreamSpec>, I>>(base?: I): UpstreamSpec {
-    return UpstreamSpec.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<UpstreamSpec>): UpstreamSpec {
+    return UpstreamSpec.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<UpstreamSpec>, I>>(object: I): UpstreamSpec {
+  fromPartial(object: DeepPartial<UpstreamSpec>): UpstreamSpec {
     const message = createBaseUpstreamSpec() as any;
     message.hosts = object.hosts?.map((e) => Host.fromPartial(e)) || [];
     message.useTls = object.useTls ?? undefined;
@@ -259,10 +259,10 @@ export const Host: MessageFns<Host> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Host>, I>>(base?: I): Host {
-    return Host.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Host>): Host {
+    return Host.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Host>, I>>(object: I): Host {
+  fromPartial(object: DeepPartial<Host>): Host {
     const message = createBaseHost() as any;
     message.addr = object.addr ?? "";
     message.port = object.port ?? 0;
@@ -345,10 +345,10 @@ export const Host_HealthCheckConfig: MessageFns<Host_HealthCheckConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Host_HealthCheckConfig>, I>>(base?: I): Host_HealthCheckConfig {
-    return Host_HealthCheckConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Host_HealthCheckConfig>): Host_HealthCheckConfig {
+    return Host_HealthCheckConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Host_HealthCheckConfig>, I>>(object: I): Host_HealthCheckConfig {
+  fromPartial(object: DeepPartial<Host_HealthCheckConfig>): Host_HealthCheckConfig {
     const message = createBaseHost_HealthCheckConfig() as any;
     message.path = object.path ?? "";
     message.method = object.method ?? "";
@@ -412,10 +412,10 @@ export const Host_MetadataEntry: MessageFns<Host_MetadataEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Host_MetadataEntry>, I>>(base?: I): Host_MetadataEntry {
-    return Host_MetadataEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Host_MetadataEntry>): Host_MetadataEntry {
+    return Host_MetadataEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Host_MetadataEntry>, I>>(object: I): Host_MetadataEntry {
+  fromPartial(object: DeepPartial<Host_MetadataEntry>): Host_MetadataEntry {
     const message = createBaseHost_MetadataEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? undefined;
@@ -433,13 +433,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -68,10 +68,10 @@ export const Stats: MessageFns<Stats> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Stats>, I>>(base?: I): Stats {
-    return Stats.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Stats>): Stats {
+    return Stats.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Stats>, I>>(object: I): Stats {
+  fromPartial(object: DeepPartial<Stats>): Stats {
     const message = createBaseStats() as any;
     message.virtualClusters = object.virtualClusters?.map((e) => VirtualCluster.fromPartial(e)) || [];
     return message;
@@ -145,10 +145,10 @@ export const VirtualCluster: MessageFns<VirtualCluster> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<VirtualCluster>, I>>(base?: I): VirtualCluster {
-    return VirtualCluster.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<VirtualCluster>): VirtualCluster {
+    return VirtualCluster.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<VirtualCluster>, I>>(object: I): VirtualCluster {
+  fromPartial(object: DeepPartial<VirtualCluster>): VirtualCluster {
     const message = createBaseVirtualCluster() as any;
     message.name = object.name ?? "";
     message.pattern = object.pattern ?? "";
@@ -167,13 +167,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -154,10 +154,10 @@ export const Tap: MessageFns<Tap> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Tap>, I>>(base?: I): Tap {
-    return Tap.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Tap>): Tap {
+    return Tap.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Tap>, I>>(object: I): Tap {
+  fromPartial(object: DeepPartial<Tap>): Tap {
     const message = createBaseTap() as any;
     message.sinks = object.sinks?.map((e) => Sink.fromPartial(e)) || [];
     message.maxBufferedRxBytes = object.maxBufferedRxBytes ?? undefined;
@@ -226,10 +226,10 @@ export const Sink: MessageFns<Sink> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Sink>, I>>(base?: I): Sink {
-    return Sink.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Sink>): Sink {
+    return Sink.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Sink>, I>>(object: I): Sink {
+  fromPartial(object: DeepPartial<Sink>): Sink {
     const message = createBaseSink() as any;
     switch (object.sinkType?.$case) {
       case "grpcService": {
@@ -294,10 +294,10 @@ export const GrpcService: MessageFns<GrpcService> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<GrpcService>, I>>(base?: I): GrpcService {
-    return GrpcService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<GrpcService>): GrpcService {
+    return GrpcService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<GrpcService>, I>>(object: I): GrpcService {
+  fromPartial(object: DeepPartial<GrpcService>): GrpcService {
     const message = createBaseGrpcService() as any;
     message.tapServer = (object.tapServer !== undefined && object.tapServer !== null)
       ? ResourceRef.fromPartial(object.tapServer)
@@ -362,10 +362,10 @@ export const HttpService: MessageFns<HttpService> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpService>, I>>(base?: I): HttpService {
-    return HttpService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpService>): HttpService {
+    return HttpService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpService>, I>>(object: I): HttpService {
+  fromPartial(object: DeepPartial<HttpService>): HttpService {
     const message = createBaseHttpService() as any;
     message.tapServer = (object.tapServer !== undefined && object.tapServer !== null)
       ? ResourceRef.fromPartial(object.tapServer)
@@ -387,13 +387,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

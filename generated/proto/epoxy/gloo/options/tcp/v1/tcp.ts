@@ -136,10 +136,10 @@ export const TcpProxySettings: MessageFns<TcpProxySettings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TcpProxySettings>, I>>(base?: I): TcpProxySettings {
-    return TcpProxySettings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TcpProxySettings>): TcpProxySettings {
+    return TcpProxySettings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TcpProxySettings>, I>>(object: I): TcpProxySettings {
+  fromPartial(object: DeepPartial<TcpProxySettings>): TcpProxySettings {
     const message = createBaseTcpProxySettings() as any;
     message.maxConnectAttempts = object.maxConnectAttempts ?? undefined;
     message.idleTimeout = (object.idleTimeout !== undefined && object.idleTimeout !== null)
@@ -212,14 +212,10 @@ export const TcpProxySettings_TunnelingConfig: MessageFns<TcpProxySettings_Tunne
     }
   },
 
-  create<I extends Exact<DeepPartial<TcpProxySettings_TunnelingConfig>, I>>(
-    base?: I,
-  ): TcpProxySettings_TunnelingConfig {
-    return TcpProxySettings_TunnelingConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TcpProxySettings_TunnelingConfig>): TcpProxySettings_TunnelingConfig {
+    return TcpProxySettings_TunnelingConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TcpProxySettings_TunnelingConfig>, I>>(
-    object: I,
-  ): TcpProxySettings_TunnelingConfig {
+  fromPartial(object: DeepPartial<TcpProxySettings_TunnelingConfig>): TcpProxySettings_TunnelingConfig {
     const message = createBaseTcpProxySettings_TunnelingConfig() as any;
     message.hostname = object.hostname ?? "";
     message.headersToAdd = object.headersToAdd?.map((e) => HeaderValueOption.fromPartial(e)) || [];
@@ -283,10 +279,10 @@ export const HeaderValueOption: MessageFns<HeaderValueOption> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderValueOption>, I>>(base?: I): HeaderValueOption {
-    return HeaderValueOption.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderValueOption>): HeaderValueOption {
+    return HeaderValueOption.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderValueOption>, I>>(object: I): HeaderValueOption {
+  fromPartial(object: DeepPartial<HeaderValueOption>): HeaderValueOption {
     const message = createBaseHeaderValueOption() as any;
     message.header = (object.header !== undefined && object.header !== null)
       ? HeaderValue.fromPartial(object.header)
@@ -352,10 +348,10 @@ export const HeaderValue: MessageFns<HeaderValue> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderValue>, I>>(base?: I): HeaderValue {
-    return HeaderValue.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderValue>): HeaderValue {
+    return HeaderValue.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderValue>, I>>(object: I): HeaderValue {
+  fromPartial(object: DeepPartial<HeaderValue>): HeaderValue {
     const message = createBaseHeaderValue() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -373,13 +369,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

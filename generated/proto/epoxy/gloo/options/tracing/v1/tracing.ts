@@ -476,10 +476,10 @@ export const ListenerTracingSettings: MessageFns<ListenerTracingSettings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ListenerTracingSettings>, I>>(base?: I): ListenerTracingSettings {
-    return ListenerTracingSettings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ListenerTracingSettings>): ListenerTracingSettings {
+    return ListenerTracingSettings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ListenerTracingSettings>, I>>(object: I): ListenerTracingSettings {
+  fromPartial(object: DeepPartial<ListenerTracingSettings>): ListenerTracingSettings {
     const message = createBaseListenerTracingSettings() as any;
     message.requestHeadersForTags = object.requestHeadersForTags?.map((e) => e) || [];
     message.verbose = object.verbose ?? undefined;
@@ -600,10 +600,10 @@ export const RouteTracingSettings: MessageFns<RouteTracingSettings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RouteTracingSettings>, I>>(base?: I): RouteTracingSettings {
-    return RouteTracingSettings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RouteTracingSettings>): RouteTracingSettings {
+    return RouteTracingSettings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RouteTracingSettings>, I>>(object: I): RouteTracingSettings {
+  fromPartial(object: DeepPartial<RouteTracingSettings>): RouteTracingSettings {
     const message = createBaseRouteTracingSettings() as any;
     message.routeDescriptor = object.routeDescriptor ?? "";
     message.tracePercentages = (object.tracePercentages !== undefined && object.tracePercentages !== null)
@@ -681,10 +681,10 @@ export const TracePercentages: MessageFns<TracePercentages> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TracePercentages>, I>>(base?: I): TracePercentages {
-    return TracePercentages.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TracePercentages>): TracePercentages {
+    return TracePercentages.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TracePercentages>, I>>(object: I): TracePercentages {
+  fromPartial(object: DeepPartial<TracePercentages>): TracePercentages {
     const message = createBaseTracePercentages() as any;
     message.clientSamplePercentage = object.clientSamplePercentage ?? undefined;
     message.randomSamplePercentage = object.randomSamplePercentage ?? undefined;
@@ -760,12 +760,10 @@ export const TracingTagEnvironmentVariable: MessageFns<TracingTagEnvironmentVari
     }
   },
 
-  create<I extends Exact<DeepPartial<TracingTagEnvironmentVariable>, I>>(base?: I): TracingTagEnvironmentVariable {
-    return TracingTagEnvironmentVariable.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TracingTagEnvironmentVariable>): TracingTagEnvironmentVariable {
+    return TracingTagEnvironmentVariable.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TracingTagEnvironmentVariable>, I>>(
-    object: I,
-  ): TracingTagEnvironmentVariable {
+  fromPartial(object: DeepPartial<TracingTagEnvironmentVariable>): TracingTagEnvironmentVariable {
     const message = createBaseTracingTagEnvironmentVariable() as any;
     message.tag = object.tag ?? undefined;
     message.name = object.name ?? undefined;
@@ -830,10 +828,10 @@ export const TracingTagLiteral: MessageFns<TracingTagLiteral> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TracingTagLiteral>, I>>(base?: I): TracingTagLiteral {
-    return TracingTagLiteral.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TracingTagLiteral>): TracingTagLiteral {
+    return TracingTagLiteral.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TracingTagLiteral>, I>>(object: I): TracingTagLiteral {
+  fromPartial(object: DeepPartial<TracingTagLiteral>): TracingTagLiteral {
     const message = createBaseTracingTagLiteral() as any;
     message.tag = object.tag ?? undefined;
     message.value = object.value ?? undefined;
@@ -919,10 +917,10 @@ export const TracingTagMetadata: MessageFns<TracingTagMetadata> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TracingTagMetadata>, I>>(base?: I): TracingTagMetadata {
-    return TracingTagMetadata.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TracingTagMetadata>): TracingTagMetadata {
+    return TracingTagMetadata.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TracingTagMetadata>, I>>(object: I): TracingTagMetadata {
+  fromPartial(object: DeepPartial<TracingTagMetadata>): TracingTagMetadata {
     const message = createBaseTracingTagMetadata() as any;
     message.tag = object.tag ?? "";
     message.kind = object.kind ?? 0;
@@ -1001,14 +999,10 @@ export const TracingTagMetadata_MetadataValue: MessageFns<TracingTagMetadata_Met
     }
   },
 
-  create<I extends Exact<DeepPartial<TracingTagMetadata_MetadataValue>, I>>(
-    base?: I,
-  ): TracingTagMetadata_MetadataValue {
-    return TracingTagMetadata_MetadataValue.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TracingTagMetadata_MetadataValue>): TracingTagMetadata_MetadataValue {
+    return TracingTagMetadata_MetadataValue.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TracingTagMetadata_MetadataValue>, I>>(
-    object: I,
-  ): TracingTagMetadata_MetadataValue {
+  fromPartial(object: DeepPartial<TracingTagMetadata_MetadataValue>): TracingTagMetadata_MetadataValue {
     const message = createBaseTracingTagMetadata_MetadataValue() as any;
     message.namespace = object.namespace ?? "";
     message.key = object.key ?? "";
@@ -1128,10 +1122,10 @@ export const ZipkinConfig: MessageFns<ZipkinConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ZipkinConfig>, I>>(base?: I): ZipkinConfig {
-    return ZipkinConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ZipkinConfig>): ZipkinConfig {
+    return ZipkinConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ZipkinConfig>, I>>(object: I): ZipkinConfig {
+  fromPartial(object: DeepPartial<ZipkinConfig>): ZipkinConfig {
     const message = createBaseZipkinConfig() as any;
     switch (object.collectorCluster?.$case) {
       case "collectorUpstreamRef": {
@@ -1252,10 +1246,10 @@ export const DatadogConfig: MessageFns<DatadogConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DatadogConfig>, I>>(base?: I): DatadogConfig {
-    return DatadogConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DatadogConfig>): DatadogConfig {
+    return DatadogConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DatadogConfig>, I>>(object: I): DatadogConfig {
+  fromPartial(object: DeepPartial<DatadogConfig>): DatadogConfig {
     const message = createBaseDatadogConfig() as any;
     switch (object.collectorCluster?.$case) {
       case "collectorUpstreamRef": {
@@ -1339,10 +1333,10 @@ export const DatadogConfig_RemoteConfig: MessageFns<DatadogConfig_RemoteConfig> 
     }
   },
 
-  create<I extends Exact<DeepPartial<DatadogConfig_RemoteConfig>, I>>(base?: I): DatadogConfig_RemoteConfig {
-    return DatadogConfig_RemoteConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DatadogConfig_RemoteConfig>): DatadogConfig_RemoteConfig {
+    return DatadogConfig_RemoteConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DatadogConfig_RemoteConfig>, I>>(object: I): DatadogConfig_RemoteConfig {
+  fromPartial(object: DeepPartial<DatadogConfig_RemoteConfig>): DatadogConfig_RemoteConfig {
     const message = createBaseDatadogConfig_RemoteConfig() as any;
     message.pollingInterval = (object.pollingInterval !== undefined && object.pollingInterval !== null)
       ? Duration.fromPartial(object.pollingInterval)
@@ -1451,10 +1445,10 @@ export const OpenTelemetryConfig: MessageFns<OpenTelemetryConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OpenTelemetryConfig>, I>>(base?: I): OpenTelemetryConfig {
-    return OpenTelemetryConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OpenTelemetryConfig>): OpenTelemetryConfig {
+    return OpenTelemetryConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OpenTelemetryConfig>, I>>(object: I): OpenTelemetryConfig {
+  fromPartial(object: DeepPartial<OpenTelemetryConfig>): OpenTelemetryConfig {
     const message = createBaseOpenTelemetryConfig() as any;
     switch (object.collectorCluster?.$case) {
       case "collectorUpstreamRef": {
@@ -1535,12 +1529,10 @@ export const OpenTelemetryConfig_GrpcService: MessageFns<OpenTelemetryConfig_Grp
     }
   },
 
-  create<I extends Exact<DeepPartial<OpenTelemetryConfig_GrpcService>, I>>(base?: I): OpenTelemetryConfig_GrpcService {
-    return OpenTelemetryConfig_GrpcService.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OpenTelemetryConfig_GrpcService>): OpenTelemetryConfig_GrpcService {
+    return OpenTelemetryConfig_GrpcService.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OpenTelemetryConfig_GrpcService>, I>>(
-    object: I,
-  ): OpenTelemetryConfig_GrpcService {
+  fromPartial(object: DeepPartial<OpenTelemetryConfig_GrpcService>): OpenTelemetryConfig_GrpcService {
     const message = createBaseOpenTelemetryConfig_GrpcService() as any;
     message.authority = object.authority ?? "";
     return message;
@@ -1686,10 +1678,10 @@ export const OpenCensusConfig: MessageFns<OpenCensusConfig> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OpenCensusConfig>, I>>(base?: I): OpenCensusConfig {
-    return OpenCensusConfig.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OpenCensusConfig>): OpenCensusConfig {
+    return OpenCensusConfig.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OpenCensusConfig>, I>>(object: I): OpenCensusConfig {
+  fromPartial(object: DeepPartial<OpenCensusConfig>): OpenCensusConfig {
     const message = createBaseOpenCensusConfig() as any;
     message.traceConfig = object.traceConfig ?? undefined;
     message.ocagentExporterEnabled = object.ocagentExporterEnabled ?? false;
@@ -1772,14 +1764,10 @@ export const OpenCensusConfig_OcagentGrpcAddress: MessageFns<OpenCensusConfig_Oc
     }
   },
 
-  create<I extends Exact<DeepPartial<OpenCensusConfig_OcagentGrpcAddress>, I>>(
-    base?: I,
-  ): OpenCensusConfig_OcagentGrpcAddress {
-    return OpenCensusConfig_OcagentGrpcAddress.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OpenCensusConfig_OcagentGrpcAddress>): OpenCensusConfig_OcagentGrpcAddress {
+    return OpenCensusConfig_OcagentGrpcAddress.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OpenCensusConfig_OcagentGrpcAddress>, I>>(
-    object: I,
-  ): OpenCensusConfig_OcagentGrpcAddress {
+  fromPartial(object: DeepPartial<OpenCensusConfig_OcagentGrpcAddress>): OpenCensusConfig_OcagentGrpcAddress {
     const message = createBaseOpenCensusConfig_OcagentGrpcAddress() as any;
     message.targetUri = object.targetUri ?? "";
     message.statPrefix = object.statPrefix ?? "";
@@ -1797,13 +1785,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -80,10 +80,10 @@ export const Parameters: MessageFns<Parameters> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Parameters>, I>>(base?: I): Parameters {
-    return Parameters.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Parameters>): Parameters {
+    return Parameters.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Parameters>, I>>(object: I): Parameters {
+  fromPartial(object: DeepPartial<Parameters>): Parameters {
     const message = createBaseParameters() as any;
     message.headers = (globalThis.Object.entries(object.headers ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -155,10 +155,10 @@ export const Parameters_HeadersEntry: MessageFns<Parameters_HeadersEntry> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Parameters_HeadersEntry>, I>>(base?: I): Parameters_HeadersEntry {
-    return Parameters_HeadersEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Parameters_HeadersEntry>): Parameters_HeadersEntry {
+    return Parameters_HeadersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Parameters_HeadersEntry>, I>>(object: I): Parameters_HeadersEntry {
+  fromPartial(object: DeepPartial<Parameters_HeadersEntry>): Parameters_HeadersEntry {
     const message = createBaseParameters_HeadersEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -176,13 +176,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

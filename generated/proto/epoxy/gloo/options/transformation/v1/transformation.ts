@@ -352,10 +352,10 @@ export const ResponseMatch: MessageFns<ResponseMatch> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<ResponseMatch>, I>>(base?: I): ResponseMatch {
-    return ResponseMatch.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<ResponseMatch>): ResponseMatch {
+    return ResponseMatch.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<ResponseMatch>, I>>(object: I): ResponseMatch {
+  fromPartial(object: DeepPartial<ResponseMatch>): ResponseMatch {
     const message = createBaseResponseMatch() as any;
     message.matchers = object.matchers?.map((e) => HeaderMatcher.fromPartial(e)) || [];
     message.responseCodeDetails = object.responseCodeDetails ?? "";
@@ -450,10 +450,10 @@ export const RequestMatch: MessageFns<RequestMatch> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RequestMatch>, I>>(base?: I): RequestMatch {
-    return RequestMatch.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RequestMatch>): RequestMatch {
+    return RequestMatch.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RequestMatch>, I>>(object: I): RequestMatch {
+  fromPartial(object: DeepPartial<RequestMatch>): RequestMatch {
     const message = createBaseRequestMatch() as any;
     message.matcher = (object.matcher !== undefined && object.matcher !== null)
       ? Matcher.fromPartial(object.matcher)
@@ -538,10 +538,10 @@ export const Transformations: MessageFns<Transformations> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Transformations>, I>>(base?: I): Transformations {
-    return Transformations.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Transformations>): Transformations {
+    return Transformations.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Transformations>, I>>(object: I): Transformations {
+  fromPartial(object: DeepPartial<Transformations>): Transformations {
     const message = createBaseTransformations() as any;
     message.requestTransformation =
       (object.requestTransformation !== undefined && object.requestTransformation !== null)
@@ -612,12 +612,10 @@ export const RequestResponseTransformations: MessageFns<RequestResponseTransform
     }
   },
 
-  create<I extends Exact<DeepPartial<RequestResponseTransformations>, I>>(base?: I): RequestResponseTransformations {
-    return RequestResponseTransformations.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RequestResponseTransformations>): RequestResponseTransformations {
+    return RequestResponseTransformations.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RequestResponseTransformations>, I>>(
-    object: I,
-  ): RequestResponseTransformations {
+  fromPartial(object: DeepPartial<RequestResponseTransformations>): RequestResponseTransformations {
     const message = createBaseRequestResponseTransformations() as any;
     message.requestTransforms = object.requestTransforms?.map((e) => RequestMatch.fromPartial(e)) || [];
     message.responseTransforms = object.responseTransforms?.map((e) => ResponseMatch.fromPartial(e)) || [];
@@ -732,10 +730,10 @@ export const TransformationStages: MessageFns<TransformationStages> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TransformationStages>, I>>(base?: I): TransformationStages {
-    return TransformationStages.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TransformationStages>): TransformationStages {
+    return TransformationStages.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TransformationStages>, I>>(object: I): TransformationStages {
+  fromPartial(object: DeepPartial<TransformationStages>): TransformationStages {
     const message = createBaseTransformationStages() as any;
     message.early = (object.early !== undefined && object.early !== null)
       ? RequestResponseTransformations.fromPartial(object.early)
@@ -828,10 +826,10 @@ export const Transformation: MessageFns<Transformation> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Transformation>, I>>(base?: I): Transformation {
-    return Transformation.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Transformation>): Transformation {
+    return Transformation.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Transformation>, I>>(object: I): Transformation {
+  fromPartial(object: DeepPartial<Transformation>): Transformation {
     const message = createBaseTransformation() as any;
     switch (object.transformationType?.$case) {
       case "transformationTemplate": {
@@ -960,10 +958,10 @@ export const Extraction: MessageFns<Extraction> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Extraction>, I>>(base?: I): Extraction {
-    return Extraction.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Extraction>): Extraction {
+    return Extraction.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Extraction>, I>>(object: I): Extraction {
+  fromPartial(object: DeepPartial<Extraction>): Extraction {
     const message = createBaseExtraction() as any;
     switch (object.source?.$case) {
       case "header": {
@@ -1203,10 +1201,10 @@ export const TransformationTemplate: MessageFns<TransformationTemplate> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<TransformationTemplate>, I>>(base?: I): TransformationTemplate {
-    return TransformationTemplate.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TransformationTemplate>): TransformationTemplate {
+    return TransformationTemplate.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TransformationTemplate>, I>>(object: I): TransformationTemplate {
+  fromPartial(object: DeepPartial<TransformationTemplate>): TransformationTemplate {
     const message = createBaseTransformationTemplate() as any;
     message.advancedTemplates = object.advancedTemplates ?? false;
     message.extractors = (globalThis.Object.entries(object.extractors ?? {}) as [string, Extraction][]).reduce(
@@ -1336,14 +1334,10 @@ export const TransformationTemplate_HeaderToAppend: MessageFns<TransformationTem
     }
   },
 
-  create<I extends Exact<DeepPartial<TransformationTemplate_HeaderToAppend>, I>>(
-    base?: I,
-  ): TransformationTemplate_HeaderToAppend {
-    return TransformationTemplate_HeaderToAppend.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TransformationTemplate_HeaderToAppend>): TransformationTemplate_HeaderToAppend {
+    return TransformationTemplate_HeaderToAppend.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TransformationTemplate_HeaderToAppend>, I>>(
-    object: I,
-  ): TransformationTemplate_HeaderToAppend {
+  fromPartial(object: DeepPartial<TransformationTemplate_HeaderToAppend>): TransformationTemplate_HeaderToAppend {
     const message = createBaseTransformationTemplate_HeaderToAppend() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -1434,13 +1428,11 @@ export const TransformationTemplate_DynamicMetadataValue: MessageFns<Transformat
     }
   },
 
-  create<I extends Exact<DeepPartial<TransformationTemplate_DynamicMetadataValue>, I>>(
-    base?: I,
-  ): TransformationTemplate_DynamicMetadataValue {
-    return TransformationTemplate_DynamicMetadataValue.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TransformationTemplate_DynamicMetadataValue>): TransformationTemplate_DynamicMetadataValue {
+    return TransformationTemplate_DynamicMetadataValue.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TransformationTemplate_DynamicMetadataValue>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<TransformationTemplate_DynamicMetadataValue>,
   ): TransformationTemplate_DynamicMetadataValue {
     const message = createBaseTransformationTemplate_DynamicMetadataValue() as any;
     message.metadataNamespace = object.metadataNamespace ?? "";
@@ -1498,14 +1490,10 @@ export const TransformationTemplate_SpanTransformer: MessageFns<TransformationTe
     }
   },
 
-  create<I extends Exact<DeepPartial<TransformationTemplate_SpanTransformer>, I>>(
-    base?: I,
-  ): TransformationTemplate_SpanTransformer {
-    return TransformationTemplate_SpanTransformer.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TransformationTemplate_SpanTransformer>): TransformationTemplate_SpanTransformer {
+    return TransformationTemplate_SpanTransformer.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TransformationTemplate_SpanTransformer>, I>>(
-    object: I,
-  ): TransformationTemplate_SpanTransformer {
+  fromPartial(object: DeepPartial<TransformationTemplate_SpanTransformer>): TransformationTemplate_SpanTransformer {
     const message = createBaseTransformationTemplate_SpanTransformer() as any;
     message.name = (object.name !== undefined && object.name !== null)
       ? InjaTemplate.fromPartial(object.name)
@@ -1570,14 +1558,10 @@ export const TransformationTemplate_ExtractorsEntry: MessageFns<TransformationTe
     }
   },
 
-  create<I extends Exact<DeepPartial<TransformationTemplate_ExtractorsEntry>, I>>(
-    base?: I,
-  ): TransformationTemplate_ExtractorsEntry {
-    return TransformationTemplate_ExtractorsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TransformationTemplate_ExtractorsEntry>): TransformationTemplate_ExtractorsEntry {
+    return TransformationTemplate_ExtractorsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TransformationTemplate_ExtractorsEntry>, I>>(
-    object: I,
-  ): TransformationTemplate_ExtractorsEntry {
+  fromPartial(object: DeepPartial<TransformationTemplate_ExtractorsEntry>): TransformationTemplate_ExtractorsEntry {
     const message = createBaseTransformationTemplate_ExtractorsEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -1643,14 +1627,10 @@ export const TransformationTemplate_HeadersEntry: MessageFns<TransformationTempl
     }
   },
 
-  create<I extends Exact<DeepPartial<TransformationTemplate_HeadersEntry>, I>>(
-    base?: I,
-  ): TransformationTemplate_HeadersEntry {
-    return TransformationTemplate_HeadersEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<TransformationTemplate_HeadersEntry>): TransformationTemplate_HeadersEntry {
+    return TransformationTemplate_HeadersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<TransformationTemplate_HeadersEntry>, I>>(
-    object: I,
-  ): TransformationTemplate_HeadersEntry {
+  fromPartial(object: DeepPartial<TransformationTemplate_HeadersEntry>): TransformationTemplate_HeadersEntry {
     const message = createBaseTransformationTemplate_HeadersEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -1705,10 +1685,10 @@ export const InjaTemplate: MessageFns<InjaTemplate> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<InjaTemplate>, I>>(base?: I): InjaTemplate {
-    return InjaTemplate.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<InjaTemplate>): InjaTemplate {
+    return InjaTemplate.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<InjaTemplate>, I>>(object: I): InjaTemplate {
+  fromPartial(object: DeepPartial<InjaTemplate>): InjaTemplate {
     const message = createBaseInjaTemplate() as any;
     message.text = object.text ?? "";
     return message;
@@ -1763,10 +1743,10 @@ export const MergeJsonKeys: MessageFns<MergeJsonKeys> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MergeJsonKeys>, I>>(base?: I): MergeJsonKeys {
-    return MergeJsonKeys.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MergeJsonKeys>): MergeJsonKeys {
+    return MergeJsonKeys.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MergeJsonKeys>, I>>(object: I): MergeJsonKeys {
+  fromPartial(object: DeepPartial<MergeJsonKeys>): MergeJsonKeys {
     const message = createBaseMergeJsonKeys() as any;
     message.jsonKeys =
       (globalThis.Object.entries(object.jsonKeys ?? {}) as [string, MergeJsonKeys_OverridableTemplate][]).reduce(
@@ -1841,14 +1821,10 @@ export const MergeJsonKeys_OverridableTemplate: MessageFns<MergeJsonKeys_Overrid
     }
   },
 
-  create<I extends Exact<DeepPartial<MergeJsonKeys_OverridableTemplate>, I>>(
-    base?: I,
-  ): MergeJsonKeys_OverridableTemplate {
-    return MergeJsonKeys_OverridableTemplate.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MergeJsonKeys_OverridableTemplate>): MergeJsonKeys_OverridableTemplate {
+    return MergeJsonKeys_OverridableTemplate.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MergeJsonKeys_OverridableTemplate>, I>>(
-    object: I,
-  ): MergeJsonKeys_OverridableTemplate {
+  fromPartial(object: DeepPartial<MergeJsonKeys_OverridableTemplate>): MergeJsonKeys_OverridableTemplate {
     const message = createBaseMergeJsonKeys_OverridableTemplate() as any;
     message.tmpl = (object.tmpl !== undefined && object.tmpl !== null)
       ? InjaTemplate.fromPartial(object.tmpl)
@@ -1914,10 +1890,10 @@ export const MergeJsonKeys_JsonKeysEntry: MessageFns<MergeJsonKeys_JsonKeysEntry
     }
   },
 
-  create<I extends Exact<DeepPartial<MergeJsonKeys_JsonKeysEntry>, I>>(base?: I): MergeJsonKeys_JsonKeysEntry {
-    return MergeJsonKeys_JsonKeysEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MergeJsonKeys_JsonKeysEntry>): MergeJsonKeys_JsonKeysEntry {
+    return MergeJsonKeys_JsonKeysEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MergeJsonKeys_JsonKeysEntry>, I>>(object: I): MergeJsonKeys_JsonKeysEntry {
+  fromPartial(object: DeepPartial<MergeJsonKeys_JsonKeysEntry>): MergeJsonKeys_JsonKeysEntry {
     const message = createBaseMergeJsonKeys_JsonKeysEntry() as any;
     message.key = object.key ?? "";
     message.value = (object.value !== undefined && object.value !== null)
@@ -1972,10 +1948,10 @@ export const HeaderBodyTransform: MessageFns<HeaderBodyTransform> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderBodyTransform>, I>>(base?: I): HeaderBodyTransform {
-    return HeaderBodyTransform.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderBodyTransform>): HeaderBodyTransform {
+    return HeaderBodyTransform.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderBodyTransform>, I>>(object: I): HeaderBodyTransform {
+  fromPartial(object: DeepPartial<HeaderBodyTransform>): HeaderBodyTransform {
     const message = createBaseHeaderBodyTransform() as any;
     message.addRequestMetadata = object.addRequestMetadata ?? false;
     return message;
@@ -2016,10 +1992,10 @@ export const Passthrough: MessageFns<Passthrough> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Passthrough>, I>>(base?: I): Passthrough {
-    return Passthrough.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Passthrough>): Passthrough {
+    return Passthrough.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Passthrough>, I>>(_: I): Passthrough {
+  fromPartial(_: DeepPartial<Passthrough>): Passthrough {
     const message = createBasePassthrough() as any;
     return message;
   },
@@ -2059,10 +2035,10 @@ export const MergeExtractorsToBody: MessageFns<MergeExtractorsToBody> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<MergeExtractorsToBody>, I>>(base?: I): MergeExtractorsToBody {
-    return MergeExtractorsToBody.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<MergeExtractorsToBody>): MergeExtractorsToBody {
+    return MergeExtractorsToBody.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<MergeExtractorsToBody>, I>>(_: I): MergeExtractorsToBody {
+  fromPartial(_: DeepPartial<MergeExtractorsToBody>): MergeExtractorsToBody {
     const message = createBaseMergeExtractorsToBody() as any;
     return message;
   },
@@ -2078,13 +2054,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -242,10 +242,10 @@ export const Settings: MessageFns<Settings> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<Settings>, I>>(base?: I): Settings {
-    return Settings.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<Settings>): Settings {
+    return Settings.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<Settings>, I>>(object: I): Settings {
+  fromPartial(object: DeepPartial<Settings>): Settings {
     const message = createBaseSettings() as any;
     message.disabled = object.disabled ?? false;
     message.customInterventionMessage = object.customInterventionMessage ?? "";
@@ -330,10 +330,10 @@ export const RuleSet: MessageFns<RuleSet> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RuleSet>, I>>(base?: I): RuleSet {
-    return RuleSet.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RuleSet>): RuleSet {
+    return RuleSet.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RuleSet>, I>>(object: I): RuleSet {
+  fromPartial(object: DeepPartial<RuleSet>): RuleSet {
     const message = createBaseRuleSet() as any;
     message.ruleStr = object.ruleStr ?? "";
     message.files = object.files?.map((e) => e) || [];
@@ -398,10 +398,10 @@ export const AuditLogging: MessageFns<AuditLogging> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AuditLogging>, I>>(base?: I): AuditLogging {
-    return AuditLogging.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AuditLogging>): AuditLogging {
+    return AuditLogging.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AuditLogging>, I>>(object: I): AuditLogging {
+  fromPartial(object: DeepPartial<AuditLogging>): AuditLogging {
     const message = createBaseAuditLogging() as any;
     message.action = object.action ?? 0;
     message.location = object.location ?? 0;
@@ -465,10 +465,10 @@ export const RuleSetFromConfigMap: MessageFns<RuleSetFromConfigMap> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<RuleSetFromConfigMap>, I>>(base?: I): RuleSetFromConfigMap {
-    return RuleSetFromConfigMap.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<RuleSetFromConfigMap>): RuleSetFromConfigMap {
+    return RuleSetFromConfigMap.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<RuleSetFromConfigMap>, I>>(object: I): RuleSetFromConfigMap {
+  fromPartial(object: DeepPartial<RuleSetFromConfigMap>): RuleSetFromConfigMap {
     const message = createBaseRuleSetFromConfigMap() as any;
     message.configMapRef = (object.configMapRef !== undefined && object.configMapRef !== null)
       ? ResourceRef.fromPartial(object.configMapRef)
@@ -536,10 +536,10 @@ export const CoreRuleSet: MessageFns<CoreRuleSet> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CoreRuleSet>, I>>(base?: I): CoreRuleSet {
-    return CoreRuleSet.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CoreRuleSet>): CoreRuleSet {
+    return CoreRuleSet.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CoreRuleSet>, I>>(object: I): CoreRuleSet {
+  fromPartial(object: DeepPartial<CoreRuleSet>): CoreRuleSet {
     const message = createBaseCoreRuleSet() as any;
     switch (object.customSettingsType?.$case) {
       case "customSettingsString": {
@@ -569,13 +569,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -106,10 +106,10 @@ export const PluginSource: MessageFns<PluginSource> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<PluginSource>, I>>(base?: I): PluginSource {
-    return PluginSource.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<PluginSource>): PluginSource {
+    return PluginSource.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<PluginSource>, I>>(object: I): PluginSource {
+  fromPartial(object: DeepPartial<PluginSource>): PluginSource {
     const message = createBasePluginSource() as any;
     message.filters = object.filters?.map((e) => WasmFilter.fromPartial(e)) || [];
     return message;
@@ -248,10 +248,10 @@ export const WasmFilter: MessageFns<WasmFilter> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<WasmFilter>, I>>(base?: I): WasmFilter {
-    return WasmFilter.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<WasmFilter>): WasmFilter {
+    return WasmFilter.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<WasmFilter>, I>>(object: I): WasmFilter {
+  fromPartial(object: DeepPartial<WasmFilter>): WasmFilter {
     const message = createBaseWasmFilter() as any;
     switch (object.src?.$case) {
       case "image": {
@@ -291,13 +291,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }
