@@ -32,6 +32,6 @@ const errorFields = (error: unknown): unknown =>
 async function destination(format: "json" | "pretty"): Promise<DestinationStream> {
   if (format === "json") return pino.destination({ dest: 2, sync: true });
   const { PinoPretty } = await import("pino-pretty");
-  const colorize = process.stderr.isTTY === true && process.env["NO_COLOR"] === undefined;
+  const colorize = process.stderr.isTTY && process.env["NO_COLOR"] === undefined;
   return PinoPretty({ colorize, destination: 2, sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" });
 }

@@ -10,9 +10,7 @@ export function renderHelp(path: readonly Command[]): string {
   const command = path.at(-1) as Command;
   const own = Object.entries(globalOptions).filter(([name]) => !Object.hasOwn(storageOptions, name));
   const sections = [
-    [`${sentence(command.summary)}`, ...command.description]
-      .map((paragraph) => wrap(paragraph, "").join("\n"))
-      .join("\n\n"),
+    [sentence(command.summary), ...command.description].map((paragraph) => wrap(paragraph, "").join("\n")).join("\n\n"),
     section("Usage", [usageOf(path)]),
     section(
       "Commands",

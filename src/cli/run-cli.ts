@@ -1,4 +1,3 @@
-import type { Invocation } from "./command.ts";
 import { commandName, findCommand, readInput } from "./command-line.ts";
 import { rootCommand } from "./commands.ts";
 import { describeFailure } from "./failure.ts";
@@ -34,7 +33,7 @@ export async function runCli(words: readonly string[], terminal: Terminal): Prom
     const run = await command.load();
     const { signal } = interrupt;
     const invocation = { values, given: new Set(given.keys()), arguments: rest, terminal, signal };
-    return (await run(invocation as unknown as Invocation)) ?? 0;
+    return (await run(invocation)) ?? 0;
   } catch (error) {
     if (interrupt.signal.aborted) return interrupt.exitCode();
     if (terminal.env["EPOXY_DEBUG"] === "1" && error instanceof Error) terminal.error(`${error.stack}\n`);

@@ -45,12 +45,12 @@ export async function openStores(options: StoreOptions, signal: AbortSignal): Pr
   }
   const usesDirectory = !options["use-consul"] || Boolean(options.dir);
   const settings = usesDirectory ? await readSettings(directory, signal) : undefined;
-  const opened = new Map<string, Promise<Storage>>();
+  const storages = new Map<string, Promise<Storage>>();
 
   const open = (source: SourceView): Promise<Storage> => {
     const key = JSON.stringify(source);
-    const storage = opened.get(key) ?? openSource(source, options, settings);
-    opened.set(key, storage);
+    const storage = storages.get(key) ?? openSource(source, options, settings);
+    storages.set(key, storage);
     return storage;
   };
   const sourcesOf = (kind: AnyKind): readonly SourceView[] => {
@@ -66,8 +66,8 @@ export async function openStores(options: StoreOptions, signal: AbortSignal): Pr
     return [kind.kind === ArtifactKind.kind ? artifactSource(settings, directory) : configSource(settings, directory)];
   };
   const clients = async <T extends Resource>(kind: Kind<T>) => {
-    const storages = await Promise.all(sourcesOf(kind).map(open));
-    return storages.map((storage) => storage.client(kind));
+    const found = await Promise.all(sourcesOf(kind).map(open));
+    return found.map((storage) => storage.client(kind));
   };
   return {
     statusNamespace: settings?.discoveryNamespace || DEFAULT_NAMESPACE,
@@ -79,9 +79,9 @@ export async function openStores(options: StoreOptions, signal: AbortSignal): Pr
       return first;
     },
     async [Symbol.asyncDispose]() {
-      for (const storage of opened.values())
+      for (const storage of storages.values())
         await storage.then(
-          (open) => open.close(),
+          (opened) => opened.close(),
           () => undefined,
         );
     },

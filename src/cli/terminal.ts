@@ -9,8 +9,6 @@ export interface Terminal {
   /** All of the standard input. */
   input(): Promise<string>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Whether people read the results at once. */
-  readonly isInteractive: boolean;
 }
 
 export function processTerminal(): Terminal {
@@ -26,6 +24,5 @@ export function processTerminal(): Terminal {
     error: (output) => void process.stderr.write(output),
     input: () => text(process.stdin),
     env: process.env,
-    isInteractive: process.stdout.isTTY === true,
   };
 }

@@ -32,7 +32,7 @@ export async function createFromFile({
   const { statusNamespace } = stores;
   const format = values.output === "table" && values["dry-run"] && !given.has("output") ? "kube-yaml" : values.output;
   const errors: EpoxyError[] = [];
-  const created: { readonly kind: Kind<Resource>; readonly resource: Resource }[] = [];
+  const created: { readonly kind: Kind; readonly resource: Resource }[] = [];
   for (const { kind, resource } of documents) {
     try {
       const written = values["dry-run"]

@@ -19,7 +19,7 @@ export async function get({
   signal,
 }: Invocation<typeof getOptions>): Promise<number> {
   const kind = findKind(words[0] ?? "");
-  const wantsRoutes = (kind as AnyKind) === VirtualServiceKind && /^r(outes?)?$/.test(words[1] ?? "");
+  const wantsRoutes = kind.kind === VirtualServiceKind.kind && /^r(outes?)?$/.test(words[1] ?? "");
   const named = [...words.slice(wantsRoutes ? 2 : 1), ...(values.name === undefined ? [] : [values.name])];
   await using stores = await openStores(values, signal);
   const { items, problems } = await find(stores, kind, values.namespace, [...new Set(named)], signal);

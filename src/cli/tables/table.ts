@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { printable } from "../printable.ts";
+import { textWidth } from "./text-width.ts";
 import { wrapText } from "./wrap-text.ts";
 
 /** Rows of cells below a row of headers, as Gloo's command line draws them. */
@@ -18,7 +19,6 @@ export function renderTable({ headers, rows }: Table): string {
     Math.max(textWidth(header), ...cells.map((row) => row[column]?.width ?? 0)),
   );
   const border = `+${widths.map((width) => "-".repeat(width + 2)).join("+")}+\n`;
-  const line = (texts: readonly string[]): string => `| ${texts.join(" | ")} |\n`;
   const head = line(headers.map((header, column) => centre(header, widths[column] ?? 0)));
   const body = cells.flatMap((row) => {
     const height = Math.max(1, ...row.map(({ lines }) => lines.length));
@@ -28,6 +28,8 @@ export function renderTable({ headers, rows }: Table): string {
   });
   return border + head + border + body.join("") + border;
 }
+
+const line = (texts: readonly string[]): string => `| ${texts.join(" | ")} |\n`;
 
 interface Cell {
   readonly lines: readonly string[];
@@ -40,25 +42,6 @@ function cellLines(text: string): Cell {
   const lines = wrapText(given.join(" "), limit);
   return { lines, width: Math.max(limit, ...lines.map(textWidth)) };
 }
-
-/** Columns that a text takes in a terminal. */
-export function textWidth(text: string): number {
-  let width = 0;
-  for (const character of text) width += isWide(character.codePointAt(0) ?? 0) ? 2 : 1;
-  return width;
-}
-
-/** East Asian wide characters and emoji. */
-const isWide = (code: number): boolean =>
-  code >= 0x1100 &&
-  (code <= 0x115f ||
-    (code >= 0x2e80 && code <= 0xa4cf) ||
-    (code >= 0xac00 && code <= 0xd7a3) ||
-    (code >= 0xf900 && code <= 0xfaff) ||
-    (code >= 0xfe30 && code <= 0xfe6f) ||
-    (code >= 0xff00 && code <= 0xff60) ||
-    (code >= 0x1f300 && code <= 0x1faff) ||
-    (code >= 0x20000 && code <= 0x3fffd));
 
 const padRight = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - textWidth(text)));
 

@@ -1,4 +1,4 @@
-import { textWidth } from "./table.ts";
+import { textWidth } from "./text-width.ts";
 
 /**
  * Breaks a text at its spaces into lines of at most `limit` columns, or as many as its longest word has, such that they are as even as
@@ -10,8 +10,8 @@ export function wrapText(text: string, limit: number): readonly string[] {
   const widths = words.map(textWidth);
   const widest = Math.max(limit, ...widths);
   // For each word: the cost of the lines from there on if a line begins with it, and the word that begins the line after.
-  const cost = new Array<number>(words.length).fill(Infinity);
-  const next = new Array<number>(words.length).fill(words.length);
+  const cost = words.map(() => Infinity);
+  const next = words.map(() => words.length);
   for (let start = words.length - 1; start >= 0; start--) {
     let width = -1;
     for (let end = start + 1; end <= words.length; end++) {
