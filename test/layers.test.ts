@@ -10,6 +10,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   resources: ["errors", "generated/proto"],
   consul: ["errors"],
+  leader: ["errors", "consul"],
   storage: ["errors", "resources", "consul", "generated/proto"],
   collections: ["errors", "resources"],
   snapshot: ["errors", "resources", "storage", "collections", "generated/proto"],
@@ -19,7 +20,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   xds: ["errors", "generated/proto", "generated/envoy"],
   "control-plane": [
     ...["errors", "resources", "consul", "storage", "collections", "snapshot", "gateway", "envoy", "discovery", "xds"],
-    "generated",
+    ...["leader", "generated"],
   ],
   cli: ["errors", "resources", "storage", "gateway", "control-plane", "generated"],
   testing: ["errors", "resources", "storage"],

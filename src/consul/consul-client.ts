@@ -1,7 +1,15 @@
 import { EpoxyError } from "../errors/index.ts";
 import { consulError, consulStatus } from "./consul-errors.ts";
 import type { ConsulOptions } from "./consul-options.ts";
-import type { CatalogOptions, ConsulAnswer, HealthEntry, KvEntry, QueryOptions } from "./consul-queries.ts";
+import type {
+  CatalogOptions,
+  ConsulAnswer,
+  GuardedOptions,
+  HealthEntry,
+  KvEntry,
+  QueryOptions,
+} from "./consul-queries.ts";
+import { type ConsulSessions, consulSessions, guardRefused } from "./consul-sessions.ts";
 import { type CallOptions, createConsulTransport, type RawConsul, type Reply } from "./consul-transport.ts";
 
 /**
@@ -15,11 +23,12 @@ export interface ConsulClient extends AsyncDisposable {
   kvList(prefix: string, options: QueryOptions): Promise<ConsulAnswer<readonly KvEntry[]>>;
   /**
    * Writes if the entry's ModifyIndex is `expected` (0: if there is none). Resolves to the new one; undefined: not so.
-   * @throws `invalid` if it is larger than Consul takes
+   * @throws `invalid` if it is larger than Consul takes; `unavailable` if the guard's session doesn't hold its lock
    */
-  kvPut(key: string, text: string, expected: number, options: QueryOptions): Promise<number | undefined>;
-  /** Deletes if the entry's ModifyIndex is `expected`. Resolves to false if it isn't. */
-  kvDelete(key: string, expected: number, options: QueryOptions): Promise<boolean>;
+  kvPut(key: string, text: string, expected: number, options: GuardedOptions): Promise<number | undefined>;
+  /** Deletes if the entry's ModifyIndex is `expected`. Resolves to false if it isn't. @throws as `kvPut` */
+  kvDelete(key: string, expected: number, options: GuardedOptions): Promise<boolean>;
+  readonly sessions: ConsulSessions;
   datacenters(options: QueryOptions): Promise<readonly string[]>;
   /** Tags by name of the service. */
   services(options: CatalogOptions): Promise<ConsulAnswer<Readonly<Record<string, readonly string[]>>>>;
@@ -36,6 +45,7 @@ interface RawEntry {
   readonly CreateIndex: number;
   readonly ModifyIndex: number;
   readonly Value: string | null;
+  readonly Session?: string;
 }
 
 /** Consul's limit of 512 KB is on a transaction's whole body, which holds the value as base64. */
@@ -72,16 +82,20 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
     }
   }
 
-  /** The ModifyIndex after a transaction of one operation; undefined if its condition doesn't hold. */
-  async function transact(what: string, operation: object, queryOptions: QueryOptions): Promise<number | undefined> {
+  /** The ModifyIndex after a transaction of one operation and its guard; undefined if its condition doesn't hold. */
+  async function transact(what: string, operation: object, queryOptions: GuardedOptions): Promise<number | undefined> {
+    const { guard } = queryOptions;
+    const check =
+      guard === undefined ? [] : [{ KV: { Verb: "check-session", Key: guard.key, Session: guard.session } }];
     try {
       const [, body] = await transport.call(what, queryOptions, (raw, common) =>
-        raw.transaction.create([{ KV: operation }], common),
+        raw.transaction.create([...check, { KV: operation }], common),
       );
-      return (body as { Results?: readonly { KV: RawEntry }[] | null }).Results?.[0]?.KV.ModifyIndex ?? 0;
+      return (body as { Results?: readonly { KV: RawEntry }[] | null }).Results?.at(-1)?.KV.ModifyIndex ?? 0;
     } catch (error) {
       // 409: rolled back, be it for the condition or for want of a permission.
       const reason = consulStatus(error) === 409 ? rollbackReason(error) : "";
+      if (guard !== undefined && /session/.test(reason)) throw guardRefused(address, what, guard);
       if (reason.includes("index is stale")) return undefined;
       if (!/permission denied/i.test(reason)) throw error;
       throw consulError(address, what, { message: reason, response: { statusCode: 403 } });
@@ -90,6 +104,7 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
 
   const client: ConsulClient = {
     address,
+    sessions: consulSessions(transport),
     kvRead(key, queryOptions) {
       const invoke = (raw: RawConsul, common: CallOptions): Promise<Reply> => raw.kv.get({ ...common, key });
       return query(`reading ${key}`, queryOptions, invoke, (body) => {
@@ -109,22 +124,23 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
     async kvPut(key, text, expected, queryOptions) {
       const what = `writing ${key}`;
       const value = Buffer.from(text);
-      if (value.length < maxTransactionValue) {
-        // Unlike a plain PUT, a transaction tells the new index.
-        return transact(
-          what,
-          { Verb: "cas", Key: key, Value: value.toString("base64"), Index: expected },
-          queryOptions,
-        );
-      }
       try {
+        if (value.length < maxTransactionValue || queryOptions.guard !== undefined) {
+          // Unlike a plain PUT, a transaction tells the new index, and has a guard.
+          return await transact(
+            what,
+            { Verb: "cas", Key: key, Value: value.toString("base64"), Index: expected },
+            queryOptions,
+          );
+        }
         const [, done] = await transport.call(what, queryOptions, (raw, common) =>
           raw.kv.set({ ...common, key, value, cas: expected }),
         );
         if (done !== true) return undefined;
       } catch (error) {
         if (consulStatus(error) !== 413) throw error;
-        const size = `${value.length} bytes, more than kv_max_value_size allows (512 KB unless set)`;
+        const limit = queryOptions.guard === undefined ? "kv_max_value_size" : "txn_max_req_len";
+        const size = `${value.length} bytes, more than ${limit} allows (512 KB unless set)`;
         throw new EpoxyError("invalid", `${key} is too large for Consul: ${size}`, { cause: error });
       }
       return (await client.kvRead(key, { ...queryOptions, consistency: "consistent" })).value?.modifyIndex;
@@ -172,6 +188,7 @@ const entry = (item: RawEntry, text: () => string): KvEntry => ({
   key: item.Key,
   createIndex: item.CreateIndex,
   modifyIndex: item.ModifyIndex,
+  session: item.Session || undefined,
   text,
 });
 

@@ -1,4 +1,5 @@
 import type { ConsulConsistency } from "./consul-options.ts";
+import type { SessionGuard } from "./consul-sessions.ts";
 
 export interface QueryOptions {
   readonly signal: AbortSignal;
@@ -6,6 +7,12 @@ export interface QueryOptions {
   readonly index?: number | undefined;
   /** Default `default`. */
   readonly consistency?: ConsulConsistency | undefined;
+}
+
+/** Options of writes. */
+export interface GuardedOptions extends QueryOptions {
+  /** Write only while this session holds this lock; checked in the very transaction of the write. */
+  readonly guard?: SessionGuard | undefined;
 }
 
 /** Options of queries about services. */
@@ -27,6 +34,8 @@ export interface KvEntry {
   readonly key: string;
   readonly createIndex: number;
   readonly modifyIndex: number;
+  /** Of the session that holds the key as a lock. */
+  readonly session: string | undefined;
   /** Decodes the value, anew with each call. */
   text(): string;
 }

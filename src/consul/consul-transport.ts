@@ -20,6 +20,7 @@ export type CallOptions = Readonly<Record<string, unknown>>;
 export interface RawConsul {
   readonly kv: { readonly get: Method; readonly set: Method };
   readonly catalog: { readonly datacenters: Method; readonly service: { readonly list: Method } };
+  readonly session: { readonly create: Method; readonly renew: Method; readonly destroy: Method };
   readonly health: { readonly service: Method; readonly state: Method };
   readonly transaction: { create(operations: readonly object[], options: CallOptions): Promise<Reply> };
   _ext(event: "onRequest", extension: (request: PapiRequest, next: () => void) => void): void;

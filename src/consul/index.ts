@@ -4,6 +4,7 @@ export type { ConsulClient } from "./consul-client.ts";
 export { createConsulClient } from "./consul-client.ts";
 export type { ConsulConsistency, ConsulOptions } from "./consul-options.ts";
 export type { CatalogOptions, ConsulCheck, HealthEntry, KvEntry } from "./consul-queries.ts";
+export type { ConsulSessions, SessionGuard, SessionOptions } from "./consul-sessions.ts";
 export { followQuery } from "./follow-query.ts";
 export type { ResetGuard } from "./reset-guard.ts";
 export { createResetGuard } from "./reset-guard.ts";

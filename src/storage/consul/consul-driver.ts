@@ -1,5 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
-import { type ConsulClient, type ConsulConsistency, type KvEntry, type StoreIdentity } from "../../consul/index.ts";
+import {
+  type ConsulClient,
+  type ConsulConsistency,
+  type KvEntry,
+  type SessionGuard,
+  type StoreIdentity,
+} from "../../consul/index.ts";
 import {
   deepFreeze,
   editStatus,
@@ -22,6 +28,8 @@ export interface ConsulDriverOptions {
   readonly rootKey: string;
   readonly consistency: ConsulConsistency;
   readonly identity: StoreIdentity;
+  /** Asked before each write for the lock that it depends on. @throws if this process doesn't hold it */
+  readonly guard?: (() => SessionGuard) | undefined;
 }
 
 /** A resource's key with its value. */
@@ -31,7 +39,9 @@ interface Found<T> {
 }
 
 /** Keeps resources in Consul's key-value store, as YAML, under Gloo's keys. Versions are ModifyIndexes. */
-export function createConsulDriver({ client, rootKey, consistency, identity }: ConsulDriverOptions): StorageDriver {
+export function createConsulDriver(options: ConsulDriverOptions): StorageDriver {
+  const { client, rootKey, consistency, identity } = options;
+  const guarded = ({ signal }: DriverOptions) => ({ signal, guard: options.guard?.() });
   const description = `Consul at ${client.address}, root key ${rootKey}`;
   const layouts = new Map<Kind<any>, KeyLayout>();
   const watches = new Map<Kind<any>, KindWatch<any>>();
@@ -79,13 +89,13 @@ export function createConsulDriver({ client, rootKey, consistency, identity }: C
   return {
     description,
 
-    async read(kind, ref, options) {
-      const found = await find(kind, ref, options);
+    async read(kind, ref, call) {
+      const found = await find(kind, ref, call);
       if (found?.document.problem !== undefined) throw found.document.problem.error;
       return found?.document.stored;
     },
 
-    async put(kind, ref, resource, expected, options) {
+    async put(kind, ref, resource, expected, call) {
       const text = renderResource(kind, resource, { omitVersion: true });
       const stored = (index: number): StoredEntry<typeof resource> => {
         const version = `${index}`;
@@ -94,39 +104,39 @@ export function createConsulDriver({ client, rootKey, consistency, identity }: C
       const key = layoutOf(kind).keyOf(ref);
       if (expected === null) {
         // Its own key is checked by the write.
-        const elsewhere = await find(kind, ref, options);
-        const index = elsewhere === undefined ? await client.kvPut(key, text, 0, options) : undefined;
+        const elsewhere = await find(kind, ref, call);
+        const index = elsewhere === undefined ? await client.kvPut(key, text, 0, guarded(call)) : undefined;
         if (index === undefined) throw alreadyExistsError(kind, ref);
         return stored(index);
       }
       // 0 would stand for creation.
       if (/^[1-9]\d*$/.test(expected)) {
-        const index = await client.kvPut(key, text, Number(expected), options);
+        const index = await client.kvPut(key, text, Number(expected), guarded(call));
         if (index !== undefined) return stored(index);
       }
-      const found = await find(kind, ref, options);
+      const found = await find(kind, ref, call);
       const now = found?.entry.modifyIndex;
       if (found !== undefined && found.entry.key !== key && `${now}` === expected) {
-        const index = await client.kvPut(found.entry.key, text, found.entry.modifyIndex, options);
+        const index = await client.kvPut(found.entry.key, text, found.entry.modifyIndex, guarded(call));
         if (index !== undefined) return stored(index);
       }
       throw versionConflictError(kind, ref, expected, now === undefined ? undefined : `${now}`);
     },
 
-    async delete(kind, ref, expected, options) {
+    async delete(kind, ref, expected, call) {
       for (;;) {
-        const found = await find(kind, ref, options);
+        const found = await find(kind, ref, call);
         if (found === undefined) return false;
         const version = `${found.entry.modifyIndex}`;
         if (expected !== undefined && expected !== version) throw versionConflictError(kind, ref, expected, version);
-        if (await client.kvDelete(found.entry.key, found.entry.modifyIndex, options)) return true;
+        if (await client.kvDelete(found.entry.key, found.entry.modifyIndex, guarded(call))) return true;
       }
     },
 
-    async list(kind, namespaces, options) {
+    async list(kind, namespaces, call) {
       const layout = layoutOf(kind);
-      const entries = await listEntries(layout, namespaces, options);
-      if (entries.length === 0) await checkReadable(client, layout, namespaces, options.signal);
+      const entries = await listEntries(layout, namespaces, call);
+      if (entries.length === 0) await checkReadable(client, layout, namespaces, call.signal);
       const state = createKindState(kind, layout);
       state.apply(entries, false);
       return { entries: state.entries, problems: state.problems };
@@ -139,9 +149,9 @@ export function createConsulDriver({ client, rootKey, consistency, identity }: C
       return watch.watch(namespaces, signal);
     },
 
-    async putStatus(kind, ref, reporter, status, precondition, options) {
+    async putStatus(kind, ref, reporter, status, precondition, call) {
       for (;;) {
-        const found = await find(kind, ref, options);
+        const found = await find(kind, ref, call);
         if (found === undefined) throw notFoundError(kind, ref, description);
         const { entry, document } = found;
         if (document.stored === undefined) throw document.problem?.error ?? notFoundError(kind, ref, description);
@@ -151,7 +161,7 @@ export function createConsulDriver({ client, rootKey, consistency, identity }: C
         const text = entry.text();
         const edited = editStatus(text, kind, ref, reporter, status);
         if (edited === text) return false;
-        if ((await client.kvPut(entry.key, edited, entry.modifyIndex, options)) !== undefined) return true;
+        if ((await client.kvPut(entry.key, edited, entry.modifyIndex, guarded(call))) !== undefined) return true;
       }
     },
 

@@ -2,6 +2,7 @@ import {
   type ConsulClient,
   type ConsulConsistency,
   type ConsulOptions,
+  type SessionGuard,
   createConsulClient,
   createStoreIdentity,
 } from "../../consul/index.ts";
@@ -17,6 +18,11 @@ export interface ConsulStorageOptions extends ConsulOptions, RuntimeOptions {
   readonly rootKey?: string | undefined;
   /** Default `consistent`: a read sees every write before it. */
   readonly consistency?: ConsulConsistency | undefined;
+  /**
+   * Asked before each write for the lock that it depends on: a write is one transaction that checks the lock and the resource's version. What
+   * it throws is what the write throws.
+   */
+  readonly guard?: (() => SessionGuard) | undefined;
 }
 
 /** Resources in Consul. */
@@ -33,11 +39,11 @@ export interface ConsulStorage extends Storage {
  * @throws `invalid` for a bad address or a certificate that can't be read
  */
 export function createConsulStorage(options: ConsulStorageOptions): ConsulStorage {
-  const { consistency = "consistent" } = options;
+  const { consistency = "consistent", guard } = options;
   const client = options.client ?? createConsulClient(options);
   const rootKey = (options.rootKey ?? "").replace(/^\/+|\/+$/g, "") || "gloo";
   const identity = createStoreIdentity(client, rootKey);
-  const storage = createStorage(createConsulDriver({ client, rootKey, consistency, identity }), options);
+  const storage = createStorage(createConsulDriver({ client, rootKey, consistency, identity, guard }), options);
   const close = async (): Promise<void> => {
     await storage.close();
     if (options.client === undefined) await client.close();

@@ -1,0 +1,4 @@
+export { alwaysLeader } from "./always-leader.ts";
+export type { ConsulElection, ConsulElectionOptions } from "./consul-election.ts";
+export { consulElection } from "./consul-election.ts";
+export type { LeaderElection, LeaderState } from "./leader-election.ts";
