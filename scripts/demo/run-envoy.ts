@@ -61,7 +61,6 @@ async function bootstrap(xdsPort: number): Promise<string> {
     error: (output) => process.stderr.write(output),
     input: async () => "",
     env: {},
-    isInteractive: false,
   });
   if (code !== 0) throw new Error("epoxy proxy bootstrap failed");
   return text;

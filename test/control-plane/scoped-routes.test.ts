@@ -97,7 +97,7 @@ const service = fc.record({
 const asked = fc.record({
   host: fc.tuple(host, port).map((parts) => parts.join("")),
   path: fc.constantFrom("/", "/only"),
-  listener: fc.constantFrom(0, 1) as fc.Arbitrary<0 | 1>,
+  listener: fc.constantFrom<0 | 1>(0, 1),
 });
 
 describe.each([

@@ -56,7 +56,7 @@ describe("Gloo's docker-compose-consul walk-through, with a real Consul and a re
   /** Which instances answer, out of many requests. */
   const instances = async (): Promise<string[]> => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => get(port, "/all-pets")));
-    return [...new Set(answers.map(({ status, headers }) => `${status} ${headers["x-petstore"]}`))].toSorted();
+    return [...new Set(answers.map(({ status, headers }) => `${status} ${String(headers["x-petstore"])}`))].toSorted();
   };
 
   beforeAll(async () => {

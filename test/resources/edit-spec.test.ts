@@ -91,7 +91,7 @@ displayName: old # shown
     const edited = editSpec(text, kind, service("a", { displayName: "new" }));
     const { documents, problems } = parseResources(kind, edited, "f");
     expect(problems).toEqual([]);
-    expect(documents.map(({ shape, resource }) => [shape, (resource as any).displayName])).toEqual([
+    expect(documents.map(({ shape, resource }) => [shape, resource.displayName])).toEqual([
       ["kubernetes", "new"],
       ["bare", ""],
     ]);

@@ -115,7 +115,7 @@ export function needsProgramLimit(regex: string): boolean {
   const compiled = compile(regex);
   if (typeof compiled === "string") return false;
   if (UNPREDICTABLE.test(regex)) return true;
-  const literals = regex.replaceAll(/\[[^\]]*\]|\{[^}]*\}|\\./g, "").replaceAll(/[^\w/\-]/g, "").length;
+  const literals = regex.replaceAll(/\[[^\]]*\]|\{[^}]*\}|\\./g, "").replaceAll(/[^\w/-]/g, "").length;
   return literals + Math.max(0, compiled.programSize - literals) * MAX_INSTRUCTIONS > ENVOY_MAX_PROGRAM_SIZE;
 }
 

@@ -149,5 +149,5 @@ function fieldValue(field: Field, depth: number): fc.Arbitrary<unknown> {
 
 /** Random messages of a type: any fields, edges of every range, texts that are hard to write in YAML. */
 export function arbitraryMessage<T>(type: MessageType<T>, depth = 3): fc.Arbitrary<T> {
-  return messageOf(type as MessageType, depth) as fc.Arbitrary<T>;
+  return messageOf(type, depth) as fc.Arbitrary<T>;
 }
