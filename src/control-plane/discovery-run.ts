@@ -4,12 +4,15 @@ import type { Collection, Source } from "../collections/index.ts";
 import { createConsulEndpointDiscovery, createConsulUpstreamDiscovery, type Discovery } from "../discovery/index.ts";
 import type { EndpointAddress } from "../envoy/index.ts";
 import type { Component } from "./components.ts";
+import type { LeaderRun } from "./leader-run.ts";
 import type { Storages } from "./open-storages.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
 
 export interface DiscoveryOptions {
   readonly view: SettingsView;
   readonly storages: Storages;
+  /** Only the leader writes discovered Upstreams. */
+  readonly leader: LeaderRun;
   readonly components: ReadonlySet<Component>;
   /** All Upstreams, by refKey. */
   readonly upstreams: Collection<Upstream>;
@@ -24,22 +27,25 @@ export interface DiscoveryOptions {
 const WAIT_FOR_ENDPOINTS_MS = 24 * 60 * 60 * 1000;
 
 /** Starts the discoveries that the settings and the components of this process ask for. */
-export function startDiscovery({ view, storages, components, upstreams, endpoints }: DiscoveryOptions): Discovery {
+export function startDiscovery(run: DiscoveryOptions): Discovery {
+  const { view, storages, leader, components, upstreams, endpoints } = run;
   const { consul } = storages;
   const { consulDiscovery: options } = view;
   const rootKey = view.config.type === "consul" ? view.config.rootKey : undefined;
-  const running: Discovery[] = [];
+  const running: Omit<Discovery, typeof Symbol.asyncDispose>[] = [];
   if (consul !== undefined && options?.upstreams === true && components.has("discovery")) {
-    running.push(
+    const discoverUpstreams = leader.whileLeader(() =>
       createConsulUpstreamDiscovery({
         client: consul,
-        upstreams: storages.config.client(UpstreamKind),
+        upstreams: leader.storage.client(UpstreamKind),
         namespace: view.writeNamespace,
         dataCenters: options.dataCenters,
         serviceTagsAllowlist: options.serviceTagsAllowlist,
         rootKey,
       }),
     );
+    const { close } = discoverUpstreams;
+    running.push({ waitingFor: () => discoverUpstreams.current?.waitingFor() ?? [], close });
   }
   if (consul !== undefined && components.has("xds")) {
     running.push(

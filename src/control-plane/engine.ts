@@ -17,9 +17,10 @@ import type { XdsCache } from "../xds/index.ts";
 import type { Component } from "./components.ts";
 import { startDiscovery } from "./discovery-run.ts";
 import { envoyGraph } from "./envoy-graph.ts";
+import { startLeaderRun } from "./leader-run.ts";
 import type { Logger } from "./logger.ts";
 import type { Storages } from "./open-storages.ts";
-import { persistProxies } from "./persist-proxies.ts";
+import { assembleProxies, persistProxies } from "./persist-proxies.ts";
 import { feedCache } from "./served-resource.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
 import { openSources } from "./sources.ts";
@@ -52,6 +53,7 @@ export function startEngine({ view, storages, cache, components, logger }: Engin
     onError: ({ collection, key, error }) =>
       logger.error({ collection, key, err: error }, `${collection} failed: ${error.message}`),
   });
+  const leader = startLeaderRun({ view, storages, components, logger });
   const sources = openSources(graph, storages.config, view.watchNamespaces, logger);
   const translating = components.has("gateway");
   const serving = components.has("xds");
@@ -86,7 +88,7 @@ export function startEngine({ view, storages, cache, components, logger }: Engin
     settings: translationSettings,
     consul: storages.consul !== undefined,
   });
-  const discovery = startDiscovery({ view, storages, components, upstreams: envoy.upstreams, endpoints });
+  const discovery = startDiscovery({ view, storages, leader, components, upstreams: envoy.upstreams, endpoints });
 
   const judged: JudgedKind[] = [
     ...(translating
@@ -113,22 +115,21 @@ export function startEngine({ view, storages, cache, components, logger }: Engin
     listeners: fragments.listeners,
     virtualHosts: fragments.virtualHosts,
   });
-  const statusWriter = writeStatuses(
-    [...statuses.values()].map((collection, index) => {
-      const { kind } = judged[index] as JudgedKind;
-      return {
-        statuses: collection,
-        client: storages.config.client(kind),
-        source: sources.watched(kind) as WatchedSource<Resource>,
-      };
-    }),
-    createStatusReporter({ namespace: view.writeNamespace }),
-    logger,
-  );
-  const persisting =
-    translating && (view.persistProxies || !serving)
-      ? persistProxies(graph, fragments, storages.config.client(ProxyKind), view.writeNamespace, logger)
-      : undefined;
+  const targets = [...statuses.values()].map((collection, index) => {
+    const { kind } = judged[index] as JudgedKind;
+    return {
+      statuses: collection,
+      client: leader.storage.client(kind),
+      source: sources.watched(kind) as WatchedSource<Resource>,
+    };
+  });
+  const reporter = createStatusReporter({ namespace: view.writeNamespace });
+  const writing: { close(): Promise<void> }[] = [leader.whileLeader(() => writeStatuses(targets, reporter, logger))];
+  if (translating && (view.persistProxies || !serving)) {
+    const proxies = assembleProxies(graph, fragments);
+    const client = leader.storage.client(ProxyKind);
+    writing.push(leader.whileLeader(() => persistProxies(proxies, client, view.writeNamespace, logger)));
+  }
 
   let fed = !serving;
   const stopFeeding = serving
@@ -149,7 +150,8 @@ export function startEngine({ view, storages, cache, components, logger }: Engin
     close() {
       closing ??= (async () => {
         stopFeeding();
-        await Promise.all([statusWriter.close(), discovery.close(), persisting?.close(), sources.close()]);
+        await Promise.all([...writing.map((it) => it.close()), discovery.close(), sources.close()]);
+        await leader.close();
         await storages.close();
       })();
       return closing;

@@ -40,13 +40,11 @@ export function assembleProxies(graph: Graph, { listeners, virtualHosts }: Fragm
 
 /** Keeps the stored Proxies equal to those that gateways make, for other processes to serve and people to look at. */
 export function persistProxies(
-  graph: Graph,
-  fragments: Fragments,
+  proxies: Collection<Proxy>,
   client: ResourceClient<Proxy>,
   namespace: string,
   logger: Logger,
 ): { close(): Promise<void> } {
-  const proxies = assembleProxies(graph, fragments);
   const reconciler = createReconciler(client, { ownerLabels: { created_by: "gateway" }, namespaces: [namespace] });
   const closing = new AbortController();
   let wanted = false;

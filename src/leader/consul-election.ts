@@ -74,7 +74,7 @@ export function consulElection(options: ConsulElectionOptions): ConsulElection {
   }
 
   function setProblem(error: unknown): void {
-    const next = error === undefined || error instanceof Error ? error?.message : String(error);
+    const next = error === undefined ? undefined : (error as Error).message;
     if (next === problem) return;
     problem = next;
     onProblem?.(next);
