@@ -1,6 +1,7 @@
 import { type Command, defineCommand } from "./command.ts";
 import { addCommand, removeCommand } from "./commands/route-specs.ts";
 import { createCommand } from "./commands/create-specs.ts";
+import { initCommand } from "./commands/init-specs.ts";
 import { proxyCommand } from "./commands/proxy-specs.ts";
 import { deleteCommand, getCommand } from "./commands/resource-specs.ts";
 import { codegenCommand, serveCommand, versionCommand } from "./commands/system-specs.ts";
@@ -21,6 +22,7 @@ export const rootCommand: Command = defineCommand({
     removeCommand,
     proxyCommand,
     codegenCommand,
+    initCommand,
     versionCommand,
   ],
   examples: [

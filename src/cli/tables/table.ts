@@ -37,6 +37,7 @@ interface Cell {
 }
 
 function cellLines(text: string): Cell {
+  if (text.length <= widestCell && /^[\x20-\x7e]*$/.test(text)) return { lines: [text], width: text.length };
   const given = printable(stripVTControlCharacters(text)).split("\n");
   const limit = Math.min(widestCell, Math.max(...given.map(textWidth)));
   const lines = wrapText(given.join(" "), limit);

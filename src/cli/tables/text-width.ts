@@ -1,5 +1,7 @@
 /** Columns that a text takes in a terminal. */
 export function textWidth(text: string): number {
+  // By far the most texts; the loop below would take most of the time of a long table.
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
   for (const character of text) width += isWide(character.codePointAt(0) ?? 0) ? 2 : 1;
   return width;
