@@ -1,0 +1,135 @@
+import { execFile } from "node:child_process";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { UpstreamGroupKind, UpstreamKind } from "../../generated/sdk/index.ts";
+import type { Storage } from "../../src/storage/index.ts";
+import { createConsulStorage } from "../../src/storage/consul/index.ts";
+import { createFileStorage } from "../../src/storage/file/index.ts";
+import { readYaml, waitFor } from "../../src/testing/index.ts";
+import { startChild } from "../support/child.ts";
+import { startConsul } from "../support/consul.ts";
+import { type PackedEpoxy, packEpoxy } from "./support/packed-epoxy.ts";
+
+const example = resolve(import.meta.dirname, "../../examples/rollout");
+const run = promisify(execFile);
+
+// Building, packing, compilers and test runners are processes: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 });
+
+let packed: PackedEpoxy;
+let project: string;
+
+beforeAll(async () => {
+  packed = await packEpoxy();
+  project = join(packed.workspace, "rollout");
+  await run(process.execPath, [join(packed.folder, "dist/src/cli/main.js"), "init", project]);
+  await packed.install(project);
+});
+afterAll(() => packed[Symbol.asyncDispose]());
+
+/** Runs `npm …` as a user does, with the Node of this test. */
+const npm = (...args: readonly string[]) =>
+  run("npm", args, {
+    cwd: project,
+    env: { ...process.env, PATH: `${resolve(process.execPath, "..")}:${process.env.PATH}` },
+  });
+
+async function linesOf(...files: readonly string[]): Promise<number> {
+  const texts = await Promise.all(files.map((file) => readFile(join(project, "src", file), "utf8")));
+  return texts.flatMap((text) => text.split("\n")).filter((line) => line.trim() !== "").length;
+}
+
+describe("a folder made by epoxy init, outside the repository, with the packed package", () => {
+  test("has the example's files, and its `npm test` is green", async () => {
+    const files = await readdir(project, { recursive: true, withFileTypes: true });
+    const own = files.filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"));
+    expect(own.map(({ name }) => name)).toContain("rollout-controller.ts");
+    expect(await readFile(join(project, "src/main.ts"), "utf8")).toBe(
+      await readFile(join(example, "src/main.ts"), "utf8"),
+    );
+    const { stdout } = await npm("test");
+    expect(stdout).toMatch(/Tests .*3 passed/);
+  });
+
+  test("has a controller of at most 40 lines", async () => {
+    expect(await linesOf("rollout-controller.ts", "upstream-group-of.ts")).toBeLessThanOrEqual(40);
+  });
+
+  test("generates nothing of Epoxy's messages, and imports them from the package", async () => {
+    const generated = (await readdir(join(project, "generated"), { recursive: true })).sort();
+    expect(generated.filter((path) => path.endsWith(".ts"))).toEqual([
+      "proto/traffic/v1/rollout.ts",
+      "sdk/controllers.ts",
+      "sdk/index.ts",
+      "sdk/tables.ts",
+      "sdk/traffic/v1-controllers.ts",
+      "sdk/traffic/v1.ts",
+    ]);
+    const messages = await readFile(join(project, "generated/proto/traffic/v1/rollout.ts"), "utf8");
+    expect(messages).toContain('from "epoxy/proto/epoxy/core/v1/metadata.js"');
+  });
+
+  test("has a linted proto, and generated code that a check finds up to date", async () => {
+    const lint = await run(join(project, "node_modules/.bin/buf"), ["lint", "proto"], { cwd: project });
+    expect(lint.stdout).toBe("");
+    expect((await npm("run", "codegen", "--", "--check")).stderr).not.toContain("stale");
+  });
+
+  test("is not overwritten by a second epoxy init", async () => {
+    await writeFile(join(project, "NOTES.md"), "mine");
+    const again = run(join(project, "node_modules/.bin/epoxy"), ["init", "."], { cwd: project });
+    await expect(again).rejects.toThrow(/\. has .*package\.json.* already: name a new folder/);
+  });
+});
+
+/** Starts the project's own main.ts, unchanged, and follows a rollout through storage. @returns the weights, before and after */
+async function rollOut(storage: Storage, env: Readonly<Record<string, string>>): Promise<readonly string[]> {
+  const groups = storage.client(UpstreamGroupKind);
+  const upstreams = storage.client(UpstreamKind);
+  const weights = async (): Promise<string> =>
+    (await groups.read({ name: "shop", namespace: "default" })).destinations.map(({ weight }) => weight).join();
+  await using controller = {
+    child: startChild(process.execPath, ["src/main.ts"], {
+      cwd: project,
+      env: { CONSUL_HTTP_ADDR: undefined, ...env },
+    }),
+    [Symbol.asyncDispose]: () => controller.child.stop(),
+  };
+  try {
+    const before = await waitFor(weights);
+    await upstreams.write(
+      readYaml(
+        UpstreamKind,
+        "metadata: {name: shop-2, namespace: default}\nstatic: {hosts: [{addr: a.test, port: 80}]}",
+      ),
+    );
+    const after = await waitFor(async () => (await weights()) !== before && weights());
+    expect(controller.child.ended()).toBeUndefined();
+    return [before, after];
+  } catch (error) {
+    throw new Error(controller.child.output(), { cause: error });
+  }
+}
+
+const rollout = `metadata: {name: shop, namespace: default}
+from: {name: shop-1, namespace: default}
+to: {name: shop-2, namespace: default}
+percent: 20
+`;
+
+test("the same controller works on files", async () => {
+  const directory = join(packed.workspace, "config");
+  await mkdir(join(directory, "rollouts/default"), { recursive: true });
+  await writeFile(join(directory, "rollouts/default/shop.yaml"), rollout);
+  await using storage = createFileStorage({ directory });
+  expect(await rollOut(storage, { EPOXY_DIR: directory })).toEqual(["100", "80,20"]);
+});
+
+test("the same controller works on a real Consul", async () => {
+  await using consul = await startConsul();
+  await consul.api("PUT", "/v1/kv/gloo/traffic.example.com/v1/Rollout/default/shop", rollout);
+  await using storage = createConsulStorage({ address: consul.address });
+  expect(await rollOut(storage, { CONSUL_HTTP_ADDR: consul.address })).toEqual(["100", "80,20"]);
+});
