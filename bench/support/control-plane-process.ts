@@ -1,4 +1,5 @@
 // Run as a program: a control plane on the data folder given as argument. Prints its xDS port as one line of JSON.
+import { join } from "node:path";
 import { createControlPlane } from "../../src/control-plane/index.ts";
 import { startChild } from "../../test/support/child.ts";
 import { waitFor } from "../../test/support/wait-for.ts";
@@ -10,9 +11,12 @@ export interface RunningControlPlane {
   stop(): Promise<void>;
 }
 
+/** Without it each start compiles TypeScript first, which an installed Epoxy doesn't. */
+const NODE_COMPILE_CACHE = join(import.meta.dirname, "..", "results", "compile-cache");
+
 /** Starts a control plane in a process of its own, as it would run, so that its CPU time and memory are its own, too. */
 export async function startControlPlane(folder: string): Promise<RunningControlPlane> {
-  const child = startChild(process.execPath, [...process.execArgv, import.meta.filename, folder]);
+  const child = startChild(process.execPath, [...process.execArgv, import.meta.filename, folder], { env: { NODE_COMPILE_CACHE } });
   const line = await waitFor(
     () => {
       if (child.ended() !== undefined) return "ended";

@@ -19,7 +19,7 @@ import {
   xdsPart,
 } from "../xds/index.ts";
 import { listenerKeyOf, originOf } from "./fragment-keys.ts";
-import { type ServedResource, sameResource, servedEntry } from "./served-resource.ts";
+import { samePart, type ServedResource, sameResource, servedEntry } from "./served-resource.ts";
 
 /** A virtual host, encoded for each of the tables that it may stand in. */
 export interface VirtualHostParts {
@@ -68,7 +68,7 @@ export function partsOf(
 /** By content: an equal virtual host ends the wave here, before the table that it stands in is put together. */
 export function sameVirtualHost(a: BuiltVirtualHost, b: BuiltVirtualHost): boolean {
   return (
-    a.parts?.whole.digest === b.parts?.whole.digest &&
+    samePart(a.parts?.whole, b.parts?.whole) &&
     a.listenerKey === b.listenerKey &&
     a.clusters.join() === b.clusters.join() &&
     JSON.stringify(a.problems) === JSON.stringify(b.problems)
@@ -109,7 +109,7 @@ export function serveRoutes(
       const name = routeConfigurationName(fragment.listenerName);
       return { listenerName: fragment.listenerName, name, scoped: built.scoped, own: header(name), header };
     },
-    { equals: (a, b) => a.own.digest === b.own.digest && a.scoped === b.scoped },
+    { equals: (a, b) => samePart(a.own, b.own) && a.scoped === b.scoped },
   );
 
   const placed = graph.derive(
@@ -175,8 +175,8 @@ const samePlace = (a: Placed, b: Placed): boolean =>
   a.snapshotKey === b.snapshotKey &&
   a.listenerKey === b.listenerKey &&
   a.name === b.name &&
-  a.shared?.digest === b.shared?.digest &&
-  a.own?.part.digest === b.own?.part.digest;
+  samePart(a.shared, b.shared) &&
+  samePart(a.own?.part, b.own?.part);
 
 const servedScope = (snapshotKey: string, { name, bytes }: ReturnType<typeof routeScope>, origin: string) =>
   servedEntry(snapshotKey, resourceFromBytes(typeUrls.scopedRoute, name, bytes, { origin }));

@@ -1,5 +1,5 @@
 import type { Collection } from "../collections/index.ts";
-import type { XdsCache, XdsResource, XdsResourceName } from "../xds/index.ts";
+import type { XdsCache, XdsPart, XdsResource, XdsResourceName } from "../xds/index.ts";
 
 /** A resource and the snapshot key of the proxies that get it. */
 export interface ServedResource {
@@ -7,9 +7,15 @@ export interface ServedResource {
   readonly resource: XdsResource;
 }
 
-/** By content. */
+/** By content and by what it came from, which has to be right when a proxy refuses it. */
 export const sameResource = (a: ServedResource, b: ServedResource): boolean =>
-  a.resource.version === b.resource.version && a.snapshotKey === b.snapshotKey;
+  a.resource.version === b.resource.version &&
+  a.snapshotKey === b.snapshotKey &&
+  a.resource.parts.length === b.resource.parts.length &&
+  a.resource.parts.every((part, index) => samePart(part, b.resource.parts[index]));
+
+export const samePart = (a: XdsPart | undefined, b: XdsPart | undefined): boolean =>
+  a === b || (a?.digest === b?.digest && a?.origin === b?.origin);
 
 /** A resource under its key among all that is served. */
 export const servedEntry = (snapshotKey: string, resource: XdsResource): readonly [string, ServedResource] => [

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Collection } from "../collections/index.ts";
 import { errorCode } from "../errors/index.ts";
 import { parseRefKey, refKey, type Resource } from "../resources/index.ts";
@@ -20,9 +21,13 @@ export interface StatusWriter extends AsyncDisposable {
 
 const RETRY_MS = 2_000;
 
+/** So many at a time; what is left then waits this many times as long as they took: statuses must not keep traffic waiting. */
+const BATCH = 64;
+const PAUSE = 2;
+
 /**
- * Writes statuses as they change: never before the graph is complete, one batch at a time for each kind, only the latest verdict on
- * each resource. A resource whose status can't be written now is tried again, and holds nothing else up.
+ * Writes statuses as they change: never before the graph is complete, one batch at a time for each kind and with pauses, only the
+ * latest verdict on each resource. A resource whose status can't be written now is tried again, and holds nothing else up.
  */
 export function writeStatuses(
   targets: readonly StatusTarget[],
@@ -57,14 +62,16 @@ function watchTarget(
 
   const run = async (): Promise<void> => {
     while (pending.size > 0 && !signal.aborted) {
-      const batch = [...pending].map(([key, judged]) => ({ ref: parseRefKey(key), ...judged }));
-      pending.clear();
+      const batch = [...pending].slice(0, BATCH).map(([key, judged]) => ({ ref: parseRefKey(key), ...judged }));
+      for (const { ref } of batch) pending.delete(refKey(ref));
+      const begun = performance.now();
       const { errors } = await reporter.report(client, batch, { signal, latest: source.latest, onErrors: "return" });
       for (const { ref, error } of errors) {
         const fields = { kind: client.kind.kind, namespace: ref.namespace, name: ref.name, code: errorCode(error) };
         logger.warn(fields, `status not written: ${error.message}`);
         later(refKey(ref));
       }
+      if (pending.size > 0) await sleep(PAUSE * (performance.now() - begun), undefined, { signal });
     }
   };
   const later = (key: string): void => {

@@ -40,7 +40,7 @@ export interface TypeLog {
   since(cursor: number): LogEntry[];
   /** Hash of the set of (name, version), in hex. */
   version(): string;
-  /** Adds or replaces. Returns false, and does nothing, if it has this version already. */
+  /** Adds or replaces. Returns false, and tells nobody, if it has this version already. */
   set(resource: XdsResource): boolean;
   /** Returns false if there is none. */
   delete(name: string): boolean;
@@ -132,7 +132,11 @@ export function createTypeLog(typeUrl: string): TypeLog {
     set(resource) {
       let entry = entries.get(resource.name);
       const before = entry?.resource;
-      if (before?.version === resource.version) return false;
+      if (entry !== undefined && before?.version === resource.version) {
+        // Nobody has to be told, but its origins may have changed.
+        entry.resource = resource;
+        return false;
+      }
       if (entry === undefined) {
         entry = {
           name: resource.name,

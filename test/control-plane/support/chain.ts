@@ -11,6 +11,7 @@ import {
 } from "../../../generated/sdk/index.ts";
 import { createGraph, type Source } from "../../../src/collections/index.ts";
 import { envoyGraph } from "../../../src/control-plane/envoy-graph.ts";
+import { type JudgedKind, statusGraph } from "../../../src/control-plane/status-graph.ts";
 import { feedCache } from "../../../src/control-plane/served-resource.ts";
 import type { EndpointAddress, TranslationSettings } from "../../../src/envoy/index.ts";
 import { translationSettings } from "../../../src/envoy/index.ts";
@@ -24,6 +25,7 @@ import {
   refOf,
   specEquals,
 } from "../../../src/resources/index.ts";
+import { type Memory, remembering } from "./remembering-graph.ts";
 import { createXdsCache, createXdsServer, type XdsServer } from "../../../src/xds/index.ts";
 
 const kinds: readonly AnyKind[] = [
@@ -55,8 +57,10 @@ const gatewayDefaults: GatewaySettings = {
 };
 
 /** Everything between storage and xDS server: sources that a test edits, the derived graph, and a cache that it feeds. */
-export function createChain(settings: Partial<TranslationSettings> = {}) {
-  const graph = createGraph({ schedule: () => {} });
+export function createChain(settings: Partial<TranslationSettings> = {}, memory?: Memory) {
+  const bare = createGraph({ schedule: () => {}, onError: ({ error }) => failures.push(error) });
+  const failures: Error[] = [];
+  const graph = memory === undefined ? bare : remembering(bare, memory);
   const sources = new Map<string, Source<any>>(
     kinds.map((kind) => {
       const source = graph.source<any>(kind.plural, { equals: (a, b) => specEquals(kind as never, a, b) });
@@ -90,12 +94,28 @@ export function createChain(settings: Partial<TranslationSettings> = {}) {
     settings: translation,
     consul: false,
   });
+  const judged = (kind: AnyKind, mustBeServed = false): JudgedKind => ({
+    kind,
+    resources: source(kind.kind),
+    reportedBy: "gateway",
+    mustBeServed,
+  });
+  const statuses = statusGraph(graph, {
+    kinds: kinds.filter(({ hasStatus }) => hasStatus).map((kind) => judged(kind, kind.kind === "VirtualService")),
+    ownProblems: [...gateway.problems, ...envoy.upstreamProblems],
+    proxyProblems: envoy.proxyProblems,
+    listeners: gateway.listeners,
+    virtualHosts: gateway.virtualHosts,
+  });
   const cache = createXdsCache();
   let server: XdsServer | undefined;
   feedCache(envoy.served, cache, () => {});
 
   return {
-    graph,
+    graph: bare,
+    /** What the graph's functions threw: nothing that a user writes makes them throw. */
+    failures,
+    statuses,
     gateway,
     envoy,
     cache,
