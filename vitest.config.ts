@@ -1,11 +1,36 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+
+/** Tests that time real processes, or run many of them. */
+const real = [
+  "test/{cli,consul,control-plane,discovery,e2e,examples,leader,support}/**/*.test.ts",
+  "test/codegen/**/*.test.ts",
+  "test/envoy/{goldens,oracle,serving}.test.ts",
+  "test/storage/consul*.test.ts",
+  "test/storage/file*.test.ts",
+  "test/xds/envoy.test.ts",
+  "test/{demo,package}.test.ts",
+];
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    // Two cores: the tests that time real processes must not fight over them.
-    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "pure",
+          include: ["test/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...real],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        // One after the other, after all others: on two cores they would only take each other's time.
+        test: { name: "real", include: real, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

@@ -34,8 +34,8 @@ describe("the packed package, installed outside the repository", { timeout: 120_
     mkdirSync(stage);
     // A build of its own: the one in dist may be older than the sources, and others may be using it.
     const tsc = join(repository, "node_modules/.bin/tsc");
-    const build = ["-p", "tsconfig.build.json", "--outDir", join(stage, "dist"), "--incremental", "false"];
-    await run(tsc, [...build, "--tsBuildInfoFile", "null"], { cwd: repository }).catch((error: unknown) => {
+    const build = ["-p", "tsconfig.build.json", "--outDir", join(stage, "dist")];
+    await run(tsc, build, { cwd: repository }).catch((error: unknown) => {
       throw new Error((error as { stdout: string }).stdout, { cause: error });
     });
     for (const name of [

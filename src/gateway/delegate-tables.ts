@@ -4,7 +4,7 @@ import {
   RouteTableSelector_Expression_Operator,
 } from "../../generated/proto/epoxy/gateway/v1/virtual_service.ts";
 import type { RouteTable } from "../../generated/proto/epoxy/gateway/v1/route_table.ts";
-import { type Ref, refOf, refText, type Selector, type SelectorExpression } from "../resources/index.ts";
+import { type Ref, refText, type Selector, type SelectorExpression } from "../resources/index.ts";
 import type { Lookups } from "./lookups.ts";
 
 export type DelegateTables =
@@ -67,5 +67,3 @@ export function delegateTables(action: DelegateAction, owner: Ref, lookups: Look
 /** Whether several tables of one weight meet, so that their routes have to be sorted by specificity. */
 export const sharesWeights = (tables: readonly RouteTable[]): boolean =>
   new Set(tables.map((table) => table.weight ?? 0)).size < tables.length;
-
-export const tableRef = (table: RouteTable): Ref => refOf(table);

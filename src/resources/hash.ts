@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
-import { encodeCanonical, writeMessage } from "./binary.ts";
+import { writeMessage } from "./binary.ts";
 import type { Kind, Resource } from "./kind.ts";
 import type { MessageType } from "./message-type.ts";
-
-export { encodeCanonical };
 
 /** Metadata that users write. The rest is kept by servers and changes without the user's intent having changed. */
 const intendedMetadata: ReadonlySet<string> = new Set([
