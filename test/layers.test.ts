@@ -67,6 +67,13 @@ describe("the layers", () => {
     expect(forbidden.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
   });
 
+  it("are documented as they are", () => {
+    const table = readFileSync("ARCHITECTURE.md", "utf8").split("<!-- layers:")[1]?.split("\n## ")[0] ?? "";
+    const rows = [...table.matchAll(/^\| `([^`]+)` \|.*\|([^|]*)\|$/gm)];
+    const documented = rows.map(([, layer, names = ""]) => [layer, names.match(/[\w/-]+/g) ?? []]);
+    expect(Object.fromEntries(documented)).toEqual(allowed);
+  });
+
   it("import each other through an index only", () => {
     const deep = all.filter(
       ({ file, target }) =>
