@@ -16,7 +16,9 @@ const NODE_COMPILE_CACHE = join(import.meta.dirname, "..", "results", "compile-c
 
 /** Starts a control plane in a process of its own, as it would run, so that its CPU time and memory are its own, too. */
 export async function startControlPlane(folder: string): Promise<RunningControlPlane> {
-  const child = startChild(process.execPath, [...process.execArgv, import.meta.filename, folder], { env: { NODE_COMPILE_CACHE } });
+  const child = startChild(process.execPath, [...process.execArgv, import.meta.filename, folder], {
+    env: { NODE_COMPILE_CACHE },
+  });
   const line = await waitFor(
     () => {
       if (child.ended() !== undefined) return "ended";

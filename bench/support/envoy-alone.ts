@@ -26,25 +26,47 @@ const EMPTY_VIRTUAL_HOST = VirtualHost.fromPartial({});
 const EMPTY_ROUTE = Route.fromPartial({ match: {} });
 const EMPTY_ACTION = RouteAction.fromPartial({});
 
-function virtualHostOf(prefixRewrite: string, index: number): VirtualHost {
-  const match = { ...RouteMatch.fromPartial({}), pathSpecifier: { $case: "prefix", value: "/" } } as const;
-  const value: RouteAction = {
-    ...EMPTY_ACTION,
-    clusterSpecifier: { $case: "cluster", value: "backend" },
-    prefixRewrite,
-  };
-  const name = `gloo-system_vs-${index}`;
+interface HostFields {
+  readonly name: string;
+  readonly domain: string;
+  readonly cluster: string;
+  readonly prefix: string;
+  readonly prefixRewrite: string;
+}
+
+function virtualHostOf({ name, domain, cluster, prefix, prefixRewrite }: HostFields): VirtualHost {
+  const match = { ...RouteMatch.fromPartial({}), pathSpecifier: { $case: "prefix", value: prefix } } as const;
+  const clusterSpecifier = { $case: "cluster", value: cluster } as const;
+  const value: RouteAction = { ...EMPTY_ACTION, clusterSpecifier, prefixRewrite };
   const route = {
     ...EMPTY_ROUTE,
     name: `${name}-route-0-matcher-0`,
     match,
     action: { $case: "route", value },
   } as const;
-  return { ...EMPTY_VIRTUAL_HOST, name, domains: [domainOf(index)], routes: [route] };
+  return { ...EMPTY_VIRTUAL_HOST, name, domains: [domain], routes: [route] };
 }
 
+/** A virtual host with one route to the cluster. */
+export const encodeVirtualHost = (index: number, cluster: string, prefix: string): Uint8Array => {
+  const names = { name: `vh-${`${index}`.padStart(5, "0")}`, domain: domainOf(index) };
+  return VirtualHost.encode(virtualHostOf({ ...names, cluster, prefix, prefixRewrite: "" })).finish();
+};
+
 const routesOf = (paths: readonly string[]): Uint8Array =>
-  RouteConfiguration.encode({ ...EMPTY, name: "routes", virtualHosts: paths.map(virtualHostOf) }).finish();
+  RouteConfiguration.encode({
+    ...EMPTY,
+    name: "routes",
+    virtualHosts: paths.map((prefixRewrite, index) =>
+      virtualHostOf({
+        name: `gloo-system_vs-${index}`,
+        domain: domainOf(index),
+        cluster: "backend",
+        prefix: "/",
+        prefixRewrite,
+      }),
+    ),
+  }).finish();
 
 const manager = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";

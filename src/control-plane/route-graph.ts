@@ -109,7 +109,7 @@ export function serveRoutes(
       const name = routeConfigurationName(fragment.listenerName);
       return { listenerName: fragment.listenerName, name, scoped: built.scoped, own: header(name), header };
     },
-    { equals: (a, b) => samePart(a.own, b.own) && a.scoped === b.scoped },
+    { equals: (a, b) => samePart(a.own, b.own) },
   );
 
   const placed = graph.derive(
