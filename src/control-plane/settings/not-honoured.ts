@@ -2,7 +2,7 @@ import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.t
 import { type MessageType, walkSetFields } from "../../resources/index.ts";
 
 /** Every field of Settings that something in this process goes by; a path stands for all below it. */
-const honoured: ReadonlySet<string> = new Set([
+export const honoured: ReadonlySet<string> = new Set([
   "metadata",
   "namespacedStatuses",
   "discoveryNamespace",
