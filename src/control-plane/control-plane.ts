@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { SettingsKind, SettingsType } from "../../generated/sdk/index.ts";
 import type { Status } from "../../generated/proto/epoxy/core/v1/status.ts";
 import type { Settings } from "../../generated/proto/epoxy/gloo/v1/settings.ts";
@@ -13,6 +14,8 @@ import { type Engine, startEngine } from "./engine.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { createMetrics } from "./metrics.ts";
 import { openStorages } from "./open-storages.ts";
+import { savedCache } from "./saved-state/saved-cache.ts";
+import { noSavedState, openSavedState } from "./saved-state/saved-state.ts";
 import { FALLBACK_KEY } from "./served-resource.ts";
 import type { HostPort } from "./settings/host-port.ts";
 import { notHonoured } from "./settings/not-honoured.ts";
@@ -33,6 +36,11 @@ export interface ControlPlaneOptions {
   /** Where health, metrics and debug pages are; undefined: nowhere. */
   readonly adminAddress?: HostPort | undefined;
   readonly logger?: Logger | undefined;
+  /**
+   * Folder of what this process keeps for its next start: what it served, and who had which domain; no secrets. Each process has to
+   * have its own. false: none. Default: `.epoxy/state` in the data directory, with the components if these aren't all.
+   */
+  readonly stateDirectory?: string | false | undefined;
 }
 
 /** A running control plane. */
@@ -54,12 +62,15 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const logger = options.logger ?? silentLogger;
   const active = new Set(options.components ?? allComponents);
   const ref: Ref = { namespace: DEFAULT_NAMESPACE, name: "default", ...options.settings };
-  const cache = createXdsCache();
+  const served = createXdsCache();
   const fallback = fallbackSnapshot();
-  cache.apply(FALLBACK_KEY, {
+  served.apply(FALLBACK_KEY, {
     upsert: [resourceFromBytes(typeUrls.listener, fallback.listener.name, fallback.bytes)],
     complete: true,
   });
+  const folder = options.stateDirectory ?? defaultStateDirectory(options.dataDirectory, active);
+  const saved = folder === false ? noSavedState : await openSavedState({ folder, logger });
+  const { cache, restored, serveRestored } = savedCache(served, saved);
   const settingsStorage = createFileStorage({ directory: options.dataDirectory, folder: () => "" });
   const closing = new AbortController();
   let engine: Engine | undefined;
@@ -82,7 +93,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       // First what can fail: with settings that can't be used the engine goes on as it is.
       const storages = openStorages(next);
       await engine?.close();
-      engine = startEngine({ view: next, storages, cache, components: active, logger });
+      engine = startEngine({ view: next, storages, cache, components: active, logger, saved });
     }
     view = next;
   }
@@ -118,7 +129,18 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       await watching?.catch(() => {});
       await Promise.all([frontend?.close(), engine?.close(), admin?.close()]);
       await settingsStorage.close();
+      clearTimeout(patience);
+      await saved.close();
     })());
+
+  const patience = setTimeout(() => {
+    if (restored.length === 0 || engine?.fed === true) return;
+    logger.warn(
+      { proxies: restored.length, waitingFor: engine?.waitingFor() },
+      "the sources aren't read yet: serving what was served before the restart",
+    );
+    serveRestored();
+  }, PATIENCE_MS).unref();
 
   const first = Promise.withResolvers<void>();
   let watching: Promise<void> | undefined;
@@ -162,6 +184,17 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/**
+ * Milliseconds for which the sources may be read before what was served in an earlier life is served instead: it may be older than what another
+ * control plane has told the proxies meanwhile.
+ */
+const PATIENCE_MS = 1_000;
+
+function defaultStateDirectory(dataDirectory: string, components: ReadonlySet<Component>): string {
+  const isWhole = allComponents.every((component) => components.has(component));
+  return join(dataDirectory, ".epoxy", isWhole ? "state" : `state-${[...components].toSorted().join("-")}`);
 }
 
 const notHonouredText = (path: string): string => `Settings field ${path} is not honoured by this version of Epoxy`;

@@ -21,6 +21,8 @@ import { startLeaderRun } from "./leader-run.ts";
 import type { Logger } from "./logger.ts";
 import type { Storages } from "./open-storages.ts";
 import { assembleProxies, persistProxies } from "./persist-proxies.ts";
+import { saveCollection, savedListener, savedText, savedVirtualHost } from "./saved-state/last-good.ts";
+import type { SavedState } from "./saved-state/saved-state.ts";
 import { feedCache } from "./served-resource.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
 import { openSources } from "./sources.ts";
@@ -46,15 +48,17 @@ export interface EngineOptions {
   readonly cache: XdsCache;
   readonly components: ReadonlySet<Component>;
   readonly logger: Logger;
+  /** What an earlier process knew. */
+  readonly saved: SavedState;
 }
 
-export function startEngine({ view, storages, cache, components, logger }: EngineOptions): Engine {
+export function startEngine({ view, storages, cache, components, logger, saved }: EngineOptions): Engine {
   const graph = createGraph({
     onError: ({ collection, key, error }) =>
       logger.error({ collection, key, err: error }, `${collection} failed: ${error.message}`),
   });
   const leader = startLeaderRun({ view, storages, components, logger });
-  const sources = openSources(graph, storages.config, view.watchNamespaces, logger);
+  const sources = openSources(graph, storages.config, view.watchNamespaces, logger, saved);
   const translating = components.has("gateway");
   const serving = components.has("xds");
   const gatewaySettings = graph.value<GatewaySettings>("gateway-settings");
@@ -67,6 +71,8 @@ export function startEngine({ view, storages, cache, components, logger }: Engin
 
   const upstreams = sources.watch(UpstreamKind, serving);
   const upstreamGroups = sources.watch(UpstreamGroupKind, serving);
+  const domainOwners = saved.section("domain owners", savedText);
+  const addressOwners = saved.section("address owners", savedText);
   const inputs = {
     gateways: sources.watch(GatewayKind, translating),
     virtualServices: sources.watch(VirtualServiceKind, translating),
@@ -75,9 +81,12 @@ export function startEngine({ view, storages, cache, components, logger }: Engin
     routeOptions: sources.watch(RouteOptionKind, translating),
     proxies: sources.watch(ProxyKind, translating || serving),
     settings: gatewaySettings,
+    lastOwners: { domains: domainOwners.get, addresses: addressOwners.get },
   };
   const fragments = gatewayCollections(graph, inputs);
   const endpoints = graph.source<readonly EndpointAddress[]>("endpoints");
+  const lastListeners = saved.section("listeners", savedListener);
+  const lastVirtualHosts = saved.section("virtual hosts", savedVirtualHost);
   const envoy = envoyGraph(graph, {
     listeners: fragments.listeners,
     virtualHosts: fragments.virtualHosts,
@@ -87,7 +96,14 @@ export function startEngine({ view, storages, cache, components, logger }: Engin
     endpoints,
     settings: translationSettings,
     consul: storages.consul !== undefined,
+    lastGood: { listener: lastListeners.get, virtualHost: lastVirtualHosts.get },
   });
+  const stopSaving = [
+    saveCollection(fragments.owners.domains, domainOwners, ({ owner }) => owner),
+    saveCollection(fragments.owners.addresses, addressOwners, ({ owner }) => owner),
+    saveCollection(envoy.listeners, lastListeners, (listener) => listener),
+    saveCollection(envoy.virtualHosts, lastVirtualHosts, (virtualHost) => virtualHost),
+  ];
   const discovery = startDiscovery({ view, storages, leader, components, upstreams: envoy.upstreams, endpoints });
 
   const judged: JudgedKind[] = [
@@ -150,6 +166,7 @@ export function startEngine({ view, storages, cache, components, logger }: Engin
     close() {
       closing ??= (async () => {
         stopFeeding();
+        for (const stop of stopSaving) stop();
         await Promise.all([...writing.map((it) => it.close()), discovery.close(), sources.close()]);
         await leader.close();
         await storages.close();

@@ -36,6 +36,11 @@ export interface EnvoyInputs {
   readonly settings: Value<TranslationSettings>;
   /** Whether routes may name Consul services that have no Upstream. */
   readonly consul: boolean;
+  /** What was built last before this process, by fragmentKey. */
+  readonly lastGood?: {
+    listener(key: string): BuiltListener | undefined;
+    virtualHost(key: string): BuiltVirtualHost | undefined;
+  };
 }
 
 export interface EnvoyOutputs {
@@ -46,12 +51,19 @@ export interface EnvoyOutputs {
   /** Of Upstreams and UpstreamGroups. */
   readonly upstreamProblems: readonly Collection<readonly TranslationProblem[]>[];
   readonly proxyProblems: readonly Collection<readonly TranslationProblem[]>[];
+  /** By fragmentKey; a fault leaves here what was good last. */
+  readonly listeners: Collection<BuiltListener>;
+  readonly virtualHosts: Collection<BuiltVirtualHost>;
 }
+
+/** Of ten thousand clusters the messages would take far more memory than their bytes. */
+type BuiltUpstream = Omit<TranslatedUpstream, "cluster">;
+const withoutMessage = ({ cluster: _, ...built }: TranslatedUpstream): BuiltUpstream => built;
 
 /** Fragments, upstreams and endpoints as encoded Envoy resources, each made again only when something it depends on changes. */
 export function envoyGraph(graph: Graph, inputs: EnvoyInputs): EnvoyOutputs {
   const builtUpstreams = graph.derive("envoy/upstreams", inputs.upstreams, (upstream, _key, lookup) =>
-    translateUpstream(upstream, contextOf(inputs, lookup, undefined)),
+    withoutMessage(translateUpstream(upstream, contextOf(inputs, lookup, undefined))),
   );
   const states = graph.derive("envoy/upstream-states", builtUpstreams, ({ state }) => state);
   const listeners = buildListeners(graph, inputs, states);
@@ -90,6 +102,8 @@ export function envoyGraph(graph: Graph, inputs: EnvoyInputs): EnvoyOutputs {
       { equals: sameResource },
     ),
     upstreams,
+    listeners,
+    virtualHosts,
     upstreamProblems: [
       graph.derive("envoy/upstream-problems", builtUpstreams, ({ problems }) => nonEmpty(problems)),
       graph.derive("envoy/upstream-group-problems", inputs.upstreamGroups, (group, _key, lookup) =>
@@ -143,13 +157,14 @@ function buildListeners(
   return graph.derive(
     "envoy/listeners",
     inputs.listeners,
-    (fragment, _key, lookup, previous: BuiltListener | undefined): BuiltListener => {
+    (fragment, key, lookup, previous: BuiltListener | undefined): BuiltListener => {
       const { bytes, listener, routeConfigName, scoped, problems, fatal } = translateListener(
         fragment,
         contextOf(inputs, lookup, states),
       );
       // A listener that can't be built keeps its last good version: its connections and traffic go on.
-      if (fatal && previous?.resource !== undefined) return { ...previous, problems };
+      const last = fatal ? (previous ?? inputs.lastGood?.listener(key)) : undefined;
+      if (last?.resource !== undefined) return { ...last, problems };
       const resource =
         bytes && listener && resourceFromBytes(typeUrls.listener, listener.name, bytes, { origin: originOf(fragment) });
       return { snapshotKey: snapshotKeyOf(proxyOf(fragment)), resource, routeConfigName, scoped, problems };
@@ -170,13 +185,14 @@ function buildVirtualHosts(
   return graph.derive(
     "envoy/virtual-hosts",
     inputs.virtualHosts,
-    (fragment, _key, lookup, previous: BuiltVirtualHost | undefined): BuiltVirtualHost => {
+    (fragment, key, lookup, previous: BuiltVirtualHost | undefined): BuiltVirtualHost => {
       const limit = lookup.get(limits, `${listenerKeyOf(fragment)}|`);
       const { virtualHost, bytes, clusters, problems, fatal } = translateVirtualHost(
         fragment,
         contextOf(inputs, lookup, states, limit),
       );
-      if (fatal && previous?.parts !== undefined) return { ...previous, problems };
+      const last = fatal ? (previous ?? inputs.lastGood?.virtualHost(key)) : undefined;
+      if (last?.parts !== undefined) return { ...last, problems };
       const snapshotKey = snapshotKeyOf(proxyOf(fragment));
       const parts = virtualHost && bytes && partsOf(virtualHost, bytes, originOf(fragment));
       return { snapshotKey, listenerKey: listenerKeyOf(fragment), parts, clusters, problems };
@@ -191,9 +207,9 @@ const SERVICE_PREFIX = consulUpstreamRef("").name;
 function namedServices(
   graph: Graph,
   inputs: EnvoyInputs,
-  built: Collection<TranslatedUpstream>,
+  built: Collection<BuiltUpstream>,
   virtualHosts: Collection<BuiltVirtualHost>,
-): { readonly upstreams: Collection<Upstream>; readonly clusters: Collection<TranslatedUpstream> } {
+): { readonly upstreams: Collection<Upstream>; readonly clusters: Collection<BuiltUpstream> } {
   const users = graph.groupBy("envoy/service-uses", virtualHosts, ({ clusters }) =>
     clusters.filter((cluster) => cluster.startsWith(SERVICE_PREFIX)),
   );
@@ -204,9 +220,9 @@ function namedServices(
     return [[refKey(ref), Upstream.fromPartial({ metadata: { ...ref }, upstreamType })] as const];
   });
   const builtServices = graph.derive("envoy/built-services", services, (upstream, _key, lookup) =>
-    translateUpstream(upstream, contextOf(inputs, lookup, undefined)),
+    withoutMessage(translateUpstream(upstream, contextOf(inputs, lookup, undefined))),
   );
-  const byName = (name: string, collection: Collection<TranslatedUpstream>) =>
+  const byName = (name: string, collection: Collection<BuiltUpstream>) =>
     graph.deriveMany(name, collection, (upstream) => [[upstream.clusterName, upstream] as const]);
   const stored = byName("envoy/clusters-of-upstreams", built);
   const named = byName("envoy/clusters-of-services", builtServices);
@@ -221,7 +237,7 @@ function namedServices(
 }
 
 /** By the settings, a proxy gets all clusters, those too that none of its routes reaches: `<snapshot key>|<cluster>`. */
-function allClusters(graph: Graph, inputs: EnvoyInputs, clusters: Collection<TranslatedUpstream>): Collection<true> {
+function allClusters(graph: Graph, inputs: EnvoyInputs, clusters: Collection<BuiltUpstream>): Collection<true> {
   const snapshotKeys = graph.groupBy("envoy/snapshot-keys", inputs.listeners, (fragment) => [
     snapshotKeyOf(proxyOf(fragment)),
   ]);
@@ -235,7 +251,7 @@ function allClusters(graph: Graph, inputs: EnvoyInputs, clusters: Collection<Tra
 function serveClusters(
   graph: Graph,
   inputs: EnvoyInputs,
-  clusters: Collection<TranslatedUpstream>,
+  clusters: Collection<BuiltUpstream>,
   wanted: Collection<unknown>,
 ): { readonly clusters: Collection<ServedResource>; readonly assignments: Collection<ServedResource> } {
   const resources = graph.derive(

@@ -5,6 +5,9 @@ import type { Kind, Resource } from "../resources/index.ts";
 import { fromWatch, type WatchedSource } from "../snapshot/index.ts";
 import type { Storage } from "../storage/index.ts";
 import type { Logger } from "./logger.ts";
+import { keepLastGood } from "./saved-state/keep-last-good.ts";
+import { savedResource } from "./saved-state/last-good.ts";
+import type { SavedState } from "./saved-state/saved-state.ts";
 
 /** The watches of one engine. */
 export interface Sources {
@@ -18,11 +21,23 @@ export interface Sources {
   close(): Promise<void>;
 }
 
-export function openSources(graph: Graph, config: Storage, namespaces: readonly string[], logger: Logger): Sources {
+/** `saved` keeps the last good version of what can't be read after a restart; never of secrets. */
+export function openSources(
+  graph: Graph,
+  config: Storage,
+  namespaces: readonly string[],
+  logger: Logger,
+  saved: SavedState,
+): Sources {
   const watches = new Map<string, WatchedSource<any>>();
 
   function open<T extends Resource>(name: string, kind: Kind<T>, storage: Storage): Collection<T> {
-    const watch = fromWatch(graph, name, storage.client(kind), { namespaces });
+    const live = storage.client(kind);
+    const client =
+      kind.kind === SecretKind.kind
+        ? live
+        : keepLastGood(live, saved.section(`resources ${name}`, savedResource(kind)), logger);
+    const watch = fromWatch(graph, name, client, { namespaces });
     watches.set(name, watch);
     logHealth(name, watch, logger);
     return watch.collection;

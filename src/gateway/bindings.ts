@@ -82,7 +82,7 @@ export function bindVirtualServices(graph: Graph, inputs: GatewayInputs): Bindin
       return [key, slot] as const;
     });
   });
-  const slotOwners = ownerships(graph, "gateway/addresses", slots, (slot) => slot.claim);
+  const slotOwners = ownerships(graph, "gateway/addresses", slots, (slot) => slot.claim, inputs.lastOwners?.addresses);
 
   const bindings = graph.deriveMany("gateway/bindings", summaries, (virtualService, key, lookup) =>
     lookup

@@ -12,20 +12,26 @@ export interface Ownership {
   readonly claimants: readonly string[];
 }
 
+/** The owner of a claim before this process, by claim key. */
+export type LastOwner = (claimKey: string) => string | undefined;
+
 /**
  * Decides who has what, by claim key. Whoever has something keeps it as long as it claims it: a newcomer that claims the same,
- * by mistake or not, takes nothing from the one that is served. Without such history, the first by name has it.
+ * by mistake or not, takes nothing from the one that is served, also if it came while nobody looked (`lastOwner`). Without such
+ * history, the first by name has it.
  */
 export function ownerships<C extends Claim>(
   graph: Graph,
   name: string,
   claims: Collection<C>,
   claimKey: (claim: C) => string,
+  lastOwner: LastOwner = () => undefined,
 ): Collection<Ownership> {
   const groups = graph.groupBy(`${name}-claims`, claims, (claim) => [claimKey(claim)]);
-  return graph.derive(`${name}-owners`, groups, (group, _key, _lookup, previous: Ownership | undefined) => {
+  return graph.derive(`${name}-owners`, groups, (group, key, _lookup, previous: Ownership | undefined) => {
     const claimants = group.values.map((claim) => claim.claimant).toSorted();
-    const owner = previous !== undefined && claimants.includes(previous.owner) ? previous.owner : claimants[0];
+    const claims = (candidate: string | undefined): boolean => candidate !== undefined && claimants.includes(candidate);
+    const owner = [previous?.owner, lastOwner(key)].find(claims) ?? claimants[0];
     return owner === undefined ? undefined : { owner, claimants };
   });
 }

@@ -2,7 +2,7 @@ import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fr
 import type { Collection, Graph, Lookup } from "../collections/index.ts";
 import { matchesSelector, parseRefKey, refKey, refOf, refText, type TranslationProblem } from "../resources/index.ts";
 import { type Binding, bindVirtualServices } from "./bindings.ts";
-import { ownerships } from "./claims.ts";
+import { type Ownership, ownerships } from "./claims.ts";
 import type { GatewayInputs, GatewayOutputs, ProxyDecision } from "./gateway-inputs.ts";
 import type { Lookups } from "./lookups.ts";
 import { fragmentKey, makeFragment } from "./make-fragment.ts";
@@ -32,7 +32,7 @@ function trackedLookups(inputs: GatewayInputs, lookup: Lookup): Lookups {
 export function gatewayCollections(graph: Graph, inputs: GatewayInputs): GatewayOutputs {
   const { slots, slotOwners, bindings, problems: gatewayProblems } = bindVirtualServices(graph, inputs);
   const proxies = decideProxies(graph, inputs, bindings);
-  const translated = translateBindings(graph, inputs, bindings);
+  const { translated, domainOwners } = translateBindings(graph, inputs, bindings);
 
   const split = graph.derive("gateway/stored-proxies", inputs.proxies, (proxy, key, lookup) =>
     lookup.get(proxies, key)?.servedFrom === "stored" ? splitProxy(proxy) : undefined,
@@ -85,6 +85,7 @@ export function gatewayCollections(graph: Graph, inputs: GatewayInputs): Gateway
       }),
     ],
     proxies,
+    owners: { domains: domainOwners, addresses: slotOwners },
   };
 }
 
@@ -126,33 +127,38 @@ function translateBindings(
   graph: Graph,
   inputs: GatewayInputs,
   bindings: Collection<Binding>,
-): Collection<TranslatedBinding> {
+): { readonly translated: Collection<TranslatedBinding>; readonly domainOwners: Collection<Ownership> } {
   const claims = graph.deriveMany("gateway/domains", bindings, (binding, key) =>
     binding.virtualService.domains.map((domain): readonly [string, DomainClaim] => {
       const claim = domainKey(binding, domain);
       return [`${claim}|${key}`, { claimant: refKey(binding.virtualService.ref), claim }];
     }),
   );
-  const owners = ownerships(graph, "gateway/domains", claims, (claim) => claim.claim);
+  const owners = ownerships(graph, "gateway/domains", claims, (claim) => claim.claim, inputs.lastOwners?.domains);
 
-  return graph.derive("gateway/translated", bindings, (binding, _key, lookup): TranslatedBinding | undefined => {
-    const ref = binding.virtualService.ref;
-    const virtualService = lookup.get(inputs.virtualServices, refKey(ref));
-    if (virtualService === undefined) return undefined;
-    const conflicts: TranslationProblem[] = [];
-    const domains = binding.virtualService.domains.filter((domain) => {
-      const ownership = lookup.get(owners, domainKey(binding, domain));
-      const others = ownership?.claimants.filter((claimant) => claimant !== refKey(ref)) ?? [];
-      if (others.length > 0) conflicts.push(domainConflict(domain, binding, others));
-      return ownership?.owner === refKey(ref);
-    });
-    const target = { gateway: binding.gateway.name, proxy: binding.proxy.name, domains };
-    const { virtualHost, problems } = translateVirtualService(virtualService, target, trackedLookups(inputs, lookup));
-    const { proxy, listenerName } = binding;
-    const owner = { kind: "VirtualService", ref };
-    const fragment = domains.length === 0 ? undefined : makeFragment({ proxy, owner, listenerName, virtualHost });
-    return { fragment, problems: [...conflicts, ...problems] };
-  });
+  const translated = graph.derive(
+    "gateway/translated",
+    bindings,
+    (binding, _key, lookup): TranslatedBinding | undefined => {
+      const ref = binding.virtualService.ref;
+      const virtualService = lookup.get(inputs.virtualServices, refKey(ref));
+      if (virtualService === undefined) return undefined;
+      const conflicts: TranslationProblem[] = [];
+      const domains = binding.virtualService.domains.filter((domain) => {
+        const ownership = lookup.get(owners, domainKey(binding, domain));
+        const others = ownership?.claimants.filter((claimant) => claimant !== refKey(ref)) ?? [];
+        if (others.length > 0) conflicts.push(domainConflict(domain, binding, others));
+        return ownership?.owner === refKey(ref);
+      });
+      const target = { gateway: binding.gateway.name, proxy: binding.proxy.name, domains };
+      const { virtualHost, problems } = translateVirtualService(virtualService, target, trackedLookups(inputs, lookup));
+      const { proxy, listenerName } = binding;
+      const owner = { kind: "VirtualService", ref };
+      const fragment = domains.length === 0 ? undefined : makeFragment({ proxy, owner, listenerName, virtualHost });
+      return { fragment, problems: [...conflicts, ...problems] };
+    },
+  );
+  return { translated, domainOwners: owners };
 }
 
 function domainConflict(domain: string, binding: Binding, others: readonly string[]): TranslationProblem {

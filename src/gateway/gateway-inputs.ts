@@ -6,6 +6,7 @@ import type { Proxy } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
 import type { Collection, Value } from "../collections/index.ts";
 import type { TranslationProblem } from "../resources/index.ts";
+import type { LastOwner, Ownership } from "./claims.ts";
 
 /** The part of Settings that the gateway translator goes by. */
 export interface GatewaySettings {
@@ -26,6 +27,8 @@ export interface GatewayInputs {
   /** Proxies that somebody stored. */
   readonly proxies: Collection<Proxy>;
   readonly settings: Value<GatewaySettings>;
+  /** Who had the contested things before this process. */
+  readonly lastOwners?: { readonly domains: LastOwner; readonly addresses: LastOwner } | undefined;
 }
 
 export interface GatewayOutputs {
@@ -37,6 +40,8 @@ export interface GatewayOutputs {
   readonly problems: readonly Collection<readonly TranslationProblem[]>[];
   /** Proxies that gateways produce, by refKey of the Proxy; `gateway` tells who won where one is stored, too. */
   readonly proxies: Collection<ProxyDecision>;
+  /** Who has the domains of listeners and the addresses of Proxies. */
+  readonly owners: { readonly domains: Collection<Ownership>; readonly addresses: Collection<Ownership> };
 }
 
 /** Whose a Proxy's name is: the gateways' or that of the one who stored a Proxy under it. */

@@ -3,6 +3,9 @@ import type { Storage } from "../client.ts";
 import { createStorage, type RuntimeOptions } from "../runtime-storage.ts";
 import { createFileDriver } from "./file-driver.ts";
 
+export type { FileLock } from "./file-lock.ts";
+export { withFileLock } from "./file-lock.ts";
+
 export interface FileStorageOptions extends RuntimeOptions {
   /** Where the resources lie. It need not exist yet: an absent directory is empty, and is made by the first write. */
   readonly directory: string;

@@ -1,0 +1,300 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate as breath } from "node:timers/promises";
+import { type FileLock, withFileLock } from "../../storage/file/index.ts";
+import { type XdsPart, xdsPart } from "../../xds/index.ts";
+import type { Logger } from "../logger.ts";
+import { type Journal, openJournal } from "./journal.ts";
+
+/** How a value is saved: as JSON, and apart from it the bytes that it shares with others, which are saved once. */
+export interface SavedForm<T> {
+  split(value: T): { readonly json: unknown; readonly parts: readonly XdsPart[] };
+  /** The reverse. */
+  join(json: any, parts: readonly XdsPart[]): T;
+}
+
+/** Values by key. Sets and deletes are noted at once, and written soon. */
+export interface SavedSection<T> {
+  get(key: string): T | undefined;
+  has(key: string): boolean;
+  keys(): string[];
+  set(key: string, value: T): void;
+  delete(key: string): void;
+}
+
+/**
+ * What a control plane has to know of its former life, in a folder of its own. It is best effort: that it can't be read or written is
+ * logged and changes nothing else.
+ */
+export interface SavedState extends AsyncDisposable {
+  /** Names of the sections that hold something. */
+  sections(): string[];
+  section<T>(name: string, form: SavedForm<T>): SavedSection<T>;
+  /** Writes what is noted. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface SavedStateOptions {
+  /** Made if absent. Of one process at a time; another one keeps nothing. */
+  readonly folder: string;
+  /** Most bytes to keep; beyond that the largest sections are given up. Default 256 MB. */
+  readonly maxBytes?: number | undefined;
+  readonly logger: Logger;
+}
+
+const DEFAULT_MAX_BYTES = 256_000_000;
+/** Milliseconds to wait for the folder of a forerunner that is about to end. */
+const LOCK_PATIENCE_MS = 1_000;
+/** Values encoded between two breaths of the event loop. */
+const BATCH = 250;
+
+/** Opens the folder's state. Never throws: what can't be used is logged, and then there is none. */
+export async function openSavedState(options: SavedStateOptions): Promise<SavedState> {
+  const { folder, logger } = options;
+  const path = join(folder, "state");
+  let held: HeldLock | undefined;
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    held = await holdLock(path);
+    if (held !== undefined) {
+      const journal = await openJournal(path, (reason) =>
+        logger.warn({ file: path }, `the saved state ${path} is ignored: ${reason}`),
+      );
+      return createSavedState(journal, held, options);
+    }
+    logger.warn({ folder }, `${folder} is in use by another process: this one keeps no state for its next start`);
+  } catch (error) {
+    held?.release();
+    logger.warn({ folder, err: error }, `no state is kept in ${folder}: ${(error as Error).message}`);
+  }
+  return noSavedState;
+}
+
+const noSection: SavedSection<never> = {
+  get: () => undefined,
+  has: () => false,
+  keys: () => [],
+  set() {},
+  delete() {},
+};
+
+/** Remembers nothing. */
+export const noSavedState: SavedState = {
+  sections: () => [],
+  section: () => noSection,
+  close: async () => {},
+  [Symbol.asyncDispose]: async () => {},
+};
+
+interface HeldLock {
+  readonly lock: FileLock;
+  release(): void;
+}
+
+/** Undefined: another process, or another control plane of this one, has it. */
+async function holdLock(path: string): Promise<HeldLock | undefined> {
+  const released = Promise.withResolvers<void>();
+  const taken = Promise.withResolvers<FileLock | undefined>();
+  const timer = setTimeout(() => taken.resolve(undefined), LOCK_PATIENCE_MS);
+  const impatient = AbortSignal.timeout(LOCK_PATIENCE_MS);
+  withFileLock(path, impatient, async (lock) => {
+    taken.resolve(lock);
+    if ((await taken.promise) === lock) await released.promise;
+  }).catch((error: unknown) => (impatient.aborted ? taken.resolve(undefined) : taken.reject(error)));
+  const lock = await taken.promise.finally(() => clearTimeout(timer));
+  return lock && { lock, release: released.resolve };
+}
+
+interface Pending {
+  readonly form: SavedForm<any>;
+  readonly value: unknown;
+}
+
+/** Between a section's name and a key, which have none. A key that starts with it is a part's. */
+const NUL = "\0";
+
+function createSavedState(journal: Journal, { lock, release }: HeldLock, options: SavedStateOptions): SavedState {
+  const { folder, logger, maxBytes = DEFAULT_MAX_BYTES } = options;
+  const keysBySection = new Map<string, Set<string>>();
+  /** Digests of the parts of each value, and how many values have each. */
+  const partsOf = new Map<string, readonly string[]>();
+  const uses = new Map<string, number>();
+  const givenUp = new Set<string>();
+  let pending = new Map<string, Pending | undefined>();
+  /** Being written; still what reads have to see. */
+  let inFlight: Map<string, Pending | undefined> | undefined;
+  let writing: Promise<void> | undefined;
+  let isOver = false;
+  let failure: string | undefined;
+
+  const sectionKeys = (name: string): Set<string> => {
+    const keys = keysBySection.get(name) ?? new Set();
+    keysBySection.set(name, keys);
+    return keys;
+  };
+  const use = (digests: readonly string[], by: number): void => {
+    for (const digest of digests) uses.set(digest, (uses.get(digest) ?? 0) + by);
+  };
+  for (const [key, value] of journal.values) {
+    const end = key.indexOf(NUL);
+    if (end === 0) continue;
+    sectionKeys(key.slice(0, end)).add(key.slice(end + 1));
+    const digests = parse(value).parts.map(([digest]) => digest);
+    partsOf.set(key, digests);
+    use(digests, 1);
+  }
+
+  function read<T>(key: string, form: SavedForm<T>): T | undefined {
+    const noted = pending.has(key) ? pending : inFlight?.has(key) === true ? inFlight : undefined;
+    if (noted !== undefined) return noted.get(key)?.value as T | undefined;
+    const value = journal.values.get(key);
+    if (value === undefined) return undefined;
+    const { json, parts } = parse(value);
+    const found = parts.flatMap(([digest, origin]) => {
+      const bytes = journal.values.get(NUL + digest);
+      return bytes === undefined ? [] : [xdsPart(bytes, origin)];
+    });
+    if (found.length < parts.length) return undefined;
+    return form.join(json, found);
+  }
+
+  /** Adds to `edits` what makes a value so, or absent. */
+  function edit(edits: Map<string, Buffer | undefined>, key: string, next: Pending | undefined): void {
+    const { json, parts } = next === undefined ? { json: undefined, parts: [] } : next.form.split(next.value);
+    const text = next && Buffer.from(JSON.stringify({ json, parts: parts.map(partRef) }));
+    const now = edits.has(key) ? edits.get(key) : journal.values.get(key);
+    if (text === undefined ? now === undefined : now?.equals(text) === true) return;
+    edits.set(key, text);
+    const before = partsOf.get(key) ?? [];
+    const after = parts.map(({ digest }) => digest);
+    use(after, 1);
+    use(before, -1);
+    if (next === undefined) partsOf.delete(key);
+    else partsOf.set(key, after);
+    for (const part of parts) {
+      const blob = NUL + part.digest;
+      if (edits.has(blob) ? edits.get(blob) === undefined : !journal.values.has(blob)) {
+        edits.set(blob, Buffer.from(part.bytes.buffer, part.bytes.byteOffset, part.bytes.byteLength));
+      }
+    }
+    for (const digest of before) {
+      if (uses.get(digest) !== 0) continue;
+      uses.delete(digest);
+      edits.set(NUL + digest, undefined);
+    }
+  }
+
+  function bytesAfter(edits: ReadonlyMap<string, Buffer | undefined>): number {
+    let bytes = journal.liveBytes;
+    for (const [key, value] of edits) {
+      const before = journal.values.get(key);
+      if (before !== undefined) bytes -= key.length + before.length;
+      if (value !== undefined) bytes += key.length + value.length;
+    }
+    return bytes;
+  }
+
+  /** Gives up the largest sections until the rest fits. Half of one would be worse than nothing: what it lacks would be taken for deleted. */
+  function fit(edits: Map<string, Buffer | undefined>): void {
+    const valueAfter = (key: string) => (edits.has(key) ? edits.get(key) : journal.values.get(key));
+    const sizeOf = (name: string): number => {
+      let size = 0;
+      for (const key of sectionKeys(name)) {
+        const whole = name + NUL + key;
+        size += valueAfter(whole)?.length ?? 0;
+        for (const digest of partsOf.get(whole) ?? []) size += valueAfter(NUL + digest)?.length ?? 0;
+      }
+      return size;
+    };
+    while (bytesAfter(edits) > maxBytes) {
+      const sizes = [...keysBySection.keys()].map((name) => ({ name, size: sizeOf(name) }));
+      const largest = sizes.toSorted((a, b) => b.size - a.size)[0];
+      if (largest === undefined || largest.size === 0) return;
+      const { name, size } = largest;
+      logger.warn(
+        { section: name, bytes: size, maxBytes },
+        `the state in ${folder} would be larger than ${maxBytes} bytes: "${name}" (${size} bytes) isn't kept any more`,
+      );
+      givenUp.add(name);
+      for (const key of sectionKeys(name)) edit(edits, name + NUL + key, undefined);
+      keysBySection.delete(name);
+    }
+  }
+
+  async function writePending(): Promise<void> {
+    while (pending.size > 0 && !isOver) {
+      // Changes that came together are written together.
+      inFlight = pending;
+      pending = new Map();
+      const edits = new Map<string, Buffer | undefined>();
+      let count = 0;
+      for (const [key, next] of inFlight) {
+        if (!givenUp.has(key.slice(0, key.indexOf(NUL)))) edit(edits, key, next);
+        if (++count % BATCH === 0) await breath();
+      }
+      fit(edits);
+      if (!(await lock.isHeld())) {
+        isOver = true;
+        logger.warn({ folder }, `${folder} was taken over by another process: no state is kept any more`);
+        return;
+      }
+      await journal.write(edits);
+      inFlight = undefined;
+      if (failure !== undefined) logger.info({ folder }, `the state is kept in ${folder} again`);
+      failure = undefined;
+    }
+  }
+
+  const start = (): void => {
+    writing ??= breath()
+      .then(writePending)
+      .catch((error: unknown) => {
+        const { message } = error as Error;
+        if (message !== failure) logger.warn({ folder, err: error }, `the state isn't kept: ${message}`);
+        failure = message;
+      })
+      .finally(() => {
+        inFlight = undefined;
+        writing = undefined;
+      });
+  };
+  const note = (key: string, next: Pending | undefined): void => {
+    if (isOver) return;
+    pending.set(key, next);
+    start();
+  };
+
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closing ??= (async () => {
+      await writing;
+      isOver = true;
+      await journal.close();
+      release();
+    })());
+  return {
+    sections: () => [...keysBySection].filter(([, keys]) => keys.size > 0).map(([name]) => name),
+    section: (name, form) => ({
+      get: (key) => read(name + NUL + key, form),
+      has: (key) => sectionKeys(name).has(key),
+      keys: () => [...sectionKeys(name)],
+      set(key, value) {
+        if (givenUp.has(name)) return;
+        sectionKeys(name).add(key);
+        note(name + NUL + key, { form, value });
+      },
+      delete(key) {
+        if (sectionKeys(name).delete(key)) note(name + NUL + key, undefined);
+      },
+    }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+type PartRef = [digest: string, origin?: string];
+
+const partRef = ({ digest, origin }: XdsPart): PartRef => (origin === undefined ? [digest] : [digest, origin]);
+
+const parse = (value: Buffer) =>
+  JSON.parse(value.toString()) as { readonly json: unknown; readonly parts: readonly PartRef[] };
