@@ -51,4 +51,10 @@ describe("the documentation", () => {
       expect(code.replaceAll(/^ {3}/gm, "").trim(), file).toBe(text(file).trim());
     }
   });
+
+  it("gives a reason for each dependency", () => {
+    const table = text("ARCHITECTURE.md").split("<!-- dependencies:")[1]?.split("\n## ")[0] ?? "";
+    const explained = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+    expect(explained.toSorted()).toEqual(Object.keys(JSON.parse(text("package.json")).dependencies).toSorted());
+  });
 });
