@@ -10,6 +10,7 @@ export type { AnyKind, Column, Kind, Resource } from "./kind.ts";
 export { createMessage, getField, setField } from "./message.ts";
 export type { EnumType, Field, FieldValueType, MessageType, ScalarType } from "./message-type.ts";
 export { checkRef } from "./names.ts";
+export { createPathLocator, type PathLocator } from "./locate-path.ts";
 export { nearestName } from "./nearest-name.ts";
 export {
   type BrokenDocument,
