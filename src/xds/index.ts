@@ -2,6 +2,8 @@ export type { XdsPart, XdsResource, XdsResourceName, XdsResourceOptions } from "
 export { fieldPart, resourceFromBytes, resourceFromParts, resourceSize, xdsPart } from "./cache/resource.ts";
 export type { XdsCache, XdsChange, XdsTypeDump } from "./cache/xds-cache.ts";
 export { createXdsCache } from "./cache/xds-cache.ts";
+export type { QuarantinedContent, Quarantine, Refusal } from "./quarantine/quarantine.ts";
+export { createQuarantine } from "./quarantine/quarantine.ts";
 export type { Batching } from "./server/batcher.ts";
 export type {
   NackEvent,

@@ -1,5 +1,5 @@
 import type { XdsResource } from "./resource.ts";
-import type { LogReader, TypeLog } from "./type-log.ts";
+import { changedSetVersion, type LogReader, type TypeLog } from "./type-log.ts";
 
 /**
  * What one stream wants of one type, and what of that it hasn't read yet. Everything (`*`) is read from the log from a cursor on; named
@@ -15,6 +15,8 @@ export class Subscription implements LogReader {
   noteAll = false;
   /** Named resources changed since they were last taken, with what each was before the first of its changes. */
   readonly changedNames = new Map<string, XdsResource | undefined>();
+  /** What this stream is to be given in place of what the log has; undefined: nothing. For what its client refuses. */
+  readonly #overrides = new Map<string, XdsResource | undefined>();
   readonly #wake: () => void;
   readonly #closed: () => void;
 
@@ -27,6 +29,60 @@ export class Subscription implements LogReader {
 
   get wildcard(): boolean {
     return this.log.readers.has(this);
+  }
+
+  /** The resource as this stream is to be given it. */
+  get(name: string): XdsResource | undefined {
+    const resource = this.log.get(name);
+    return resource !== undefined && this.#overrides.has(name) ? this.#overrides.get(name) : resource;
+  }
+
+  /** All resources, as this stream is to be given them. */
+  *resources(): Generator<XdsResource> {
+    for (const resource of this.log.resources()) {
+      const given = this.#overrides.has(resource.name) ? this.#overrides.get(resource.name) : resource;
+      if (given !== undefined) yield given;
+    }
+  }
+
+  /** Hash of the set of (name, version) of `resources()`. */
+  version(): string {
+    const version = this.log.version();
+    if (this.#overrides.size === 0) return version;
+    const names = [...this.#overrides.keys()];
+    return changedSetVersion(
+      version,
+      names.flatMap((name) => this.log.get(name) ?? []),
+      names.flatMap((name) => this.get(name) ?? []),
+    );
+  }
+
+  /** Names of what this stream is given otherwise than the log has it. */
+  get overridden(): ReadonlyMap<string, XdsResource | undefined> {
+    return this.#overrides;
+  }
+
+  /** Whether the resource is there, but this stream isn't given it in any version. */
+  withheld(name: string): boolean {
+    return this.log.get(name) !== undefined && this.get(name) === undefined;
+  }
+
+  /** Gives this stream another version of a resource, or none of it. `quietly`: it isn't noted as a change. */
+  override(name: string, resource: XdsResource | undefined, quietly: boolean): void {
+    const before = this.get(name);
+    this.#overrides.set(name, resource);
+    this.#overridden(name, before, quietly);
+  }
+
+  /** Ends that. */
+  restore(name: string, quietly: boolean): void {
+    const before = this.get(name);
+    if (this.#overrides.delete(name)) this.#overridden(name, before, quietly);
+  }
+
+  #overridden(name: string, before: XdsResource | undefined, quietly: boolean): void {
+    if (quietly || before?.version === this.get(name)?.version || !this.covers(name)) return;
+    if (!this.changedNames.has(name)) this.changedNames.set(name, before);
   }
 
   /** Turning it on starts at the beginning. */
@@ -71,7 +127,7 @@ export class Subscription implements LogReader {
   /** Whether there are unread resources that weren't there when the log was read last. */
   hasAdditions(): boolean {
     for (const [name, before] of this.changedNames) {
-      if (before === undefined && this.log.get(name) !== undefined) return true;
+      if (before === undefined && this.get(name) !== undefined) return true;
     }
     return (
       this.wildcard &&
@@ -86,7 +142,8 @@ export class Subscription implements LogReader {
 
   changed(name: string, before: XdsResource | undefined): void {
     const noted = this.noteAll || this.names.has(name);
-    if (noted && !this.changedNames.has(name)) this.changedNames.set(name, before);
+    const given = before !== undefined && this.#overrides.has(name) ? this.#overrides.get(name) : before;
+    if (noted && !this.changedNames.has(name)) this.changedNames.set(name, given);
     this.#wake();
   }
 

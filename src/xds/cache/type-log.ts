@@ -44,6 +44,10 @@ export interface TypeLog {
   set(resource: XdsResource): boolean;
   /** Returns false if there is none. */
   delete(name: string): boolean;
+  /** Notes that a proxy has accepted this version, which may be none that was ever in the log. */
+  accept(resource: XdsResource): void;
+  /** Versions that a proxy has accepted since the resource came into being, the latest first; only the last few. */
+  accepted(name: string): readonly XdsResource[];
   /** Readers of everything. */
   readonly readers: Set<LogReader>;
   /** Readers of a name: the first one's string stands for all, so that a thousand streams don't keep a thousand copies. */
@@ -56,11 +60,17 @@ interface Entry {
   removed: XdsResource | undefined;
   sequence: number;
   created: number;
+  accepted: readonly XdsResource[];
   older: Entry | undefined;
   newer: Entry | undefined;
 }
 
 const MODULUS = 1n << 128n;
+
+/** So many accepted versions are remembered: one proxy may have refused what another has accepted. */
+const ACCEPTED_KEPT = 3;
+
+const NONE: readonly XdsResource[] = [];
 
 export function createTypeLog(typeUrl: string): TypeLog {
   const entries = new Map<string, Entry>();
@@ -144,6 +154,7 @@ export function createTypeLog(typeUrl: string): TypeLog {
           removed: undefined,
           sequence: 0,
           created: 0,
+          accepted: NONE,
           older: undefined,
           newer: undefined,
         };
@@ -166,12 +177,20 @@ export function createTypeLog(typeUrl: string): TypeLog {
       append(entry);
       entry.resource = undefined;
       entry.removed = before;
+      entry.accepted = NONE;
       removals++;
       sum = BigInt.asUintN(128, sum - versionNumber(before));
       notify(name, before);
       if (removals + entries.size >= pruneAt) prune();
       return true;
     },
+    accept(resource) {
+      const entry = entries.get(resource.name);
+      if (entry?.resource === undefined || entry.accepted[0]?.version === resource.version) return;
+      const others = entry.accepted.filter(({ version }) => version !== resource.version);
+      entry.accepted = [resource, ...others].slice(0, ACCEPTED_KEPT);
+    },
+    accepted: (name) => entries.get(name)?.accepted ?? NONE,
   };
 }
 
@@ -180,6 +199,14 @@ export function setVersion(resources: Iterable<XdsResource>): string {
   let sum = 0n;
   for (const resource of resources) sum += versionNumber(resource);
   return formatVersion(sum % MODULUS);
+}
+
+/** The version of a set of which some resources are replaced, from the version of the whole set. */
+export function changedSetVersion(version: string, gone: Iterable<XdsResource>, come: Iterable<XdsResource>): string {
+  let sum = BigInt(`0x${version}`);
+  for (const resource of gone) sum -= versionNumber(resource);
+  for (const resource of come) sum += versionNumber(resource);
+  return formatVersion(BigInt.asUintN(128, sum));
 }
 
 function versionNumber(resource: XdsResource): bigint {

@@ -1,7 +1,6 @@
 import type { XdsResource } from "../cache/resource.ts";
 import type { LogEntry } from "../cache/type-log.ts";
 import { type DeltaRequest, decodeDeltaRequest, type ErrorDetail } from "../wire.ts";
-import { createRefusals } from "./refusals.ts";
 import { contentKey, type ResponseContent, type XdsResponse } from "./responses.ts";
 import type { Gates, Outgoing, Protocol, Settled, TypeStream, TypeStreamOptions } from "./type-stream.ts";
 
@@ -22,12 +21,14 @@ const MAX_OUTSTANDING = 16;
 export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<DeltaRequest> {
   const { traits, subscription, responses } = options;
   const { log } = subscription;
-  const refusals = createRefusals();
+  const quarantine = options.quarantine(() => outstanding.size === 0 && !moved());
   const outstanding = new Map<string, { response: XdsResponse; adds: boolean; since: number }>();
   /** Names owed as an answer, whatever their version: the resource, or that there is none. */
   const owed = new Set<string>();
   /** Removed from the cache; the client is told when removals need no longer be held. */
   const held = new Set<string>();
+  /** Their removal was refused: they are told again with the next resources, never in the same response. */
+  const unremoved = new Set<string>();
   let started = false;
   /** A wildcard subscription that is still to be answered, with everything, even if that is nothing. */
   let everythingDue = false;
@@ -51,8 +52,9 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       nacked = undefined;
     } else {
       nacked = { version: response.version, error: errorDetail };
-      refusals.refused(namesOf(response));
+      for (const name of response.removed) (response.resources.length > 0 ? held : unremoved).add(name);
     }
+    quarantine.answered(response, response.resources, errorDetail);
     return { response, errorDetail };
   }
 
@@ -75,7 +77,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     if (name === "*") {
       everythingDue = false;
       subscription.setWildcard(false);
-      for (const it of [...owed, ...held, ...refusals.names]) if (!subscription.covers(it)) forget(it);
+      for (const it of [...owed, ...held, ...unremoved]) if (!subscription.covers(it)) forget(it);
       return;
     }
     subscription.delete(name);
@@ -87,7 +89,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
   function forget(name: string): void {
     owed.delete(name);
     held.delete(name);
-    refusals.superseded([name]);
+    unremoved.delete(name);
   }
 
   /** Compares what the client claims to have with what there is; only differences are owed. */
@@ -106,8 +108,10 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       everythingDue = false;
     }
     for (const name of owed) {
-      const version = log.get(name)?.version;
-      if (version === undefined || version !== has.get(name)) continue;
+      const version = subscription.get(name)?.version;
+      // The client keeps what it has of what it isn't to be given.
+      const kept = version === undefined && has.has(name) && subscription.withheld(name);
+      if (!kept && (version === undefined || version !== has.get(name))) continue;
       owed.delete(name);
       subscription.sent(name, version);
     }
@@ -125,29 +129,35 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
 
   function next({ holdChanges, holdRemovals }: Gates): Outgoing | undefined {
     if (!started || !log.complete || outstanding.size >= MAX_OUTSTANDING) return undefined;
+    quarantine.refresh();
     if (claimed !== undefined) {
       resolveClaim(claimed);
       claimed = undefined;
     }
-    if (outstanding.size === 0) for (const name of refusals.due()) owed.add(name);
+    const trial = outstanding.size === 0 ? quarantine.next() : undefined;
+    if (trial !== undefined) return sendOnly(trial);
     const all = everythingDue;
-    const changes = all || (!holdChanges && outstanding.size === 0);
+    const changes = all || (!holdChanges && outstanding.size === 0 && !quarantine.searching);
     const release = changes && !holdRemovals && held.size > 0;
     if (!all && owed.size === 0 && !release && !(changes && moved())) return undefined;
     everythingDue = false;
     const since = subscription.cursor;
     // A first answer needs no look at the log; where the client has something already, removals may be among the changes.
     const entries = changes && subscription.wildcard && !(all && since === 0) ? log.since(since) : [];
-    const onlyEverything = owed.size === 0 && held.size === 0 && subscription.names.size === 0;
+    const onlyEverything =
+      owed.size === 0 && held.size === 0 && subscription.names.size === 0 && subscription.overridden.size === 0;
     const changedNames = changes
-      ? [...subscription.changedNames.keys()].filter((it) => log.get(it)?.version !== subscription.names.get(it))
+      ? [...subscription.changedNames.keys()].filter(
+          (it) => !subscription.names.has(it) || subscription.get(it)?.version !== subscription.names.get(it),
+        )
       : [];
     sentSince = since;
     if (changes) read();
-    if (changes && onlyEverything) return nextOfEverything(entries, since, all, holdRemovals);
+    if (changes && onlyEverything && changedNames.length === 0)
+      return nextOfEverything(entries, since, all, holdRemovals);
     const added = new Set(entries.filter(({ created }) => created > since).map(({ name }) => name));
     const changed = new Set([...changedNames, ...entries.map(({ name }) => name)]);
-    if (all) for (const { name } of log.resources()) changed.add(name);
+    if (all) for (const { name } of subscription.resources()) changed.add(name);
     return nextOfNames(changed, added, { all, release, holdRemovals });
   }
 
@@ -178,7 +188,8 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     const removed: string[] = [];
     let adds = turn.all;
     for (const name of new Set([...owed, ...changed])) {
-      const resource = log.get(name);
+      const resource = subscription.get(name);
+      if (resource === undefined && !owed.has(name) && subscription.withheld(name)) continue;
       if (resource !== undefined) {
         resources.push(resource);
         held.delete(name);
@@ -198,8 +209,23 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       held.clear();
     }
     if (resources.length === 0 && removed.length === 0 && !turn.all) return undefined;
-    const version = log.version();
+    const version = subscription.version();
     return send(adds, contentKey(resources, removed), () => ({ version, resources, removed }));
+  }
+
+  /** To find out what is at fault: these, and nothing else. */
+  function sendOnly(names: readonly string[]): Outgoing | undefined {
+    const resources = names.flatMap((name) => subscription.get(name) ?? []);
+    for (const { name, version } of resources) {
+      owed.delete(name);
+      held.delete(name);
+      subscription.changedNames.delete(name);
+      subscription.sent(name, version);
+    }
+    if (resources.length === 0) return undefined;
+    sentSince = subscription.cursor;
+    const version = subscription.version();
+    return send(true, contentKey(resources, []), () => ({ version, resources, removed: [] }));
   }
 
   function send(adds: boolean, key: string, content: () => ResponseContent): Outgoing {
@@ -208,7 +234,11 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     sentVersion = response.version;
     nacked = undefined;
     outstanding.set(response.nonce, { response, adds, since: sentSince });
-    if (refusals.names.size > 0) refusals.superseded(namesOf(response));
+    if (response.resources.length > 0) {
+      for (const name of unremoved) held.add(name);
+      unremoved.clear();
+    }
+    quarantine.sent(response, response.resources);
     return { response, changed: () => response.resources };
   }
 
@@ -237,7 +267,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       return outstanding.size;
     },
     get refused() {
-      return refusals.names.size > 0;
+      return quarantine.active;
     },
     get head() {
       return log.head;
@@ -258,11 +288,11 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       nacked,
       outstanding: outstanding.size,
       held: [...held],
+      quarantined: [...subscription.overridden].map(([name, given]) => ({ name, given: given?.version })),
     }),
-    close: () => subscription.close(),
+    close() {
+      quarantine.close();
+      subscription.close();
+    },
   };
-}
-
-function namesOf({ resources, removed }: XdsResponse): string[] {
-  return [...resources.map(({ name }) => name), ...removed];
 }

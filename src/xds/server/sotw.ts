@@ -1,7 +1,6 @@
 import type { XdsResource } from "../cache/resource.ts";
 import { setVersion } from "../cache/type-log.ts";
 import { decodeSotwRequest, type ErrorDetail, type SotwRequest } from "../wire.ts";
-import { createRefusals } from "./refusals.ts";
 import { contentKey, type ResponseContent, type XdsResponse } from "./responses.ts";
 import type { Gates, Outgoing, Protocol, Settled, TypeStream, TypeStreamOptions } from "./type-stream.ts";
 
@@ -12,6 +11,8 @@ export const sotw: Protocol<SotwRequest> = {
   createTypeStream: createSotwTypeStream,
 };
 
+const EMPTY = setVersion([]);
+
 /**
  * One outstanding response per type: then the request that answers it carries the client's newest list, and a request with an older nonce can
  * be dropped without losing a subscription (envoyproxy/envoy#10363).
@@ -19,7 +20,7 @@ export const sotw: Protocol<SotwRequest> = {
 export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<SotwRequest> {
   const { traits, subscription, responses } = options;
   const { log } = subscription;
-  const refusals = createRefusals();
+  const quarantine = options.quarantine(() => outstanding === undefined && !moved());
   subscription.noteAll = traits.fullState;
   /** Named resources owed as an answer, whatever their version. */
   const owed = new Set<string>();
@@ -52,9 +53,8 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       nacked = undefined;
     } else {
       nacked = { version: response.version, error: errorDetail };
-      // A full state is sent whole each time, so nothing that was refused along with it gets lost.
-      if (!traits.fullState) refusals.refused(response.resources.map(({ name }) => name));
     }
+    quarantine.answered(response, response.resources, errorDetail);
     return { response, errorDetail };
   }
 
@@ -75,7 +75,6 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       if (traits.fullState) answerDue = true;
     }
     for (const name of retained.keys()) if (!subscription.covers(name)) retained.delete(name);
-    refusals.superseded([...refusals.names].filter((name) => !subscription.covers(name)));
   }
 
   function drop(name: string): void {
@@ -85,11 +84,11 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
 
   function* subscribed(): Generator<XdsResource> {
     if (subscription.wildcard) {
-      yield* log.resources();
+      yield* subscription.resources();
       return;
     }
     for (const name of subscription.names.keys()) {
-      const resource = log.get(name);
+      const resource = subscription.get(name);
       if (resource !== undefined) yield resource;
     }
   }
@@ -104,15 +103,25 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     subscription.changedNames.clear();
   }
 
-  /** Listeners and clusters: everything, every time; what isn't in it is deleted. */
-  function nextFullState({ holdChanges, holdRemovals }: Gates): Outgoing | undefined {
+  /**
+   * Listeners and clusters: everything, every time; what isn't in it is deleted. `trial` names what is tried to find out what is at fault,
+   * `found` says that this has just been found out.
+   */
+  function nextFullState(
+    { holdChanges, holdRemovals }: Gates,
+    trial: readonly string[] | undefined,
+    found: boolean,
+  ): Outgoing | undefined {
     const first = sentVersion === undefined;
-    if (!answerDue && (holdChanges || !(moved() || (retained.size > 0 && !holdRemovals)))) return undefined;
-    const changed: XdsResource[] = [];
-    let news = first;
+    const forced = answerDue || trial !== undefined;
+    if (!forced && !found && (holdChanges || !(moved() || (retained.size > 0 && !holdRemovals)))) return undefined;
+    const changed: XdsResource[] = trial?.flatMap((name) => subscription.get(name) ?? []) ?? [];
+    let news = first || trial !== undefined;
     if (first) changed.push(...subscribed());
+    for (const name of trial ?? []) subscription.changedNames.delete(name);
     for (const [name, before] of first ? [] : subscription.changedNames) {
-      const resource = log.get(name);
+      const resource = subscription.get(name);
+      if (resource === undefined && subscription.withheld(name)) continue;
       if (resource === undefined) {
         // What the client has, which may be older than what was removed.
         if (before !== undefined && !retained.has(name)) retained.set(name, before);
@@ -124,17 +133,18 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     }
     if (!holdRemovals) retained.clear();
     read();
-    const forced = answerDue;
     answerDue = false;
     owed.clear();
     const whole = subscription.wildcard && retained.size === 0;
-    const version = whole ? log.version() : setVersion([...subscribed(), ...retained.values()]);
+    const version = whole ? subscription.version() : setVersion([...subscribed(), ...retained.values()]);
     if (first && whole && subscription.names.size === 0 && claimedVersion === version) {
       // The hash says that the client has precisely this, so a reconnect costs nothing.
       sentVersion = ackedVersion = version;
       return undefined;
     }
     if (!forced && version === sentVersion) return undefined;
+    // All that was refused stays out, so the client has this; or it has nothing, and needn't be told so.
+    if (found && !forced && (version === ackedVersion || version === EMPTY)) return undefined;
     return send(changed, news, `* ${version}`, () => ({
       version,
       resources: [...subscribed(), ...retained.values()],
@@ -143,24 +153,24 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
   }
 
   /** All other types: only what is new, since absence means nothing; a deletion follows from the resource that refers to it. */
-  function nextPartial({ holdChanges }: Gates): Outgoing | undefined {
-    const names = new Set<string>(refusals.due());
-    const held = holdChanges && !answerDue;
-    for (const name of owed) names.add(name);
-    if (!held) {
+  function nextPartial({ holdChanges }: Gates, trial: readonly string[] | undefined): Outgoing | undefined {
+    const names = new Set<string>(trial ?? owed);
+    const held = trial !== undefined || ((holdChanges || quarantine.searching) && !answerDue);
+    if (held) {
+      for (const name of trial ?? []) subscription.changedNames.delete(name);
+    } else {
       for (const name of subscription.changedNames.keys()) {
-        // Absence means nothing to the client, so it isn't told; but what was refused along with this one needn't wait for it.
-        if (log.get(name) === undefined) refusals.superseded([name]);
-        if (log.get(name)?.version !== subscription.names.get(name)) names.add(name);
+        // Absence means nothing to the client, so it isn't told.
+        if (!subscription.names.has(name) || subscription.get(name)?.version !== subscription.names.get(name))
+          names.add(name);
       }
       if (subscription.wildcard) for (const { name } of log.since(subscription.cursor)) names.add(name);
-      for (const name of refusals.due()) names.add(name);
       read();
     }
     const resources: XdsResource[] = [];
     let news = false;
     for (const name of names) {
-      const resource = log.get(name);
+      const resource = subscription.get(name);
       owed.delete(name);
       if (resource !== undefined) {
         resources.push(resource);
@@ -168,9 +178,10 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       }
       subscription.sent(name, resource?.version);
     }
-    if (resources.length === 0 && !answerDue) return undefined;
-    answerDue = false;
-    return send(resources, news, contentKey(resources, []), () => ({ version: log.version(), resources, removed: [] }));
+    if (resources.length === 0 && (!answerDue || trial !== undefined)) return undefined;
+    if (trial === undefined) answerDue = false;
+    const version = subscription.version();
+    return send(resources, news, contentKey(resources, []), () => ({ version, resources, removed: [] }));
   }
 
   function send(changed: readonly XdsResource[], news: boolean, key: string, content: () => ResponseContent): Outgoing {
@@ -179,7 +190,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     adds = news;
     sentVersion = response.version;
     nacked = undefined;
-    if (!traits.fullState) refusals.superseded(response.resources.map(({ name }) => name));
+    quarantine.sent(response, changed);
     return { response, changed: () => changed };
   }
 
@@ -196,7 +207,11 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     },
     next(gates) {
       if (!started || outstanding !== undefined || !log.complete) return undefined;
-      return traits.fullState ? nextFullState(gates) : nextPartial(gates);
+      quarantine.refresh();
+      const searching = quarantine.searching;
+      const trial = quarantine.next();
+      if (!traits.fullState) return nextPartial(gates, trial);
+      return nextFullState(gates, trial, searching && !quarantine.searching);
     },
     resend(name) {
       if (!subscription.covers(name)) return;
@@ -210,7 +225,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       return outstanding === undefined ? 0 : 1;
     },
     get refused() {
-      return traits.fullState ? nacked !== undefined : refusals.names.size > 0;
+      return quarantine.active;
     },
     get head() {
       return log.head;
@@ -229,7 +244,11 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       nacked,
       outstanding: outstanding === undefined ? 0 : 1,
       held: [...retained.keys()],
+      quarantined: [...subscription.overridden].map(([name, given]) => ({ name, given: given?.version })),
     }),
-    close: () => subscription.close(),
+    close() {
+      quarantine.close();
+      subscription.close();
+    },
   };
 }

@@ -1,4 +1,6 @@
 import type { XdsCache } from "../cache/xds-cache.ts";
+import type { Quarantine } from "../quarantine/quarantine.ts";
+import { createTypeQuarantine } from "../quarantine/type-quarantine.ts";
 import { typeTraits } from "../type-urls.ts";
 import type { CommonRequest, XdsNode } from "../wire.ts";
 import type { ResponseEvent, StreamInfo, StreamState, XdsEvents } from "./events.ts";
@@ -16,6 +18,7 @@ export interface StreamOptions<Request extends CommonRequest> {
   readonly protocol: Protocol<Request>;
   readonly cache: XdsCache;
   readonly responses: Responses;
+  readonly quarantine: Quarantine;
   readonly events: Required<XdsEvents>;
   /** The type of a stream of a service for one type; undefined on an aggregated stream. */
   readonly onlyType: string | undefined;
@@ -88,7 +91,22 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
 
   function open(typeUrl: string, key: string): TypeStream<Request> {
     const subscription = cache.subscribe(key, typeUrl, () => options.wake());
-    const opened = protocol.createTypeStream({ traits: typeTraits(typeUrl), subscription, responses });
+    const opened = protocol.createTypeStream({
+      traits: typeTraits(typeUrl),
+      subscription,
+      responses,
+      quarantine: (settled) =>
+        createTypeQuarantine({
+          quarantine: options.quarantine,
+          subscription,
+          key,
+          typeUrl,
+          node: info.node?.id ?? "",
+          nodeVersion: info.node?.userAgentVersion ?? "",
+          settled,
+          wake: () => options.wake(),
+        }),
+    });
     types = [...types, opened].sort((a, b) => a.traits.rank - b.traits.rank);
     return opened;
   }

@@ -1,5 +1,6 @@
 import type { Subscription } from "../cache/subscription.ts";
 import type { XdsResource } from "../cache/resource.ts";
+import type { TypeQuarantine } from "../quarantine/type-quarantine.ts";
 import type { TypeTraits } from "../type-urls.ts";
 import type { CommonRequest, ErrorDetail } from "../wire.ts";
 import type { Responses, XdsResponse } from "./responses.ts";
@@ -40,6 +41,8 @@ export interface TypeStreamState {
   readonly outstanding: number;
   /** Removed from the cache, but still there for this client until what uses it has gone. */
   readonly held: readonly string[];
+  /** What this client isn't given as it is served, since it or others refuse that, and the version that it is given; undefined: none. */
+  readonly quarantined: readonly { readonly name: string; readonly given: string | undefined }[];
 }
 
 /**
@@ -58,7 +61,7 @@ export interface TypeStream<Request extends CommonRequest> {
   readonly pending: boolean;
   /** Responses not answered yet. */
   readonly outstanding: number;
-  /** Whether the client refused the last response, and so still uses what it had. */
+  /** Whether the client lacks something that it or others refused, and so still uses what it had. */
   readonly refused: boolean;
   /** The log's newest change. */
   readonly head: number;
@@ -74,6 +77,8 @@ export interface TypeStreamOptions {
   readonly traits: TypeTraits;
   readonly subscription: Subscription;
   readonly responses: Responses;
+  /** Makes the quarantine; `settled` says whether all that was sent is answered, and nothing is unsent. */
+  quarantine(settled: () => boolean): TypeQuarantine;
 }
 
 /** One of the two kinds of stream. */

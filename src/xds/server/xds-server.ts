@@ -7,6 +7,7 @@ import {
 } from "@grpc/grpc-js";
 import { EpoxyError } from "../../errors/index.ts";
 import type { XdsCache } from "../cache/xds-cache.ts";
+import { createQuarantine, type Quarantine } from "../quarantine/quarantine.ts";
 import type { CommonRequest, XdsNode } from "../wire.ts";
 import { type Batching, createBatcher } from "./batcher.ts";
 import { delta } from "./delta.ts";
@@ -44,6 +45,8 @@ export interface XdsServerOptions {
   readonly keepaliveMs?: number | undefined;
   /** Connections end after this time, ±10 %, so that proxies spread over replicas anew, in ms. Defaults to never. */
   readonly maxConnectionAgeMs?: number | undefined;
+  /** What proxies refuse; shared by the servers of one cache. Defaults to one of its own. */
+  readonly quarantine?: Quarantine | undefined;
   readonly events?: XdsEvents | undefined;
   readonly logger?: XdsLogger | undefined;
 }
@@ -65,6 +68,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const { cache, fallbackKey, logger } = options;
   const host = options.host ?? "127.0.0.1";
   const identifier = options.identifier ?? "epoxy";
+  const quarantine = options.quarantine ?? createQuarantine(cache);
   const keepaliveMs = options.keepaliveMs ?? 30_000;
   const { events, metrics } = createCounters(options.events ?? {});
   const open = new Map<XdsStream, ServerDuplexStream<Buffer, Buffer>>();
@@ -119,6 +123,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       protocol,
       cache,
       responses: shared,
+      quarantine,
       events: { ...events, onNack: refused },
       onlyType,
       keyOf: (node) => options.snapshotKey(node) ?? fallbackKey,

@@ -1,4 +1,4 @@
-import { createXdsCache, typeUrls, type XdsCache } from "../../../src/xds/index.ts";
+import { createQuarantine, createXdsCache, type Quarantine, typeUrls, type XdsCache } from "../../../src/xds/index.ts";
 import { delta } from "../../../src/xds/server/delta.ts";
 import { createCounters, type XdsEvents } from "../../../src/xds/server/events.ts";
 import { createResponses, type Responses } from "../../../src/xds/server/responses.ts";
@@ -16,6 +16,8 @@ export interface StreamRigOptions {
   readonly resumeGraceMs?: number;
   /** Shared by the streams of one server; defaults to the stream's own. */
   readonly responses?: Responses;
+  /** Shared, too; defaults to the stream's own. */
+  readonly quarantine?: Quarantine;
   readonly node?: Ask["node"];
 }
 
@@ -47,6 +49,7 @@ export function streamRig(mode: "sotw" | "delta", options: StreamRigOptions = {}
     peer: "test",
     cache,
     responses: options.responses ?? createResponses(mode, "epoxy"),
+    quarantine: options.quarantine ?? createQuarantine(cache),
     events: createCounters(options.events ?? {}).events,
     onlyType: options.onlyType,
     keyOf: () => KEY,
