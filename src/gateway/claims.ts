@@ -30,8 +30,8 @@ export function ownerships<C extends Claim>(
   const groups = graph.groupBy(`${name}-claims`, claims, (claim) => [claimKey(claim)]);
   return graph.derive(`${name}-owners`, groups, (group, key, _lookup, previous: Ownership | undefined) => {
     const claimants = group.values.map((claim) => claim.claimant).toSorted();
-    const claims = (candidate: string | undefined): boolean => candidate !== undefined && claimants.includes(candidate);
-    const owner = [previous?.owner, lastOwner(key)].find(claims) ?? claimants[0];
+    const wants = (candidate: string | undefined): boolean => candidate !== undefined && claimants.includes(candidate);
+    const owner = [previous?.owner, lastOwner(key)].find(wants) ?? claimants[0];
     return owner === undefined ? undefined : { owner, claimants };
   });
 }
