@@ -2,24 +2,17 @@
  * The messages of Envoy's API that the translator makes, under names that can't be mistaken for the messages of ours
  * that they are made from. Everything here is generated.
  */
-export {
-  CircuitBreakers as EnvoyCircuitBreakers,
-  CircuitBreakers_Thresholds as EnvoyCircuitBreakerThresholds,
-} from "../../generated/envoy/envoy/config/cluster/v3/circuit_breaker.ts";
+export { CircuitBreakers_Thresholds as EnvoyCircuitBreakerThresholds } from "../../generated/envoy/envoy/config/cluster/v3/circuit_breaker.ts";
 export {
   Cluster as EnvoyCluster,
-  Cluster_ClusterProtocolSelection,
   Cluster_CommonLbConfig,
   Cluster_DiscoveryType,
   Cluster_DnsLookupFamily,
-  Cluster_EdsClusterConfig,
   Cluster_LbPolicy,
   Cluster_LbSubsetConfig,
   Cluster_LbSubsetConfig_LbSubsetFallbackPolicy,
   Cluster_LbSubsetConfig_LbSubsetSelector,
-  Cluster_LeastRequestLbConfig,
   Cluster_RingHashLbConfig,
-  Cluster_RoundRobinLbConfig,
   Cluster_SlowStartConfig,
   Cluster_TransportSocketMatch,
   UpstreamConnectionOptions,
@@ -28,30 +21,23 @@ export { OutlierDetection as EnvoyOutlierDetection } from "../../generated/envoy
 export {
   Address as EnvoyAddress,
   SocketAddress as EnvoySocketAddress,
-  TcpKeepalive as EnvoyTcpKeepalive,
 } from "../../generated/envoy/envoy/config/core/v3/address.ts";
 export {
-  DataSource as EnvoyDataSource,
-  HeaderValue as EnvoyHeaderValue,
   HeaderValueOption as EnvoyHeaderValueOption,
   HeaderValueOption_HeaderAppendAction,
   Metadata as EnvoyMetadata,
   RequestMethod as EnvoyRequestMethod,
-  RuntimeDouble as EnvoyRuntimeDouble,
   TransportSocket as EnvoyTransportSocket,
 } from "../../generated/envoy/envoy/config/core/v3/base.ts";
 export {
-  AggregatedConfigSource,
   ApiVersion,
   ConfigSource as EnvoyConfigSource,
 } from "../../generated/envoy/envoy/config/core/v3/config_source.ts";
 export type { TypedExtensionConfig as EnvoyExtensionConfig } from "../../generated/envoy/envoy/config/core/v3/extension.ts";
 export {
   HealthCheck as EnvoyHealthCheck,
-  HealthCheck_GrpcHealthCheck as EnvoyGrpcHealthCheck,
   HealthCheck_HttpHealthCheck as EnvoyHttpHealthCheck,
   HealthCheck_Payload as EnvoyHealthCheckPayload,
-  HealthCheck_TcpHealthCheck as EnvoyTcpHealthCheck,
 } from "../../generated/envoy/envoy/config/core/v3/health_check.ts";
 export {
   Http1ProtocolOptions as EnvoyHttp1ProtocolOptions,
@@ -61,7 +47,6 @@ export {
 export { ClusterLoadAssignment } from "../../generated/envoy/envoy/config/endpoint/v3/endpoint.ts";
 export {
   Endpoint as EnvoyEndpoint,
-  Endpoint_HealthCheckConfig as EnvoyEndpointHealthCheckConfig,
   LbEndpoint,
   LocalityLbEndpoints,
 } from "../../generated/envoy/envoy/config/endpoint/v3/endpoint_components.ts";
@@ -74,9 +59,7 @@ export {
   QueryParameterMatcher as EnvoyQueryParameterMatcher,
   RedirectAction as EnvoyRedirectAction,
   RetryPolicy as EnvoyRetryPolicy,
-  RetryPolicy_RateLimitedRetryBackOff as EnvoyRateLimitedRetryBackOff,
   RetryPolicy_ResetHeaderFormat as EnvoyResetHeaderFormat,
-  RetryPolicy_RetryBackOff as EnvoyRetryBackOff,
   Route as EnvoyRoute,
   RouteAction as EnvoyRouteAction,
   RouteAction_ClusterNotFoundResponseCode as ClusterNotFoundResponseCode,
@@ -90,9 +73,7 @@ export { Lua as LuaFilter } from "../../generated/envoy/envoy/extensions/filters
 export { Router } from "../../generated/envoy/envoy/extensions/filters/http/router/v3/router.ts";
 export {
   HttpConnectionManager,
-  HttpConnectionManager_UpgradeConfig,
   HttpFilter,
-  Rds,
 } from "../../generated/envoy/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts";
 export { HeaderMutation as EarlyHeaderMutation } from "../../generated/envoy/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.ts";
 export { UpstreamTlsContext } from "../../generated/envoy/envoy/extensions/transport_sockets/tls/v3/tls.ts";
@@ -106,7 +87,5 @@ export {
 } from "../../generated/envoy/envoy/type/matcher/v3/regex.ts";
 export { StringMatcher as EnvoyStringMatcher } from "../../generated/envoy/envoy/type/matcher/v3/string.ts";
 export { CodecClientType } from "../../generated/envoy/envoy/type/v3/http.ts";
-export { Percent as EnvoyPercent } from "../../generated/envoy/envoy/type/v3/percent.ts";
-export { Int64Range as EnvoyInt64Range } from "../../generated/envoy/envoy/type/v3/range.ts";
 export { Any } from "../../generated/envoy/google/protobuf/any.ts";
 export type { Duration } from "../../generated/envoy/google/protobuf/duration.ts";

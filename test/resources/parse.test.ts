@@ -208,7 +208,14 @@ items:
     ["nesting in JSON", `${'{"nested":'.repeat(5000)}1${"}".repeat(5000)}`, "nested more than 100 levels deep"],
     [
       "aliases",
-      `a: &a [1,2,3,4,5,6,7,8,9]\n${[..."bcdefghi"].map((name, i) => `${name}: &${name} [${Array(9).fill(`*${"abcdefgh".charAt(i)}`)}]`).join("\n")}`,
+      `a: &a [1,2,3,4,5,6,7,8,9]\n${[..."bcdefghi"]
+        .map(
+          (name, i) =>
+            `${name}: &${name} [${Array(9)
+              .fill(`*${"abcdefgh".charAt(i)}`)
+              .join()}]`,
+        )
+        .join("\n")}`,
       "aliases stand for more than 100000 values",
     ],
     ["an alias within itself", "metadata: &a {name: *a}", "is inside what it stands for"],

@@ -1,1 +1,1 @@
-export { type WaitOptions, waitFor } from "../../src/testing/wait-for.ts";
+export { waitFor } from "../../src/testing/wait-for.ts";
