@@ -7,7 +7,7 @@ const real = [
   "test/envoy/{goldens,oracle,serving}.test.ts",
   "test/storage/consul*.test.ts",
   "test/storage/file*.test.ts",
-  "test/xds/envoy.test.ts",
+  "test/xds/{envoy,nack}.test.ts",
   "test/{demo,package}.test.ts",
 ];
 

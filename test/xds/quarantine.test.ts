@@ -137,11 +137,7 @@ describe.each(["sotw", "delta"] as const)("parts of a resource, %s", (mode) => {
           const expected = numbered(1000).map((name) => `[${name}=${faulty.includes(name) ? "old" : "new"}]`);
           expect([...it.has.values()]).toEqual([`r=${sameFrame ? "" : "+"}${expected.join("")}`]);
           expect(it.received.length - 2).toBeLessThanOrEqual(bound(faulty.length, 1000));
-          expect(
-            listed()
-              .map(({ origin }) => origin)
-              .toSorted(),
-          ).toEqual(faulty.toSorted().map((name) => `Host/${name}`));
+          expect(new Set(listed().map(({ origin }) => origin))).toEqual(new Set(faulty.map((name) => `Host/${name}`)));
         },
       ),
       { numRuns: 12 },

@@ -17,6 +17,7 @@ export class Subscription implements LogReader {
   readonly changedNames = new Map<string, XdsResource | undefined>();
   /** What this stream is to be given in place of what the log has; undefined: nothing. For what its client refuses. */
   readonly #overrides = new Map<string, XdsResource | undefined>();
+  #sentSum = 0n;
   readonly #wake: () => void;
   readonly #closed: () => void;
 
@@ -116,7 +117,9 @@ export class Subscription implements LogReader {
 
   /** Ends the subscription to a name. Returns false if there was none. */
   delete(name: string): boolean {
-    if (!this.names.delete(name)) return false;
+    if (!this.names.has(name)) return false;
+    this.sent(name, undefined);
+    this.names.delete(name);
     this.changedNames.delete(name);
     const shared = this.log.readersByName.get(name);
     shared?.readers.delete(this);
@@ -137,7 +140,14 @@ export class Subscription implements LogReader {
 
   /** Notes which version of a named resource was sent; undefined for its removal. */
   sent(name: string, version: string | undefined): void {
-    if (this.names.has(name)) this.names.set(name, version);
+    if (!this.names.has(name)) return;
+    this.#sentSum = replaceVersion(this.#sentSum, this.names.get(name), version);
+    this.names.set(name, version);
+  }
+
+  /** Version of the set of named resources as they were sent last: equal sets have equal ones, on every replica. */
+  sentVersion(): string {
+    return formatVersion(this.#sentSum);
   }
 
   changed(name: string, before: XdsResource | undefined): void {

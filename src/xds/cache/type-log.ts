@@ -166,7 +166,7 @@ export function createTypeLog(typeUrl: string): TypeLog {
       if (before === undefined) entry.created = entry.sequence;
       entry.resource = resource;
       entry.removed = undefined;
-      sum = BigInt.asUintN(128, sum + versionNumber(resource) - (before ? versionNumber(before) : 0n));
+      sum = replaceVersion(sum, before?.version, resource.version);
       notify(resource.name, before);
       return true;
     },
@@ -179,7 +179,7 @@ export function createTypeLog(typeUrl: string): TypeLog {
       entry.removed = before;
       entry.accepted = NONE;
       removals++;
-      sum = BigInt.asUintN(128, sum - versionNumber(before));
+      sum = replaceVersion(sum, before.version, undefined);
       notify(name, before);
       if (removals + entries.size >= pruneAt) prune();
       return true;

@@ -42,29 +42,33 @@ export interface Candidate {
   readonly parts: readonly XdsPart[];
 }
 
-/** Shorter quotations occur everywhere. */
-const MIN_QUOTATION = 3;
-/** A text is read up to here; it comes from the client. */
+/** Shorter words occur everywhere. */
+const MIN_WORD = 3;
+/** A text comes from the client: so much of it is read, and so many of its words, the longest ones, are looked for. */
 const MAX_TEXT = 4096;
+const MAX_WORDS = 16;
 
 /**
- * The candidates that a refusal's text seems to blame: by their name or, if none is named, by a quotation that their bytes contain. A guess,
- * good for what to try first and nothing else.
+ * The candidates that a refusal's text seems to blame: by their name or, if none is named, by the word or quotation that the bytes of the
+ * fewest contain. A guess, good for what to try first and nothing else.
  */
 export function blamedBy(message: string, candidates: readonly Candidate[]): string[] {
   const text = message.slice(0, MAX_TEXT);
   const words = new Set(text.split(/[\s'",;()[\]]+/).map((word) => word.replace(/[:.]+$/, "")));
   const named = candidates.filter(({ name }) => name !== undefined && name !== "" && words.has(name));
-  if (named.length > 0) return named.map(({ id }) => id);
-  const quotations = [...text.matchAll(/'([^']+)'|"([^"]+)"|`([^`]+)`/g)]
-    .map(([, single, double, back]) => single ?? double ?? back ?? "")
-    .filter(({ length }) => length >= MIN_QUOTATION);
-  for (const quotation of quotations.toSorted((a, b) => b.length - a.length).slice(0, 8)) {
-    const sought = Buffer.from(quotation);
-    const found = candidates.filter(({ parts }) => parts.some(({ bytes }) => contains(bytes, sought)));
-    if (found.length > 0 && found.length < candidates.length) return found.map(({ id }) => id);
+  if (named.length > 0 || candidates.length < 2) return named.map(({ id }) => id);
+  const quotations = [...text.matchAll(/'([^']+)'|"([^"]+)"/g)].map(([, single, double]) => single ?? double ?? "");
+  const sought = [...new Set([...quotations, ...text.split(/\s+/)])]
+    .filter(({ length }) => length >= MIN_WORD)
+    .toSorted((a, b) => b.length - a.length)
+    .slice(0, MAX_WORDS);
+  let blamed: Candidate[] = [];
+  for (const word of sought) {
+    const bytes = Buffer.from(word);
+    const found = candidates.filter(({ parts }) => parts.some((part) => contains(part.bytes, bytes)));
+    if (found.length > 0 && found.length < (blamed.length || candidates.length)) blamed = found;
   }
-  return [];
+  return blamed.map(({ id }) => id);
 }
 
 function contains(bytes: Uint8Array, sought: Buffer): boolean {

@@ -54,7 +54,7 @@ export function refusingClient(cache: XdsCache, options: RefusingClientOptions):
     }
     if (!refused) return rig.ack(answer, { names });
     client.refused++;
-    const content = JSON.stringify([entries.toSorted(), answer.removed]);
+    const content = JSON.stringify([answer.resources, answer.removed]);
     if (seen.has(content)) throw new Error(`sent again what was refused: ${content}`);
     seen.add(content);
     rig.nack(answer, { names, error: complaints.join("; ") });
