@@ -4,6 +4,7 @@ import { maxJsonDepth, type PathStep, pathText, shorten } from "./json-context.t
 import { readJsonText } from "./json-text.ts";
 import { createLineIndex, type LineAndColumn } from "./line-index.ts";
 import { setOwn } from "./message.ts";
+import { readPlainYaml } from "./plain-yaml.ts";
 import { parseYaml } from "./yaml-parse.ts";
 
 /** Bounds on what is read, against hostile input. */
@@ -45,14 +46,15 @@ export function readText(text: string, source: string, limits: TextLimits = {}):
   }
   const placeOf = createLineIndex(text);
   const json = readJsonText(text);
-  if (json !== undefined) {
+  const plain = json === undefined ? readPlainYaml(text) : { json, start: text.indexOf("{") };
+  if (plain !== undefined) {
     let document: Document.Parsed | undefined;
     const locate: TextDocument["locate"] = (path, atKey) => {
-      if (path.length === 0) return placeOf(text.indexOf("{"));
+      if (path.length === 0) return placeOf(plain.start);
       document ??= parseYaml(text).documents?.[0];
-      return placeOf(document === undefined ? text.indexOf("{") : locateNode(document, path, atKey));
+      return placeOf(document === undefined ? plain.start : locateNode(document, path, atKey));
     };
-    return { documents: [{ index: 0, json, locate }], problems: [] };
+    return { documents: [{ index: 0, json: plain.json, locate }], problems: [] };
   }
   const { documents, refused } = parseYaml(text);
   if (documents !== undefined) return treeOf(documents, text, source);
