@@ -209,7 +209,7 @@ describe("reading plain YAML", () => {
         `- ${scalar}`,
         `a:\n- ${scalar}\nb: ${scalar} # c\n`,
         `a:\n  ${scalar}\n`,
-        `${scalar}`,
+        scalar,
         `a: [${scalar}, ${scalar}]`,
         `- - ${scalar}\n  - x`,
       ]),
