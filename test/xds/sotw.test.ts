@@ -53,12 +53,13 @@ describe("subscriptions", () => {
     expect(rig.answer()?.resources).toEqual({ a: "a=1" });
   });
 
-  test("rule 15: a newly named resource is sent though the version hasn't moved", () => {
+  test("rule 15: a newly named resource is sent though nothing has changed", () => {
     const { rig, answer: first } = settled(RDS, { a: "1", b: "1" }, ["a"]);
     rig.ask({ nonce: first?.nonce ?? "", version: first?.version ?? "", names: ["a", "b"] });
     const second = rig.answer();
     expect(second?.resources).toEqual({ b: "b=1" });
-    expect(second?.version).toBe(first?.version);
+    // The version is that of what the client has, so that it tells on a reconnect.
+    expect(second?.version).not.toBe(first?.version);
   });
 
   test("rule 15: a resource that was unsubscribed and is subscribed again is sent again", () => {
@@ -154,14 +155,34 @@ describe("changes", () => {
     expect(again.answer()?.resources).toEqual({ a: "a=2", b: "b=1" });
   });
 
-  test("rule 13: a client that reconnects with another version, or with names, is answered in full", () => {
+  test("rule 13: a client that reconnects with the names and the content that it has is sent nothing until one changes", () => {
+    const { answer } = settled(RDS, { a: "1", b: "1", other: "1" }, ["a", "b"]);
+    const again = rigWith(RDS, { b: "1", a: "1", other: "2" });
+    again.ask({ version: answer?.version ?? "", names: ["b", "a"] });
+    expect(again.answer()).toBeUndefined();
+    again.cache.apply(KEY, { upsert: resources(RDS, { a: "2" }) });
+    expect(again.answer()?.resources).toEqual({ a: "a=2" });
+  });
+
+  test("rule 13: a client that reconnects with another version, other names or other content is answered in full", () => {
+    const { answer } = settled(RDS, { a: "1", b: "1" }, ["a"]);
+    const version = answer?.version ?? "";
+    const named = rigWith(RDS, { a: "1", b: "1" });
+    named.ask({ version, names: ["a", "b"] });
+    expect(named.answer()?.resources).toEqual({ a: "a=1", b: "b=1" });
+    const changed = rigWith(RDS, { a: "2", b: "1" });
+    changed.ask({ version, names: ["a"] });
+    expect(changed.answer()?.resources).toEqual({ a: "a=2" });
+    const older = rigWith(CDS, { a: "1" });
+    older.ask({ version: "0123456789abcdef0123456789abcdef" });
+    expect(older.answer()?.resources).toEqual({ a: "a=1" });
+  });
+
+  test("rule 13: endpoints are sent to a client that reconnects, since a changed cluster of it may be waiting for them", () => {
     const { answer } = settled(EDS, { a: "1" }, ["a"]);
     const named = rigWith(EDS, { a: "1" });
     named.ask({ version: answer?.version ?? "", names: ["a"] });
     expect(named.answer()?.resources).toEqual({ a: "a=1" });
-    const older = rigWith(CDS, { a: "1" });
-    older.ask({ version: "0123456789abcdef0123456789abcdef" });
-    expect(older.answer()?.resources).toEqual({ a: "a=1" });
   });
 });
 

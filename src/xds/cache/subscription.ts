@@ -1,5 +1,5 @@
 import type { XdsResource } from "./resource.ts";
-import { changedSetVersion, type LogReader, type TypeLog } from "./type-log.ts";
+import { changedSetVersion, formatVersion, type LogReader, replaceVersion, type TypeLog } from "./type-log.ts";
 
 /**
  * What one stream wants of one type, and what of that it hasn't read yet. Everything (`*`) is read from the log from a cursor on; named
@@ -17,6 +17,7 @@ export class Subscription implements LogReader {
   readonly changedNames = new Map<string, XdsResource | undefined>();
   /** What this stream is to be given in place of what the log has; undefined: nothing. For what its client refuses. */
   readonly #overrides = new Map<string, XdsResource | undefined>();
+  /** Of the versions in `names`. */
   #sentSum = 0n;
   readonly #wake: () => void;
   readonly #closed: () => void;

@@ -209,10 +209,18 @@ export function changedSetVersion(version: string, gone: Iterable<XdsResource>, 
   return formatVersion(BigInt.asUintN(128, sum));
 }
 
+/** A sum of versions after one of them was replaced, came (`before` undefined) or went (`after` undefined). */
+export function replaceVersion(sum: bigint, before: string | undefined, after: string | undefined): bigint {
+  if (before === after) return sum;
+  const number = (version: string | undefined): bigint => (version === undefined ? 0n : BigInt(`0x${version}`));
+  return BigInt.asUintN(128, sum + number(after) - number(before));
+}
+
 function versionNumber(resource: XdsResource): bigint {
   return BigInt(`0x${resource.version}`);
 }
 
-function formatVersion(sum: bigint): string {
+/** A sum of versions as a version. */
+export function formatVersion(sum: bigint): string {
   return sum.toString(16).padStart(32, "0");
 }

@@ -2,6 +2,7 @@ import type { XdsResource } from "../cache/resource.ts";
 import { setVersion } from "../cache/type-log.ts";
 import { decodeSotwRequest, type ErrorDetail, type SotwRequest } from "../wire.ts";
 import { contentKey, type ResponseContent, type XdsResponse } from "./responses.ts";
+import { typeUrls } from "../type-urls.ts";
 import type { Gates, Outgoing, Protocol, Settled, TypeStream, TypeStreamOptions } from "./type-stream.ts";
 
 /** State of the world: each request lists all that is wanted, a response answers with a version for the type. */
@@ -152,8 +153,26 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     }));
   }
 
+  /**
+   * Whether a reconnecting client has all that it names: its version is that of the set of named resources as they were sent to it, so one that
+   * was named, but not sent, or sent anew, makes another. Not so for endpoints: a cluster that was changed just before waits for them
+   * whatever they are (envoyproxy/envoy#13009).
+   */
+  function hasAllNamed(): boolean {
+    const claimed = claimedVersion;
+    claimedVersion = "";
+    if (latest !== undefined || claimed === "" || subscription.wildcard) return false;
+    if (traits.typeUrl === typeUrls.endpoint || setVersion(subscribed()) !== claimed) return false;
+    for (const name of subscription.names.keys()) subscription.sent(name, subscription.get(name)?.version);
+    owed.clear();
+    read();
+    sentVersion = ackedVersion = claimed;
+    return true;
+  }
+
   /** All other types: only what is new, since absence means nothing; a deletion follows from the resource that refers to it. */
   function nextPartial({ holdChanges }: Gates, trial: readonly string[] | undefined): Outgoing | undefined {
+    if (claimedVersion !== "" && trial === undefined && hasAllNamed()) return undefined;
     const names = new Set<string>(trial ?? owed);
     const held = trial !== undefined || ((holdChanges || quarantine.searching) && !answerDue);
     if (held) {
@@ -180,8 +199,9 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     }
     if (resources.length === 0 && (!answerDue || trial !== undefined)) return undefined;
     if (trial === undefined) answerDue = false;
-    const version = subscription.version();
-    return send(resources, news, contentKey(resources, []), () => ({ version, resources, removed: [] }));
+    const version = subscription.wildcard ? subscription.version() : subscription.sentVersion();
+    const key = `${version} ${contentKey(resources, [])}`;
+    return send(resources, news, key, () => ({ version, resources, removed: [] }));
   }
 
   function send(changed: readonly XdsResource[], news: boolean, key: string, content: () => ResponseContent): Outgoing {
