@@ -8,9 +8,15 @@ export interface GeneratorOptions {
   readonly importSuffix: string;
   /** First part of package names that output paths leave out: with `acme`, package acme.mesh.v1 goes to mesh/v1.ts. */
   readonly root: string;
-  /** What is generated: everything, or just the tables of all messages. */
-  readonly emit: "sdk" | "tables";
+  /**
+   * What is generated: all code, just the tables of all messages, JSON Schemas for the kinds' YAML, or the reference in
+   * Markdown.
+   */
+  readonly emit: Emit;
 }
+
+const emits = ["sdk", "tables", "schema", "docs"] as const;
+export type Emit = (typeof emits)[number];
 
 /** An option that doesn't exist or doesn't parse: the message says all, a stack would not help. */
 export class OptionError extends Error {
@@ -38,7 +44,8 @@ export function parseOptions(parameter: string): GeneratorOptions {
     }
     options[key] = value;
   }
-  const emit = options.emit ?? defaults.emit;
-  if (emit !== "sdk" && emit !== "tables") throw new OptionError(`emit=${emit}: use sdk or tables`);
+  const given = options.emit ?? defaults.emit;
+  const emit = emits.find((candidate) => candidate === given);
+  if (emit === undefined) throw new OptionError(`emit=${given}: use ${emits.join(", ")}`);
   return { ...defaults, ...options, emit };
 }

@@ -49,6 +49,8 @@ export interface MessageModel {
 
 export interface FieldModel {
   readonly position: Position;
+  /** The comment above it, without marks; empty if there is none. */
+  readonly comment: string;
   readonly number: number;
   readonly name: string;
   readonly jsonName: string;
@@ -76,8 +78,16 @@ export interface EnumModel {
   readonly typeName: string;
   readonly packageName: string;
   readonly generate: boolean;
+  /** The comment above it, without marks; empty if there is none. */
+  readonly comment: string;
   /** In order of declaration. */
-  readonly values: readonly { readonly name: string; readonly number: number }[];
+  readonly values: readonly EnumValueModel[];
+}
+
+export interface EnumValueModel {
+  readonly name: string;
+  readonly number: number;
+  readonly comment: string;
 }
 
 /** What `(epoxy.options.v1.resource)` says. */

@@ -16,7 +16,16 @@ import { createOptionReader, type OptionReader, optionNumbers } from "./read-opt
 import { readSourceInfo, type SourceInfo } from "./source-info.ts";
 
 /** Field numbers of descriptor.proto, as they appear in source positions. */
-const paths = { message: 4, enum: 5, messageField: 2, nestedMessage: 3, messageOptions: 7, package: 2 } as const;
+const paths = {
+  message: 4,
+  enum: 5,
+  messageField: 2,
+  nestedMessage: 3,
+  nestedEnum: 4,
+  enumValue: 2,
+  messageOptions: 7,
+  package: 2,
+} as const;
 
 interface FileContext {
   readonly file: FileDescriptorProto;
@@ -42,12 +51,14 @@ export function readModel(request: Pick<CodeGeneratorRequest, "fileToGenerate" |
 function readFile(context: FileContext): FileModel {
   const { file } = context;
   const messages: MessageModel[] = [];
-  const enums: EnumModel[] = file.enumType.map((found) => readEnum(context, found, []));
+  const enums: EnumModel[] = file.enumType.map((found, index) => readEnum(context, found, [], [paths.enum, index]));
   const visit = (message: DescriptorProto, outer: readonly string[], path: readonly number[]): void => {
     if (message.options?.mapEntry) return;
     const names = [...outer, message.name];
     messages.push(readMessage(context, message, names, path));
-    enums.push(...message.enumType.map((found) => readEnum(context, found, names)));
+    enums.push(
+      ...message.enumType.map((found, index) => readEnum(context, found, names, [...path, paths.nestedEnum, index])),
+    );
     message.nestedType.forEach((nested, index) => visit(nested, names, [...path, paths.nestedMessage, index]));
   };
   file.messageType.forEach((message, index) => visit(message, [], [paths.message, index]));
@@ -84,7 +95,7 @@ function readMessage(
     position: source.position(path),
     comment: source.comment(path),
     fields: message.field
-      .map((field, index) => readField(message, field, source.position([...path, paths.messageField, index]), options))
+      .map((field, index) => readField(message, field, [...path, paths.messageField, index], source, options))
       .sort((a, b) => a.number - b.number),
     inlineKeys: options.messageRules(message.options)?.inlineKeys ?? [],
     resource: resource && {
@@ -105,14 +116,16 @@ function readMessage(
 function readField(
   message: DescriptorProto,
   field: FieldDescriptorProto,
-  position: FieldModel["position"],
+  path: readonly number[],
+  source: SourceInfo,
   options: OptionReader,
 ): FieldModel {
   const rules = options.fieldRules(field.options);
   const entry = mapEntry(message, field);
   const oneof = isInOneof(field) ? message.oneofDecl[field.oneofIndex] : undefined;
   return {
-    position,
+    position: source.position(path),
+    comment: source.comment(path),
     number: field.number,
     name: field.name,
     // Compilers fill it in; sets of descriptors made by other tools may lack it.
@@ -159,14 +172,20 @@ function readType(field: FieldDescriptorProto): TypeModel {
 const scalarName = (field: FieldDescriptorProto): string => FieldDescriptorProto_Type[field.type].toLowerCase();
 
 function readEnum(
-  { file, generate }: FileContext,
+  { file, generate, source }: FileContext,
   { name, value }: EnumDescriptorProto,
   outer: readonly string[],
+  path: readonly number[],
 ): EnumModel {
   return {
     typeName: qualified(file.package, [...outer, name]),
     packageName: file.package,
     generate,
-    values: value.map((found) => ({ name: found.name, number: found.number })),
+    comment: source.comment(path),
+    values: value.map((found, index) => ({
+      name: found.name,
+      number: found.number,
+      comment: source.comment([...path, paths.enumValue, index]),
+    })),
   };
 }

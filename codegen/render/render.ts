@@ -5,11 +5,13 @@ import { renderIndexFiles } from "./index-files.ts";
 import { createLayout, isEpoxyPackage, type Layout } from "./layout.ts";
 import { type GeneratedFile, header, isOptionsPackage, packagesOf } from "./package-model.ts";
 import { renderPackageFile } from "./package-file.ts";
+import { renderSchemaFiles } from "./schema/schema-files.ts";
 import { tableText } from "./table-text.ts";
 import { fillTemplate } from "./templates.ts";
 
 /** All files for a model that has passed the checks, in order of path. */
 export function render(model: Model, options: GeneratorOptions): readonly GeneratedFile[] {
+  if (options.emit === "schema") return renderSchemaFiles(model);
   const layout = createLayout(options);
   const tables = renderTables(model, layout);
   if (options.emit === "tables") return [tables];
