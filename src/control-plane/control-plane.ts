@@ -7,13 +7,15 @@ import { type Ref, refText } from "../resources/index.ts";
 import { statusOfReport } from "../snapshot/index.ts";
 import type { Storage } from "../storage/index.ts";
 import { createFileStorage } from "../storage/file/index.ts";
-import { createXdsCache, resourceFromBytes, typeUrls } from "../xds/index.ts";
+import { createQuarantine, createXdsCache, resourceFromBytes, typeUrls } from "../xds/index.ts";
 import { type AdminServer, type Readiness, startAdminServer } from "./admin-server.ts";
 import { type Component, components as allComponents } from "./components.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { type Logger, silentLogger } from "./logger.ts";
+import { mergeEvents } from "./merge-events.ts";
 import { createMetrics } from "./metrics.ts";
 import { openStorages } from "./open-storages.ts";
+import { reportRefusals } from "./refusal-reports.ts";
 import { savedCache } from "./saved-state/saved-cache.ts";
 import { noSavedState, openSavedState } from "./saved-state/saved-state.ts";
 import { FALLBACK_KEY } from "./served-resource.ts";
@@ -78,13 +80,15 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   let admin: AdminServer | undefined;
   let view: SettingsView | undefined;
 
-  const metrics = createMetrics({ cache, xds: () => frontend?.metrics });
+  const quarantine = createQuarantine(cache);
+  const refusals = reportRefusals({ quarantine, streams: () => frontend?.streams() ?? [], logger });
+  const metrics = createMetrics({ cache, quarantine, xds: () => frontend?.metrics });
 
   async function apply(settings: Settings | undefined): Promise<void> {
     const next = viewSettings(settings, options.dataDirectory);
     if (active.has("xds")) {
       const address = options.xdsAddress ?? next.xdsBindAddress;
-      frontend ??= createXdsFrontend(cache, logger, metrics.xdsEvents);
+      frontend ??= createXdsFrontend(cache, quarantine, logger, mergeEvents([metrics.xdsEvents, refusals.xdsEvents]));
       await frontend.listen(address);
     }
     if (engine !== undefined && view !== undefined && sameSources(view, next)) {
@@ -93,7 +97,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       // First what can fail: with settings that can't be used the engine goes on as it is.
       const storages = openStorages(next);
       await engine?.close();
-      engine = startEngine({ view: next, storages, cache, components: active, logger, saved });
+      engine = startEngine({ view: next, storages, cache, refusals, components: active, logger, saved });
     }
     view = next;
   }
@@ -128,6 +132,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       closing.abort();
       await watching?.catch(() => {});
       await Promise.all([frontend?.close(), engine?.close(), admin?.close()]);
+      refusals.close();
       await settingsStorage.close();
       clearTimeout(patience);
       await saved.close();
@@ -156,6 +161,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
             snapshots: Object.fromEntries(cache.keys().map((key) => [key, cache.dump(key)])),
             streams: frontend?.streams() ?? [],
           }),
+            quarantine: quarantine.list(),
         },
       });
     }

@@ -11,7 +11,7 @@ import {
 import { type Collection, createGraph, type Graph } from "../collections/index.ts";
 import type { EndpointAddress, TranslationSettings } from "../envoy/index.ts";
 import { gatewayCollections, type GatewaySettings } from "../gateway/index.ts";
-import type { AnyKind, Resource } from "../resources/index.ts";
+import type { AnyKind, Resource, TranslationProblem } from "../resources/index.ts";
 import { createStatusReporter, type WatchedSource } from "../snapshot/index.ts";
 import type { XdsCache } from "../xds/index.ts";
 import type { Component } from "./components.ts";
@@ -23,6 +23,7 @@ import type { Storages } from "./open-storages.ts";
 import { assembleProxies, persistProxies } from "./persist-proxies.ts";
 import { saveCollection, savedListener, savedText, savedVirtualHost } from "./saved-state/last-good.ts";
 import type { SavedState } from "./saved-state/saved-state.ts";
+import type { RefusalReports } from "./refusal-reports.ts";
 import { feedCache } from "./served-resource.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
 import { openSources } from "./sources.ts";
@@ -46,13 +47,15 @@ export interface EngineOptions {
   /** What the view names, open; closed with the engine. */
   readonly storages: Storages;
   readonly cache: XdsCache;
+  /** What proxies refuse, for the statuses. */
+  readonly refusals: RefusalReports;
   readonly components: ReadonlySet<Component>;
   readonly logger: Logger;
   /** What an earlier process knew. */
   readonly saved: SavedState;
 }
 
-export function startEngine({ view, storages, cache, components, logger, saved }: EngineOptions): Engine {
+export function startEngine({ view, storages, cache, refusals, components, logger, saved }: EngineOptions): Engine {
   const graph = createGraph({
     onError: ({ collection, key, error }) =>
       logger.error({ collection, key, err: error }, `${collection} failed: ${error.message}`),
@@ -124,10 +127,12 @@ export function startEngine({ view, storages, cache, components, logger, saved }
         ]
       : []),
   ];
+  const refused = graph.source<readonly TranslationProblem[]>("refused-by-proxies");
+  const stopReporting = refusals.attach(refused);
   const statuses = statusGraph(graph, {
     kinds: judged,
     ownProblems: [...fragments.problems, ...envoy.upstreamProblems],
-    proxyProblems: serving ? envoy.proxyProblems : [],
+    proxyProblems: serving ? [...envoy.proxyProblems, refused] : [],
     listeners: fragments.listeners,
     virtualHosts: fragments.virtualHosts,
   });
@@ -166,6 +171,7 @@ export function startEngine({ view, storages, cache, components, logger, saved }
     close() {
       closing ??= (async () => {
         stopFeeding();
+        stopReporting();
         for (const stop of stopSaving) stop();
         await Promise.all([...writing.map((it) => it.close()), discovery.close(), sources.close()]);
         await leader.close();

@@ -199,6 +199,12 @@ function buildVirtualHosts(
     },
     { equals: sameVirtualHost },
   );
+/** Of a cluster, by its name `<name>_<namespace>`; neither half can have an underscore. */
+function upstreamOrigin(cluster: string): string {
+  const bar = cluster.lastIndexOf("_");
+  return `Upstream/${refKey({ namespace: cluster.slice(bar + 1), name: cluster.slice(0, bar) })}`;
+}
+
 }
 
 const SERVICE_PREFIX = consulUpstreamRef("").name;
@@ -260,7 +266,7 @@ function serveClusters(
     ({ bytes, clusterName: name, edsServiceName }) => {
       const resendWith = edsServiceName === undefined ? [] : [{ typeUrl: typeUrls.endpoint, name: edsServiceName }];
       const resource =
-        bytes && resourceFromBytes(typeUrls.cluster, name, bytes, { origin: `Upstream/${name}`, resendWith });
+        bytes && resourceFromBytes(typeUrls.cluster, name, bytes, { origin: upstreamOrigin(name), resendWith });
       return resource && { resource, edsServiceName };
     },
   );

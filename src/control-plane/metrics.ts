@@ -1,8 +1,9 @@
 import { Counter, Gauge, Registry } from "prom-client";
-import type { XdsCache, XdsEvents, XdsMetrics } from "../xds/index.ts";
+import type { Quarantine, XdsCache, XdsEvents, XdsMetrics } from "../xds/index.ts";
 
 export interface MetricsSources {
   readonly cache: XdsCache;
+  readonly quarantine: Quarantine;
   xds(): XdsMetrics | undefined;
 }
 
@@ -38,6 +39,16 @@ export function createMetrics(sources: MetricsSources): Metrics {
           this.set({ proxy: key, type: typeName(typeUrl) }, Object.keys(resources).length);
         }
       }
+    },
+  });
+  new Gauge({
+    name: "epoxy_xds_quarantined",
+    help: "Resources, or parts of resources, that are served but that at least one proxy refuses.",
+    labelNames: ["proxy", "type"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { key, typeUrl } of sources.quarantine.list()) this.inc({ proxy: key, type: typeName(typeUrl) });
     },
   });
   new Gauge({

@@ -1,5 +1,6 @@
 import {
   createXdsServer,
+  type Quarantine,
   type StreamState,
   type XdsCache,
   type XdsEvents,
@@ -20,7 +21,12 @@ export interface XdsFrontend {
   close(): Promise<void>;
 }
 
-export function createXdsFrontend(cache: XdsCache, logger: Logger, events: XdsEvents): XdsFrontend {
+export function createXdsFrontend(
+  cache: XdsCache,
+  quarantine: Quarantine,
+  logger: Logger,
+  events: XdsEvents,
+): XdsFrontend {
   let server: XdsServer | undefined;
   let asked: HostPort | undefined;
   let address: HostPort | undefined;
@@ -36,6 +42,7 @@ export function createXdsFrontend(cache: XdsCache, logger: Logger, events: XdsEv
       if (asked?.host === wanted.host && asked.port === wanted.port) return;
       const next = createXdsServer({
         cache,
+        quarantine,
         snapshotKey: ({ metadata }) => {
           const role = metadata?.["role"];
           return typeof role === "string" && role !== "" ? role : undefined;

@@ -1,0 +1,13 @@
+import type { XdsEvents } from "../xds/index.ts";
+
+/** Tells all of them, in order. */
+export function mergeEvents(listeners: readonly XdsEvents[]): XdsEvents {
+  return {
+    onStreamOpen: (stream) => listeners.forEach((it) => it.onStreamOpen?.(stream)),
+    onStreamClose: (stream) => listeners.forEach((it) => it.onStreamClose?.(stream)),
+    onRequest: (stream, typeUrl) => listeners.forEach((it) => it.onRequest?.(stream, typeUrl)),
+    onSend: (event, bytes) => listeners.forEach((it) => it.onSend?.(event, bytes)),
+    onAck: (event) => listeners.forEach((it) => it.onAck?.(event)),
+    onNack: (event) => listeners.forEach((it) => it.onNack?.(event)),
+  };
+}
