@@ -1,5 +1,6 @@
 import { type Command, defineCommand } from "./command.ts";
 import { addCommand, removeCommand } from "./commands/route-specs.ts";
+import { checkCommand, validateCommand } from "./commands/check-specs.ts";
 import { createCommand } from "./commands/create-specs.ts";
 import { initCommand } from "./commands/init-specs.ts";
 import { proxyCommand } from "./commands/proxy-specs.ts";
@@ -20,6 +21,8 @@ export const rootCommand: Command = defineCommand({
     deleteCommand,
     addCommand,
     removeCommand,
+    checkCommand,
+    validateCommand,
     proxyCommand,
     codegenCommand,
     initCommand,

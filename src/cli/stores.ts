@@ -24,6 +24,10 @@ export interface Stores extends AsyncDisposable {
   readonly statusNamespace: string;
   /** Where resources of a kind are: one, or several for secrets. The first is written to. */
   clients<T extends Resource>(kind: Kind<T>): Promise<readonly ResourceClient<T>[]>;
+  /** The places of the kind's resources, in the same order. */
+  sources(kind: AnyKind): readonly SourceView[];
+  /** Those of the folder; undefined: there are none, or no folder is used. */
+  readonly settings: Settings | undefined;
   /** The one that is written to. */
   client<T extends Resource>(kind: Kind<T>): Promise<ResourceClient<T>>;
 }
@@ -72,6 +76,8 @@ export async function openStores(options: StoreOptions, signal: AbortSignal): Pr
   return {
     statusNamespace: settings?.discoveryNamespace || DEFAULT_NAMESPACE,
     clients,
+    sources: sourcesOf,
+    settings,
     async client(kind) {
       const [first] = await clients(kind);
       if (first === undefined)

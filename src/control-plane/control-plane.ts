@@ -20,7 +20,7 @@ import { savedCache } from "./saved-state/saved-cache.ts";
 import { noSavedState, openSavedState } from "./saved-state/saved-state.ts";
 import { FALLBACK_KEY } from "./served-resource.ts";
 import type { HostPort } from "./settings/host-port.ts";
-import { notHonoured } from "./settings/not-honoured.ts";
+import { notHonoured, notHonouredText } from "./settings/not-honoured.ts";
 import { type SettingsView, viewSettings } from "./settings/settings-view.ts";
 import { DEFAULT_NAMESPACE } from "./settings/source-view.ts";
 import { watchSettings } from "./settings/watch-settings.ts";
@@ -131,8 +131,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     (closed ??= (async () => {
       closing.abort();
       await watching?.catch(() => {});
-      await Promise.all([frontend?.close(), engine?.close(), admin?.close()]);
       refusals.close();
+      await Promise.all([frontend?.close(), engine?.close(), admin?.close()]);
       await settingsStorage.close();
       clearTimeout(patience);
       await saved.close();
@@ -160,8 +160,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
           xds: () => ({
             snapshots: Object.fromEntries(cache.keys().map((key) => [key, cache.dump(key)])),
             streams: frontend?.streams() ?? [],
-          }),
             quarantine: quarantine.list(),
+          }),
         },
       });
     }
@@ -202,8 +202,6 @@ function defaultStateDirectory(dataDirectory: string, components: ReadonlySet<Co
   const isWhole = allComponents.every((component) => components.has(component));
   return join(dataDirectory, ".epoxy", isWhole ? "state" : `state-${[...components].toSorted().join("-")}`);
 }
-
-const notHonouredText = (path: string): string => `Settings field ${path} is not honoured by this version of Epoxy`;
 
 /** Whether two views read the same things in the same way, so that the engine can go on. */
 function sameSources(a: SettingsView, b: SettingsView): boolean {

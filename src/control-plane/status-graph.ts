@@ -101,7 +101,7 @@ function worst(problems: readonly ResourceProblem[]): Status_State {
   return problems.length > 0 ? Status_State.Warning : Status_State.Accepted;
 }
 
-const notServed: ResourceProblem = {
+export const notServed: ResourceProblem = {
   severity: "warning",
   message: "not served: no gateway selects this virtual service (namespaces, labels, references and ssl must fit)",
 };

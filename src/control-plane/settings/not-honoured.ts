@@ -67,3 +67,7 @@ export function notHonoured(type: MessageType<Settings>, settings: Settings): re
   });
   return paths;
 }
+
+/** What is said of such a field. */
+export const notHonouredText = (path: string): string =>
+  `Settings field ${path} is not honoured by this version of Epoxy`;
