@@ -1,6 +1,7 @@
 import type { Model } from "../model/model.ts";
 import type { GeneratorOptions } from "../options.ts";
 import { renderControllersFile } from "./controllers-file.ts";
+import { renderDocsFiles } from "./docs/docs-files.ts";
 import { renderIndexFiles } from "./index-files.ts";
 import { createLayout, isEpoxyPackage, type Layout } from "./layout.ts";
 import { type GeneratedFile, header, isOptionsPackage, packagesOf } from "./package-model.ts";
@@ -12,6 +13,7 @@ import { fillTemplate } from "./templates.ts";
 /** All files for a model that has passed the checks, in order of path. */
 export function render(model: Model, options: GeneratorOptions): readonly GeneratedFile[] {
   if (options.emit === "schema") return renderSchemaFiles(model);
+  if (options.emit === "docs") return renderDocsFiles(model);
   const layout = createLayout(options);
   const tables = renderTables(model, layout);
   if (options.emit === "tables") return [tables];

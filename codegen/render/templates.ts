@@ -17,8 +17,10 @@ function readTemplate(name: string): string {
 
 const compiled = new Map<string, Handlebars.TemplateDelegate>();
 
+export type TemplateName = "package" | "controllers" | "tables" | "index" | "docs-kind" | "docs-package" | "docs-index";
+
 /** Fills a template. A value that the template names and the context lacks is an error. */
-export function fillTemplate(name: "package" | "controllers" | "tables" | "index", context: object): string {
+export function fillTemplate(name: TemplateName, context: object): string {
   let template = compiled.get(name);
   if (template === undefined) {
     template = handlebars.compile(readTemplate(name), { noEscape: true, strict: true, knownHelpers: { quote: true } });
