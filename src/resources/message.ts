@@ -47,11 +47,17 @@ const templates = new WeakMap<MessageType, Template>();
 function templateOf(type: MessageType): Template {
   let template = templates.get(type);
   if (template === undefined) {
-    const base: Record<string, unknown> = {};
+    const defaults = new Map<string, unknown>();
     for (const field of type.fields) {
-      if (field.oneof === undefined) base[field.localName] = fieldDefault(field);
-      else base[field.oneof] = undefined;
+      if (field.oneof === undefined) defaults.set(field.localName, fieldDefault(field));
+      else defaults.set(field.oneof, undefined);
     }
+    // What JSON.parse makes keeps its hidden class with more than a dozen properties; one that grows by them becomes a hash table,
+    // a hundred times slower to copy.
+    const base = JSON.parse(
+      JSON.stringify(Object.fromEntries([...defaults.keys()].map((name) => [name, null]))),
+    ) as Record<string, unknown>;
+    for (const [name, value] of defaults) base[name] = value;
     const fresh = type.fields.filter(({ cardinality }) => cardinality === "repeated" || cardinality === "map");
     template = { base, fresh };
     templates.set(type, template);
@@ -62,7 +68,8 @@ function templateOf(type: MessageType): Template {
 /** A message with all fields at their defaults, as generated code would make it. */
 export function createMessage(type: MessageType): Record<string, unknown> {
   const { base, fresh } = templateOf(type);
-  const message = { ...base };
+  // Faster than a spread, which is quick for few types only.
+  const message: Record<string, unknown> = Object.assign({}, base);
   for (const field of fresh) message[field.localName] = fieldDefault(field);
   return message;
 }

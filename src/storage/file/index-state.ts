@@ -32,7 +32,9 @@ export interface IndexState<T> {
 
 /** @param overlay adds to a resource what lies elsewhere */
 export function createIndexState<T>(overlay: (entry: StoredEntry<T>) => StoredEntry<T>): IndexState<T> {
-  const folders = new Map<string, Map<string, FileContent<T>>>();
+  const contents = new Map<string, FileContent<T>>();
+  /** Names of the files, by folder. */
+  const folders = new Map<string, Set<string>>();
   /** Paths by key, the one in force first. */
   const claims = new Map<string, string[]>();
   const contested = new Set<string>();
@@ -40,8 +42,6 @@ export function createIndexState<T>(overlay: (entry: StoredEntry<T>) => StoredEn
   const unsettled = new Set<string>();
   const faulty = new Map<string, readonly Problem[]>();
   let problemsChanged = false;
-
-  const get = (path: string) => folders.get(dirname(path))?.get(basename(path));
 
   const setClaims = (key: string, paths: readonly string[]): void => {
     const { name } = parseRefKey(key);
@@ -68,23 +68,29 @@ export function createIndexState<T>(overlay: (entry: StoredEntry<T>) => StoredEn
   };
 
   return {
-    get,
+    get: (path) => contents.get(path),
     set(content) {
-      unclaim(get(content.path));
-      const folder = folders.get(dirname(content.path)) ?? new Map<string, FileContent<T>>();
-      folders.set(dirname(content.path), folder.set(basename(content.path), content));
-      for (const key of content.entries.keys()) setClaims(key, [...(claims.get(key) ?? []), content.path]);
-      setProblems(content.path, content.problems);
+      const { path } = content;
+      const before = contents.get(path);
+      unclaim(before);
+      if (before === undefined) {
+        const folder = dirname(path);
+        folders.set(folder, (folders.get(folder) ?? new Set()).add(basename(path)));
+      }
+      contents.set(path, content);
+      for (const key of content.entries.keys()) setClaims(key, [...(claims.get(key) ?? []), path]);
+      setProblems(path, content.problems);
     },
     delete(path) {
-      unclaim(get(path));
+      unclaim(contents.get(path));
+      contents.delete(path);
       const folder = folders.get(dirname(path));
       folder?.delete(basename(path));
       if (folder?.size === 0) folders.delete(dirname(path));
       setProblems(path, []);
     },
     touch: (key) => void unsettled.add(key),
-    namesIn: (folder) => [...(folders.get(folder)?.keys() ?? [])],
+    namesIn: (folder) => [...(folders.get(folder) ?? [])],
     folders: () => [...folders.keys()],
     pathOf: (key) => claims.get(key)?.[0],
     takeChanges() {
@@ -93,7 +99,7 @@ export function createIndexState<T>(overlay: (entry: StoredEntry<T>) => StoredEn
       const removed: Ref[] = [];
       for (const key of unsettled) {
         const path = claims.get(key)?.[0];
-        const stored = path === undefined ? undefined : get(path)?.entries.get(key);
+        const stored = path === undefined ? undefined : contents.get(path)?.entries.get(key);
         if (stored === undefined) {
           if (current.delete(key)) removed.push(parseRefKey(key));
           continue;
@@ -118,6 +124,7 @@ export function createIndexState<T>(overlay: (entry: StoredEntry<T>) => StoredEn
 
 /** The file named for the resource is in force, so that it is found without a look at the others; else the first by path. */
 export function inForceFirst(name: string, paths: readonly string[]): string[] {
+  if (paths.length === 1) return [...paths];
   const own = shortened(name);
   const rank = (path: string) => (basename(path, extname(path)) === own ? 0 : 1);
   return [...paths].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
