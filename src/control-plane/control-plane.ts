@@ -17,6 +17,7 @@ import { createMetrics } from "./metrics.ts";
 import { openStorages } from "./open-storages.ts";
 import { reportRefusals } from "./refusal-reports.ts";
 import { savedCache } from "./saved-state/saved-cache.ts";
+import { saveQuarantine } from "./saved-state/saved-quarantine.ts";
 import { noSavedState, openSavedState } from "./saved-state/saved-state.ts";
 import { FALLBACK_KEY } from "./served-resource.ts";
 import type { HostPort } from "./settings/host-port.ts";
@@ -81,6 +82,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   let view: SettingsView | undefined;
 
   const quarantine = createQuarantine(cache);
+  const stopSaving = saveQuarantine(quarantine, cache, saved);
   const refusals = reportRefusals({ quarantine, streams: () => frontend?.streams() ?? [], logger });
   const metrics = createMetrics({ cache, quarantine, xds: () => frontend?.metrics });
 
@@ -132,6 +134,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       closing.abort();
       await watching?.catch(() => {});
       refusals.close();
+      stopSaving();
       await Promise.all([frontend?.close(), engine?.close(), admin?.close()]);
       await settingsStorage.close();
       clearTimeout(patience);

@@ -38,6 +38,10 @@ export interface XdsCache {
   /** Whether the key (or this type of it) is complete, and so is being served. */
   ready(key: string, typeUrl?: string): boolean;
   get(key: string, typeUrl: string, name: string): XdsResource | undefined;
+  /** The versions that proxies have accepted, the latest first; only the last few. */
+  accepted(key: string, typeUrl: string, name: string): readonly XdsResource[];
+  /** Notes that a proxy has accepted this version of a resource that the cache holds, in an earlier life of this process, say. */
+  accept(key: string, resource: XdsResource): void;
   /** Version of all resources of the type; undefined for an unknown key. Equal sets have equal versions, on every replica. */
   version(key: string, typeUrl: string): string | undefined;
   /** For debugging: names and versions, no content. */
@@ -122,6 +126,8 @@ export function createXdsCache(): XdsCache {
       return state.complete || (typeUrl !== undefined && state.logs.get(typeUrl)?.complete === true);
     },
     get: (key, typeUrl, name) => states.get(key)?.logs.get(typeUrl)?.get(name),
+    accepted: (key, typeUrl, name) => states.get(key)?.logs.get(typeUrl)?.accepted(name) ?? [],
+    accept: (key, resource) => states.get(key)?.logs.get(resource.typeUrl)?.accept(resource),
     version: (key, typeUrl) => states.get(key)?.logs.get(typeUrl)?.version(),
     dump: (key) =>
       [...(states.get(key)?.logs.values() ?? [])].map((log) => ({
