@@ -17,7 +17,10 @@ const random = (typeName: string, depth = 4): fc.Arbitrary<any> =>
 const empty = (typeName: string): any => tables.message<any>(typeName).codec.fromPartial({});
 
 const glued = (...pieces: readonly string[]) => fc.string({ unit: fc.constantFrom(...pieces), maxLength: 8 });
-const pathText = fc.oneof(fc.string(), glued(..."/ a % 2 [ ] ( ) \\ d + * ? { } , 1 ^ $ . | - /users (?: .{60} [a-z]{90}".split(" ")));
+const pathText = fc.oneof(
+  fc.string(),
+  glued(..."/ a % 2 [ ] ( ) \\ d + * ? { } , 1 ^ $ . | - /users (?: .{60} [a-z]{90}".split(" ")),
+);
 const format = glued(
   "%",
   "a",
