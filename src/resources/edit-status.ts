@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { isMap, isScalar, type YAMLMap } from "yaml";
+import type { YAMLMap } from "yaml";
 import type { Status } from "../../generated/proto/epoxy/core/v1/status.ts";
 import { EpoxyError } from "../errors/index.ts";
 import type { JsonValue } from "./json-context.ts";
@@ -12,6 +12,7 @@ import { defaultStatusNamespace } from "./shape.ts";
 import { statusOf } from "./status.ts";
 import { readText, type TextTree, treeOf } from "./text-tree.ts";
 import { applySplice, findPlace, mapAt, pairOf, parseSource, type Place, setKey } from "./yaml-source.ts";
+import { yaml } from "./yaml-library.ts";
 
 /** How a text is edited. */
 export interface EditOptions {
@@ -64,13 +65,13 @@ function chooseTarget(place: Place, reporter: string, statusNamespace: string, s
   const { root, shape } = place;
   const isDefault = reporter === statusNamespace;
   const node = pairOf(root, "status")?.value;
-  if (isMap(node) && isMap(pairOf(node, "statuses")?.value))
+  if (yaml().isMap(node) && yaml().isMap(pairOf(node, "statuses")?.value))
     return { path: ["status", "statuses", reporter], value: status };
   const isEmpty =
     node === undefined ||
     node === null ||
-    (isMap(node) && node.items.length === 0) ||
-    (isScalar(node) && node.value === null);
+    (yaml().isMap(node) && node.items.length === 0) ||
+    (yaml().isScalar(node) && node.value === null);
   if (shape === "kubernetes") {
     if (isDefault) return { path: ["status"], value: status };
     const statuses: Record<string, JsonValue> = { [reporter]: status };

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import { Document, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap, type YAMLSeq } from "yaml";
+import type { Document, Node, Pair, YAMLMap, YAMLSeq } from "yaml";
 import type { JsonValue } from "./json-context.ts";
 import { snakeCase } from "./json-lookup.ts";
 import { isObject } from "./json-read.ts";
 import { pairOf } from "./yaml-source.ts";
+import { yaml } from "./yaml-library.ts";
 
 /**
  * Changes a map's nodes from what they say (`before`) to what they shall say (`after`), both in today's names, and leaves
@@ -32,11 +33,11 @@ function mergeValue(
   wanted: JsonValue,
 ): boolean {
   const node = pair.value;
-  if (isMap(node) && isObject(old) && isObject(wanted)) return mergeMap(document, node, old, wanted);
-  if (isSeq(node) && Array.isArray(old) && Array.isArray(wanted) && node.items.length === old.length) {
+  if (yaml().isMap(node) && isObject(old) && isObject(wanted)) return mergeMap(document, node, old, wanted);
+  if (yaml().isSeq(node) && Array.isArray(old) && Array.isArray(wanted) && node.items.length === old.length) {
     return mergeList(document, node, old, wanted);
   }
-  if (isScalar(node) && (typeof wanted !== "object" || wanted === null)) node.value = wanted;
+  if (yaml().isScalar(node) && (typeof wanted !== "object" || wanted === null)) node.value = wanted;
   else pair.value = document.createNode(wanted);
   return true;
 }
@@ -70,6 +71,7 @@ function mergeList(
 
 /** A map as a text of its own, without the comment before it, in the style that the map's text has. */
 export function stringifyMap(map: YAMLMap, source: string): string {
+  const { Document } = yaml();
   const document = new Document(null);
   for (const node of [map, map.items[0]?.key as Node | undefined]) {
     if (node === undefined) continue;

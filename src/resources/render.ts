@@ -1,4 +1,3 @@
-import { stringify } from "yaml";
 import type { Status } from "../../generated/proto/epoxy/core/v1/status.ts";
 import type { JsonValue, TypeRegistry } from "./json-context.ts";
 import { fieldToJson, toJson } from "./json-write.ts";
@@ -6,6 +5,7 @@ import type { Kind, Resource } from "./kind.ts";
 import { getField } from "./message.ts";
 import { apiVersionOf } from "./registry.ts";
 import { defaultStatusNamespace, type Shape, statusTypeOf } from "./shape.ts";
+import { yaml } from "./yaml-library.ts";
 
 /** How a resource is rendered. */
 export interface RenderOptions {
@@ -81,7 +81,7 @@ export function statusToJson(kind: Kind<any>, status: Status): Record<string, Js
  * Texts of several lines stay on one line, in quotes, where `inline` is set.
  */
 export function renderYaml(json: JsonValue, inline = false): string {
-  return stringify(json, {
+  return yaml().stringify(json, {
     compat: "yaml-1.1",
     lineWidth: 0,
     aliasDuplicateObjects: false,

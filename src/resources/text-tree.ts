@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from "yaml";
+import type { Document, Node, Pair, YAMLMap } from "yaml";
 import { type EpoxyError, locatedError } from "../errors/index.ts";
 import { maxJsonDepth, type PathStep, pathText, shorten } from "./json-context.ts";
 import { readJsonText } from "./json-text.ts";
@@ -6,6 +6,7 @@ import { createLineIndex, type LineAndColumn } from "./line-index.ts";
 import { setOwn } from "./message.ts";
 import { readPlainYaml } from "./plain-yaml.ts";
 import { parseYaml } from "./yaml-parse.ts";
+import { yaml } from "./yaml-library.ts";
 
 /** Bounds on what is read, against hostile input. */
 export interface TextLimits {
@@ -106,7 +107,7 @@ class Conversion {
 
   toJson(node: Node | null, depth: number): unknown {
     if (node === null || this.problems.length >= maxYamlProblems) return null;
-    if (isAlias(node)) return this.#resolve(node.source, node);
+    if (yaml().isAlias(node)) return this.#resolve(node.source, node);
     const anchor = (node as { anchor?: string }).anchor;
     if (anchor === undefined) return this.#convert(node, depth);
     const before = this.#size;
@@ -119,8 +120,8 @@ class Conversion {
   #convert(node: Node, depth: number): unknown {
     this.#size++;
     if (depth > maxJsonDepth) return this.#fail(`nested more than ${maxJsonDepth} levels deep`, node);
-    if (isMap(node)) return this.#convertMap(node, depth);
-    if (isSeq(node)) {
+    if (yaml().isMap(node)) return this.#convertMap(node, depth);
+    if (yaml().isSeq(node)) {
       return node.items.map((item, index) => {
         this.#path.push(index);
         const value = this.toJson(item as Node | null, depth + 1);
@@ -128,7 +129,7 @@ class Conversion {
         return value;
       });
     }
-    return isScalar(node) ? node.value : null;
+    return yaml().isScalar(node) ? node.value : null;
   }
 
   #convertMap(map: YAMLMap, depth: number): Record<string, unknown> {
@@ -192,12 +193,12 @@ class Conversion {
 
 /** A key as text, in the spelling of the source: `1.0` stays `1.0`. Undefined for what can't be a key of JSON. */
 export function keyText(key: unknown): string | undefined {
-  if (!isScalar(key) || key.value === null) return undefined;
+  if (!yaml().isScalar(key) || key.value === null) return undefined;
   return typeof key.value === "string" ? key.value : (key.source ?? JSON.stringify(key.value));
 }
 
 function isMergeKey(key: unknown): boolean {
-  return isScalar(key) && key.value === "<<" && key.type === "PLAIN";
+  return yaml().isScalar(key) && key.value === "<<" && key.type === "PLAIN";
 }
 
 /** The offset of the node at a path, or of its nearest ancestor that exists. */
@@ -205,17 +206,17 @@ function locateNode(document: Document.Parsed, path: readonly PathStep[], atKey:
   let node: unknown = document.contents;
   let offset = document.contents?.range?.[0] ?? document.range[0];
   for (const [depth, step] of path.entries()) {
-    if (isAlias(node)) node = node.resolve(document);
-    if (isMap(node)) {
+    if (yaml().isAlias(node)) node = node.resolve(document);
+    if (yaml().isMap(node)) {
       const pair: Pair | undefined = node.items.find(({ key }) => keyText(key) === String(step));
       if (pair === undefined) return offset;
       const isLast = depth === path.length - 1;
-      const target = (isLast && atKey) || !hasRange(pair.value) || isAlias(pair.value) ? pair.key : pair.value;
+      const target = (isLast && atKey) || !hasRange(pair.value) || yaml().isAlias(pair.value) ? pair.key : pair.value;
       offset = (target as Node).range?.[0] ?? offset;
       // A value that begins on a line of its own is found by its key.
-      if (isMap(pair.value) || isSeq(pair.value)) offset = (pair.key as Node).range?.[0] ?? offset;
+      if (yaml().isMap(pair.value) || yaml().isSeq(pair.value)) offset = (pair.key as Node).range?.[0] ?? offset;
       node = pair.value;
-    } else if (isSeq(node)) {
+    } else if (yaml().isSeq(node)) {
       node = node.items[Number(step)];
       offset = (node as Node | undefined)?.range?.[0] ?? offset;
     } else {

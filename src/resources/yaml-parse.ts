@@ -1,5 +1,6 @@
-import { Composer, type Document, Lexer, Parser } from "yaml";
+import type { Document } from "yaml";
 import { maxJsonDepth } from "./json-context.ts";
+import { yaml } from "./yaml-library.ts";
 
 /** YAML that was parsed, or why and where parsing was given up. Faults within documents are in their `errors`. */
 export type ParsedYaml =
@@ -17,6 +18,7 @@ const composerOptions = { schema: "core", uniqueKeys: false, prettyErrors: false
  * have: it composes recursively, and makes an Error of every fault.
  */
 export function parseYaml(text: string, options: { readonly keepSourceTokens?: boolean } = {}): ParsedYaml {
+  const { Composer, Lexer, Parser } = yaml();
   const parser = new Parser();
   const composer = new Composer({ ...composerOptions, keepSourceTokens: options.keepSourceTokens === true });
   const documents: Document.Parsed[] = [];

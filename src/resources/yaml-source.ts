@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap, type YAMLSeq } from "yaml";
+import type { Document, Node, Pair, YAMLMap, YAMLSeq } from "yaml";
 import { EpoxyError } from "../errors/index.ts";
 import type { JsonValue } from "./json-context.ts";
 import type { Kind, Resource } from "./kind.ts";
@@ -10,6 +10,7 @@ import { type Shape, shapeOf } from "./shape.ts";
 import { keyText } from "./text-tree.ts";
 import { parseYaml } from "./yaml-parse.ts";
 import type { MessageType } from "./message-type.ts";
+import { yaml } from "./yaml-library.ts";
 
 /** A change of a text: what stands from `start` up to `end` is replaced. */
 export interface Splice {
@@ -54,12 +55,12 @@ export function findPlace<T extends Resource>(
 ): Place | undefined {
   for (const [index, document] of documents.entries()) {
     const root = document.contents;
-    if (!isMap(root)) continue;
+    if (!yaml().isMap(root)) continue;
     const items = root.get("items", true);
-    const isList = String(root.get("kind")).endsWith("List") && isSeq(items);
+    const isList = String(root.get("kind")).endsWith("List") && yaml().isSeq(items);
     const candidates: readonly unknown[] = isList ? items.items : [root];
     for (const [position, candidate] of candidates.entries()) {
-      if (!isMap(candidate)) continue;
+      if (!yaml().isMap(candidate)) continue;
       const shape = placeShape(document, candidate, kind, ref, defaultNamespace);
       if (shape === undefined) continue;
       return { document, index, root: candidate, shape, list: isList ? { items, index: position } : undefined };
@@ -95,7 +96,7 @@ export function mapAt(root: YAMLMap, path: readonly string[]): YAMLMap | undefin
   let map = root;
   for (const key of path) {
     const value = pairOf(map, key)?.value;
-    if (!isMap(value)) return undefined;
+    if (!yaml().isMap(value)) return undefined;
     map = value;
   }
   return map;
@@ -161,20 +162,20 @@ export function contentEnd(text: string, pair: Pair<Node, Node | null>, withLite
 
 function nodeEnd(text: string, node: Node, withLiteralBreaks: boolean): number {
   const end = node.range?.[1] ?? 0;
-  if ((isMap(node) || isSeq(node)) && node.flow !== true && node.items.length > 0) {
+  if ((yaml().isMap(node) || yaml().isSeq(node)) && node.flow !== true && node.items.length > 0) {
     const last = node.items.at(-1);
-    if (isMap(node)) return contentEnd(text, last as Pair<Node, Node | null>, withLiteralBreaks);
+    if (yaml().isMap(node)) return contentEnd(text, last as Pair<Node, Node | null>, withLiteralBreaks);
     const item = last as Node;
     // An empty item ends at its dash, wherever the library says it is.
     return hasContent(item) ? nodeEnd(text, item, withLiteralBreaks) : trimEnd(text, item.range?.[0] ?? end);
   }
   if (!hasContent(node)) return 0;
-  const isLiteral = isScalar(node) && (node.type === "BLOCK_LITERAL" || node.type === "BLOCK_FOLDED");
+  const isLiteral = yaml().isScalar(node) && (node.type === "BLOCK_LITERAL" || node.type === "BLOCK_FOLDED");
   return isLiteral && !withLiteralBreaks ? trimEnd(text, end) : end;
 }
 
 function hasContent(node: Node): boolean {
-  return isAlias(node) || (node.range !== undefined && node.range !== null && node.range[1] > node.range[0]);
+  return yaml().isAlias(node) || (node.range !== undefined && node.range !== null && node.range[1] > node.range[0]);
 }
 
 function trimEnd(text: string, end: number): number {
