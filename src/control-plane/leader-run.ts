@@ -66,7 +66,7 @@ export function startLeaderRun({ view, storages, components, logger }: LeaderRun
 }
 
 /** The lock for what processes with these components write. Those with other components write other things. */
-export function lockKey(rootKey: string, writeNamespace: string, components: ReadonlySet<Component>): string {
+function lockKey(rootKey: string, writeNamespace: string, components: ReadonlySet<Component>): string {
   const isWhole = allComponents.every((component) => components.has(component));
   const part = isWhole ? "" : `/${[...components].toSorted().join("+")}`;
   return `${rootKey}/.epoxy/leader/${writeNamespace}${part}`;

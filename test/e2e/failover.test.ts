@@ -143,7 +143,7 @@ describe("two control planes on one Consul, behind two Envoys, one of them on de
   }, 120_000);
   afterAll(async () => {
     await Promise.all(envoys.map((envoy) => envoy.stop()));
-    await Promise.all(serving.map((process) => process?.kill()));
+    for (const process of serving) await process?.kill();
     await petstore?.close();
     await consul?.stop();
     await rm(root, { recursive: true, force: true });

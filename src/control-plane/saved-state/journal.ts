@@ -32,7 +32,7 @@ export async function openJournal(path: string, onIgnored: (reason: string) => v
     const temporary = `${path}.new`;
     const next = await open(temporary, "w", 0o600);
     try {
-      const record = encodeRecord([...values].map(([key, value]) => encodeEdit(key, undefined, value)));
+      const record = encodeRecord([...values].flatMap(([key, value]) => encodeEdit(key, undefined, value)));
       await next.writeFile(Buffer.concat([FIRST_LINE, record]));
       await next.sync();
       await rename(temporary, path);
@@ -62,7 +62,7 @@ export async function openJournal(path: string, onIgnored: (reason: string) => v
       for (const [key, value] of edits) {
         const before = values.get(key);
         if (value === undefined ? before === undefined : before?.equals(value) === true) continue;
-        encoded.push(encodeEdit(key, before, value));
+        encoded.push(...encodeEdit(key, before, value));
         if (before !== undefined) liveBytes -= key.length + before.length;
         if (value === undefined) {
           values.delete(key);
@@ -94,37 +94,39 @@ const FIRST_LINE = Buffer.from("epoxy saved state 1\n");
 const SLACK = 1_000_000;
 const CHECKSUM = 16;
 const HEADER = 4 + CHECKSUM;
+/** Of an edit, before the key: what it is, and four lengths. */
+const EDIT = 1 + 4 * 4;
 /** Values shorter than this are written whole. */
 const MIN_SPLICE = 1_024;
 
 const checksum = (content: Buffer): Buffer => Buffer.from(hash("sha256", content, "hex").slice(0, 2 * CHECKSUM), "hex");
 
-function encodeRecord(edits: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(edits);
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(content.length);
-  return Buffer.concat([length, checksum(content), content]);
+function encodeRecord(pieces: readonly Buffer[]): Buffer {
+  const record = Buffer.concat([Buffer.alloc(HEADER), ...pieces]);
+  record.writeUInt32LE(record.length - HEADER);
+  checksum(record.subarray(HEADER)).copy(record, 4);
+  return record;
 }
 
-/** Key, then what stays of the value's start and end, and what is between; or that it is deleted. */
-function encodeEdit(key: string, before: Buffer | undefined, after: Buffer | undefined): Buffer {
-  const name = Buffer.from(key);
-  const head = Buffer.alloc(17);
+/** Key, then what stays of the value's start and end, and what is between; or that it is deleted. In pieces, to be joined once. */
+function encodeEdit(key: string, before: Buffer | undefined, after: Buffer | undefined): readonly Buffer[] {
+  const nameLength = Buffer.byteLength(key);
+  const head = Buffer.allocUnsafe(EDIT + nameLength);
   head.writeUInt8(after === undefined ? 0 : 1);
-  head.writeUInt32LE(name.length, 1);
-  if (after === undefined) return Buffer.concat([head, name]);
+  head.writeUInt32LE(nameLength, 1);
+  head.write(key, EDIT);
   let start = 0;
   let end = 0;
-  if (before !== undefined && Math.min(before.length, after.length) >= MIN_SPLICE) {
+  if (before !== undefined && after !== undefined && Math.min(before.length, after.length) >= MIN_SPLICE) {
     const most = Math.min(before.length, after.length);
     while (start < most && before[start] === after[start]) start++;
     while (end < most - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++;
   }
-  const middle = after.subarray(start, after.length - end);
+  const middle = after?.subarray(start, after.length - end);
   head.writeUInt32LE(start, 5);
   head.writeUInt32LE(end, 9);
-  head.writeUInt32LE(middle.length, 13);
-  return Buffer.concat([head, name, middle]);
+  head.writeUInt32LE(middle?.length ?? 0, 13);
+  return middle === undefined ? [head] : [head, middle];
 }
 
 function applyEdits(content: Buffer, values: Map<string, Buffer>): void {
@@ -136,7 +138,7 @@ function applyEdits(content: Buffer, values: Map<string, Buffer>): void {
       number,
       number,
     ];
-    at += 17;
+    at += EDIT;
     const key = content.toString("utf8", at, at + nameLength);
     at += nameLength;
     if (!isSet) {

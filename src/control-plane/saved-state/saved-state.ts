@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as breath } from "node:timers/promises";
 import { type FileLock, withFileLock } from "../../storage/file/index.ts";
-import { type XdsPart, xdsPart } from "../../xds/index.ts";
+import type { XdsPart } from "../../xds/index.ts";
 import type { Logger } from "../logger.ts";
 import { type Journal, openJournal } from "./journal.ts";
 
@@ -150,9 +150,10 @@ function createSavedState(journal: Journal, { lock, release }: HeldLock, options
     const value = journal.values.get(key);
     if (value === undefined) return undefined;
     const { json, parts } = parse(value);
-    const found = parts.flatMap(([digest, origin]) => {
+    // The journal's own checksums vouch for the bytes: no need to hash them again.
+    const found = parts.flatMap(([digest, origin]): XdsPart[] => {
       const bytes = journal.values.get(NUL + digest);
-      return bytes === undefined ? [] : [xdsPart(bytes, origin)];
+      return bytes === undefined ? [] : [{ bytes, origin, digest }];
     });
     if (found.length < parts.length) return undefined;
     return form.join(json, found);
