@@ -17,7 +17,7 @@ export interface EnvoyAlone {
   readonly envoy: RunningEnvoy;
   /** Bytes of the table's file. */
   readonly size: number;
-  /** Makes the domain's requests arrive as `path`: writes the table and, by renaming it, has Envoy read it. */
+  /** Makes the domain's (or, of one domain, the route's) requests arrive as `path`: writes the table and, by renaming it, has Envoy read it. */
   change(index: number, path: string): void;
 }
 
@@ -53,20 +53,25 @@ export const encodeVirtualHost = (index: number, cluster: string, prefix: string
   return VirtualHost.encode(virtualHostOf({ ...names, cluster, prefix, prefixRewrite: "" })).finish();
 };
 
-const routesOf = (paths: readonly string[]): Uint8Array =>
-  RouteConfiguration.encode({
-    ...EMPTY,
-    name: "routes",
-    virtualHosts: paths.map((prefixRewrite, index) =>
-      virtualHostOf({
-        name: `gloo-system_vs-${index}`,
-        domain: domainOf(index),
-        cluster: "backend",
-        prefix: "/",
-        prefixRewrite,
-      }),
-    ),
-  }).finish();
+const routeConfiguration = (virtualHosts: readonly VirtualHost[]): Uint8Array =>
+  RouteConfiguration.encode({ ...EMPTY, name: "routes", virtualHosts }).finish();
+
+const manyDomains = (paths: readonly string[]): Uint8Array =>
+  routeConfiguration(
+    paths.map((prefixRewrite, index) => {
+      const name = `gloo-system_vs-${index}`;
+      return virtualHostOf({ name, domain: domainOf(index), cluster: "backend", prefix: "/", prefixRewrite });
+    }),
+  );
+
+const oneDomain = (paths: readonly string[]): Uint8Array => {
+  const hosts = paths.map((prefixRewrite, index) => {
+    const names = { name: `one-${index}`, domain: "one.example.com", cluster: "backend" };
+    return virtualHostOf({ ...names, prefix: `/r${index}/`, prefixRewrite });
+  });
+  const routes = hosts.flatMap((host) => host.routes);
+  return routeConfiguration([{ ...EMPTY_VIRTUAL_HOST, name: "one", domains: ["one.example.com"], routes }]);
+};
 
 const manager = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
@@ -75,6 +80,7 @@ export async function startEnvoyAlone(
   folder: string,
   n: number,
   ports: { readonly gateway: number; readonly backend: number },
+  domains: "many" | "one" = "many",
 ): Promise<EnvoyAlone> {
   mkdirSync(folder, { recursive: true });
   const paths = Array.from({ length: n }, () => "/start");
@@ -83,7 +89,11 @@ export async function startEnvoyAlone(
   let version = 0;
   let size = 0;
   const write = (): void => {
-    const resource = resourceFromBytes(typeUrls.route, "routes", routesOf(paths));
+    const resource = resourceFromBytes(
+      typeUrls.route,
+      "routes",
+      domains === "one" ? oneDomain(paths) : manyDomains(paths),
+    );
     const response = { typeUrl: typeUrls.route, version: `${++version}`, nonce: "", resources: [resource] };
     // After gRPC's five bytes of framing.
     const bytes = encodeSotwResponse({ ...response, controlPlane: "" });

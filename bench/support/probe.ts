@@ -5,12 +5,14 @@ export interface Probe {
   /** Status and body of a GET. */
   get(host: string, path?: string): Promise<{ readonly status: number; readonly body: string }>;
   /** Asks until the body is `expected`, and says when (`performance.now()`) the request that got it was sent. */
-  until(host: string, expected: string, timeoutMs?: number): Promise<number>;
+  until(host: string, expected: string, options?: { readonly path?: string }): Promise<number>;
   close(): void;
 }
 
 /** Pause between two questions, in milliseconds: on few cores a tighter loop would slow down what it measures. */
 const PAUSE_MS = 0.5;
+
+const PATIENCE_MS = 120_000;
 
 export async function createProbe(port: number): Promise<Probe> {
   let socket: Socket | undefined;
@@ -57,13 +59,13 @@ export async function createProbe(port: number): Promise<Probe> {
 
   return {
     get,
-    async until(host, expected, timeoutMs = 120_000) {
+    async until(host, expected, { path } = {}) {
       const start = performance.now();
       for (;;) {
         const sent = performance.now();
-        const { status, body } = await get(host);
+        const { status, body } = await get(host, path);
         if (body === expected) return sent;
-        if (sent - start > timeoutMs) throw new Error(`${host} answers ${status} ${body}, never ${expected}`);
+        if (sent - start > PATIENCE_MS) throw new Error(`${host} answers ${status} ${body}, never ${expected}`);
         const resume = performance.now() + (status === 0 ? 5 : PAUSE_MS);
         while (performance.now() < resume) await new Promise((resolve) => setImmediate(resolve));
       }

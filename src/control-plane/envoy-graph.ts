@@ -187,24 +187,22 @@ function buildVirtualHosts(
     inputs.virtualHosts,
     (fragment, key, lookup, previous: BuiltVirtualHost | undefined): BuiltVirtualHost => {
       const limit = lookup.get(limits, `${listenerKeyOf(fragment)}|`);
-      const { virtualHost, bytes, clusters, problems, fatal } = translateVirtualHost(
-        fragment,
-        contextOf(inputs, lookup, states, limit),
-      );
+      const translated = translateVirtualHost(fragment, contextOf(inputs, lookup, states, limit));
+      const { clusters, problems, fatal } = translated;
       const last = fatal ? (previous ?? inputs.lastGood?.virtualHost(key)) : undefined;
       if (last?.parts !== undefined) return { ...last, problems };
       const snapshotKey = snapshotKeyOf(proxyOf(fragment));
-      const parts = virtualHost && bytes && partsOf(virtualHost, bytes, originOf(fragment));
+      const parts = partsOf(translated, originOf(fragment));
       return { snapshotKey, listenerKey: listenerKeyOf(fragment), parts, clusters, problems };
     },
     { equals: sameVirtualHost },
   );
+}
+
 /** Of a cluster, by its name `<name>_<namespace>`; neither half can have an underscore. */
 function upstreamOrigin(cluster: string): string {
   const bar = cluster.lastIndexOf("_");
   return `Upstream/${refKey({ namespace: cluster.slice(bar + 1), name: cluster.slice(0, bar) })}`;
-}
-
 }
 
 const SERVICE_PREFIX = consulUpstreamRef("").name;

@@ -48,13 +48,13 @@ export interface BuiltListener {
   readonly problems: readonly TranslationProblem[];
 }
 
-/** Encodes the parts of a virtual host. */
+/** The parts of a virtual host; undefined where there is nothing that could be served. */
 export function partsOf(
-  virtualHost: NonNullable<TranslatedVirtualHost["virtualHost"]>,
-  bytes: Uint8Array,
+  { virtualHost, bytes, encodedRoutes }: TranslatedVirtualHost,
   origin: string,
-): VirtualHostParts {
-  const { exact, wildcard } = cutByScope(virtualHost);
+): VirtualHostParts | undefined {
+  if (virtualHost === undefined || bytes === undefined) return undefined;
+  const { exact, wildcard } = cutByScope(virtualHost, encodedRoutes);
   const whole = xdsPart(virtualHostPart(bytes), origin);
   return {
     name: virtualHost.name,

@@ -1,10 +1,11 @@
 import type { RouteConfigurationOptions } from "../../generated/proto/epoxy/gloo/v1/route_configuration_options.ts";
 import { RouteConfiguration } from "./api.ts";
+import { lengthDelimited } from "./length-delimited.ts";
 import { SCOPE_HEADER } from "./scoped-routes.ts";
 
 const EMPTY = RouteConfiguration.fromPartial({});
-/** Tag of `virtual_hosts` in RouteConfiguration: field 2, length-delimited. */
-const VIRTUAL_HOSTS_TAG = (2 << 3) | 2;
+/** `virtual_hosts` of RouteConfiguration. */
+const VIRTUAL_HOSTS_FIELD = 2;
 
 /**
  * The encoded route configuration without virtual hosts. Followed by {@link virtualHostPart}s, in any order, it is the
@@ -29,14 +30,6 @@ export function routeConfigHeader(
   return RouteConfiguration.encode(header).finish();
 }
 
-/** An encoded virtual host as a field of a route configuration: tag, length, bytes. */
-export function virtualHostPart(virtualHost: Uint8Array): Uint8Array {
-  const prefix = [VIRTUAL_HOSTS_TAG];
-  let length = virtualHost.length;
-  for (; length > 127; length >>>= 7) prefix.push((length & 127) | 128);
-  prefix.push(length);
-  const part = new Uint8Array(prefix.length + virtualHost.length);
-  part.set(prefix);
-  part.set(virtualHost, prefix.length);
-  return part;
-}
+/** An encoded virtual host as a field of a route configuration. */
+export const virtualHostPart = (virtualHost: Uint8Array): Uint8Array =>
+  lengthDelimited(VIRTUAL_HOSTS_FIELD, virtualHost);

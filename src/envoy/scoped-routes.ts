@@ -11,6 +11,7 @@ import {
   ScopedRouteConfiguration,
 } from "./api.ts";
 import { ADS } from "./ads.ts";
+import { concatenate } from "./length-delimited.ts";
 import { packAny } from "./pack.ts";
 
 /*
@@ -51,14 +52,18 @@ export interface CutVirtualHost {
 }
 
 /** The virtual host for a table of its own (`exact`), and for the listener's (`wildcard`); undefined where no domain is left. */
-export function cutByScope(virtualHost: EnvoyVirtualHost): {
+export function cutByScope(
+  virtualHost: EnvoyVirtualHost,
+  encodedRoutes: Uint8Array,
+): {
   readonly exact: CutVirtualHost | undefined;
   readonly wildcard: CutVirtualHost | undefined;
 } {
-  const cut = (domains: readonly string[], metadata: EnvoyMetadata | undefined): CutVirtualHost | undefined =>
-    domains.length === 0
-      ? undefined
-      : { domains, bytes: EnvoyVirtualHost.encode({ ...virtualHost, domains, metadata }).finish() };
+  const cut = (domains: readonly string[], metadata: EnvoyMetadata | undefined): CutVirtualHost | undefined => {
+    if (domains.length === 0) return undefined;
+    const bare = EnvoyVirtualHost.encode({ ...virtualHost, domains, metadata, routes: [] }).finish();
+    return { domains, bytes: concatenate([bare, encodedRoutes]) };
+  };
   const filterMetadata = { ...virtualHost.metadata?.filterMetadata, ...MARKER.filterMetadata };
   return {
     exact: cut(virtualHost.domains.filter(isExactDomain), { ...(virtualHost.metadata ?? MARKER), filterMetadata }),

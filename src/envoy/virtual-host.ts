@@ -1,4 +1,4 @@
-import type { Route, VirtualHost } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { VirtualHost } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
 import type { TranslationProblem } from "../resources/index.ts";
 import { type EnvoyRoute, EnvoyVirtualHost } from "./api.ts";
@@ -6,10 +6,12 @@ import { domainFault, normalizeDomain } from "./checks/domain.ts";
 import type { TranslationContext } from "./context.ts";
 import { mergeContribution } from "./feature.ts";
 import { features, unimplementedIn } from "./features/index.ts";
+import { concatenate } from "./length-delimited.ts";
 import { virtualHostName } from "./names.ts";
 import { FAULTY, UNPROTECTED } from "./refusal.ts";
 import { createReport, type Report } from "./report.ts";
-import { translateRoute, VIRTUAL_HOST_PATH } from "./route.ts";
+import { VIRTUAL_HOST_PATH } from "./route.ts";
+import { encodeRoute } from "./route-memo.ts";
 import { sourcesOf } from "./sources.ts";
 
 /** A virtual host for Envoy. */
@@ -18,6 +20,8 @@ export interface TranslatedVirtualHost {
   readonly virtualHost: EnvoyVirtualHost | undefined;
   /** The encoded virtual host. */
   readonly bytes: Uint8Array | undefined;
+  /** Its encoded routes, as they stand in it. */
+  readonly encodedRoutes: Uint8Array;
   /** Names of the clusters that it routes to, sorted. */
   readonly clusters: readonly string[];
   readonly problems: readonly TranslationProblem[];
@@ -26,6 +30,7 @@ export interface TranslatedVirtualHost {
 }
 
 const EMPTY = EnvoyVirtualHost.fromPartial({});
+const NONE = new Uint8Array();
 const ALL_DOMAINS = ["*"];
 
 /**
@@ -35,11 +40,9 @@ const ALL_DOMAINS = ["*"];
 export function translateVirtualHost(fragment: ProxyFragment, context: TranslationContext): TranslatedVirtualHost {
   const [input] = fragment.virtualHosts;
   if (input === undefined) {
-    return { virtualHost: undefined, bytes: undefined, clusters: [], problems: [], fatal: false };
+    return { virtualHost: undefined, bytes: undefined, encodedRoutes: NONE, clusters: [], problems: [], fatal: false };
   }
-  // One report for all: routes are many, and problems few.
-  let current: Route | undefined;
-  const report = createReport(() => sourcesOf(fragment.owner, input, ...(current === undefined ? [] : [current])));
+  const report = createReport(() => sourcesOf(fragment.owner, input));
   const domains = translateDomains(input.domains, report);
   const name = virtualHostName(input.name);
   if (name === "") report.error(`${VIRTUAL_HOST_PATH}.name`, "the virtual host has no name");
@@ -48,22 +51,30 @@ export function translateVirtualHost(fragment: ProxyFragment, context: Translati
   const fatal = report.errors > 0;
 
   const routes: EnvoyRoute[] = [];
+  const parts: Uint8Array[] = [];
   const clusters = new Set<string>();
+  const problems = [...report.problems];
+  const sources = JSON.stringify(sourcesOf(fragment.owner, input));
+  const refused = fatal ? FAULTY : unprotected ? UNPROTECTED : undefined;
   for (const [index, route] of input.routes.entries()) {
-    current = route;
-    const place = { virtualHost: name, index, refused: fatal ? FAULTY : unprotected ? UNPROTECTED : undefined };
-    const translated = translateRoute(route, place, context, report);
-    for (const translatedRoute of translated.routes) routes.push(translatedRoute);
-    for (const cluster of translated.clusters) clusters.add(cluster);
+    const place = { virtualHost: name, index, refused };
+    const encoded = encodeRoute(route, place, context, sources, () =>
+      createReport(() => sourcesOf(fragment.owner, input, route)),
+    );
+    for (const translatedRoute of encoded.routes) routes.push(translatedRoute);
+    for (const cluster of encoded.clusters) clusters.add(cluster);
+    for (const problem of encoded.problems) problems.push(problem);
+    parts.push(encoded.bytes);
   }
-  const { problems } = report;
+  const encodedRoutes = concatenate(parts);
   if (domains.length === 0 || name === "") {
-    return { virtualHost: undefined, bytes: undefined, clusters: [], problems, fatal };
+    return { virtualHost: undefined, bytes: undefined, encodedRoutes, clusters: [], problems, fatal };
   }
   const virtualHost: EnvoyVirtualHost = { ...(fatal ? EMPTY : options), name, domains, routes };
   return {
     virtualHost,
-    bytes: EnvoyVirtualHost.encode(virtualHost).finish(),
+    bytes: concatenate([EnvoyVirtualHost.encode({ ...virtualHost, routes: [] }).finish(), encodedRoutes]),
+    encodedRoutes,
     clusters: [...clusters].sort(),
     problems,
     fatal,

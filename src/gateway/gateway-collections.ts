@@ -1,5 +1,6 @@
+import type { RouteTable } from "../../generated/proto/epoxy/gateway/v1/route_table.ts";
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
-import type { Collection, Graph, Lookup } from "../collections/index.ts";
+import type { Collection, Graph, Index, Lookup } from "../collections/index.ts";
 import { matchesSelector, parseRefKey, refKey, refOf, refText, type TranslationProblem } from "../resources/index.ts";
 import { type Binding, bindVirtualServices } from "./bindings.ts";
 import { type Ownership, ownerships } from "./claims.ts";
@@ -15,14 +16,17 @@ interface TranslatedBinding {
 }
 
 /** Keeps the look-ups of one translation as dependencies of the graph. */
-function trackedLookups(inputs: GatewayInputs, lookup: Lookup): Lookups {
+function trackedLookups(inputs: GatewayInputs, tablesByNamespace: Index<RouteTable>, lookup: Lookup): Lookups {
+  const tablesIn = (namespaces: readonly string[]): readonly RouteTable[] => {
+    if (namespaces.includes("*")) return lookup.list(inputs.routeTables);
+    // As all tables are sorted.
+    const inOrder = [...new Set(namespaces)].sort((a, b) => (`${a}/` < `${b}/` ? -1 : 1));
+    return inOrder.flatMap((namespace) => lookup.index(tablesByNamespace, namespace));
+  };
   return {
     routeTable: (ref) => lookup.get(inputs.routeTables, refKey(ref)),
     routeTables: (namespaces, selector) =>
-      lookup
-        .list(inputs.routeTables)
-        .filter((table) => namespaces.includes("*") || namespaces.includes(refOf(table).namespace))
-        .filter((table) => matchesSelector(selector, table.metadata?.labels)),
+      tablesIn(namespaces).filter((table) => matchesSelector(selector, table.metadata?.labels)),
     routeOption: (ref) => lookup.get(inputs.routeOptions, refKey(ref)),
     virtualHostOption: (ref) => lookup.get(inputs.virtualHostOptions, refKey(ref)),
   };
@@ -136,6 +140,7 @@ function translateBindings(
   );
   const owners = ownerships(graph, "gateway/domains", claims, (claim) => claim.claim, inputs.lastOwners?.domains);
 
+  const tablesByNamespace = inputs.routeTables.index("by-namespace", (table) => [refOf(table).namespace]);
   const translated = graph.derive(
     "gateway/translated",
     bindings,
@@ -151,7 +156,11 @@ function translateBindings(
         return ownership?.owner === refKey(ref);
       });
       const target = { gateway: binding.gateway.name, proxy: binding.proxy.name, domains };
-      const { virtualHost, problems } = translateVirtualService(virtualService, target, trackedLookups(inputs, lookup));
+      const { virtualHost, problems } = translateVirtualService(
+        virtualService,
+        target,
+        trackedLookups(inputs, tablesByNamespace, lookup),
+      );
       const { proxy, listenerName } = binding;
       const owner = { kind: "VirtualService", ref };
       const fragment = domains.length === 0 ? undefined : makeFragment({ proxy, owner, listenerName, virtualHost });

@@ -10,6 +10,7 @@ import { emptyMatcher, type Inheritance, inheritMatcher, violation } from "./inh
 import { mergeOptions } from "./merge-options.ts";
 import { closedRoute, currentOwner, type RouteContext, reportRoute, sourcesOf } from "./route-context.ts";
 import { sortRoutes } from "./sort-routes.ts";
+import { rememberRoutes } from "./table-memo.ts";
 
 /** Longest chain of tables; longer ones are refused rather than let a generated mess exhaust memory. */
 const MAX_DEPTH = 50;
@@ -150,15 +151,12 @@ function tableRoutes(
   const holder = context.owners.at(-1) as ProblemSource;
   const seen = context.owners.some(({ kind, ref: owner }) => kind === "RouteTable" && refKey(owner) === refKey(ref));
   if (seen || context.owners.length > MAX_DEPTH) return "cycle";
-  return translateRoutes(
-    table.routes,
-    {
-      ...context,
-      owners: [...context.owners.with(-1, { ...holder, path }), { kind: "RouteTable", ref }],
-      parent: { matcher, inheritance: delegated.inheritance, options: delegated.options },
-      name: `${delegated.name}_rt:${ref.namespace}_${ref.name}`,
-      named: delegated.named,
-    },
-    "routes",
-  );
+  const inside: RouteContext = {
+    ...context,
+    owners: [...context.owners.with(-1, { ...holder, path }), { kind: "RouteTable", ref }],
+    parent: { matcher, inheritance: delegated.inheritance, options: delegated.options },
+    name: `${delegated.name}_rt:${ref.namespace}_${ref.name}`,
+    named: delegated.named,
+  };
+  return rememberRoutes(table, inside, (recorded) => translateRoutes(table.routes, recorded, "routes"));
 }

@@ -150,6 +150,7 @@ const specs: Readonly<Record<string, fc.Arbitrary<Spec>>> = {
     },
     { static: { hosts: [{ addr: "127.0.0.1", port: 99_999 }] } },
     { consul: { serviceName: "svc" } },
+    { consul: { serviceName: "other" } },
     { consul: { serviceName: "svc", subsetTags: ["blue"] } },
     {},
   ),
@@ -208,10 +209,10 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
       .map(([type, at]): Edit => ({ type, ...at })),
   },
   {
-    weight: 2,
+    weight: 4,
     arbitrary: fc
       .tuple(
-        upstreamName,
+        fc.constantFrom("us-0", "us-1", "us-2"),
         rare(
           fc.array(fc.record({ address: fc.constant("10.0.0.1"), port: fc.constantFrom(1, 2, 3) }), { maxLength: 2 }),
         ),
@@ -308,9 +309,9 @@ function outcome(chain: Chain): Readonly<Record<string, unknown>> {
           .dump(key)
           .flatMap(({ typeUrl, resources }) =>
             Object.entries(resources).map(([name, version]) => {
-            const parts = chain.cache.get(key, typeUrl, name)?.parts ?? [];
-            return [key, typeUrl, name, version, ...parts.map(({ origin }) => origin)].join(" ");
-          }),
+              const parts = chain.cache.get(key, typeUrl, name)?.parts ?? [];
+              return [key, typeUrl, name, version, ...parts.map(({ origin }) => origin)].join(" ");
+            }),
           )
           .toSorted(),
       )

@@ -1,0 +1,128 @@
+// Gloo's commonest shape: one virtual service whose N routes lie in N/10 delegated route tables. One table saved → served.
+// Usage: node bench/one-domain.ts [--smoke] [--n 100,1000] [--changes 20]
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { glooBootstrap, startEnvoy } from "../test/support/envoy.ts";
+import { freePort } from "../test/support/free-port.ts";
+import { benchOptions, median, quantile, type Row, report, rounded } from "./support/bench-run.ts";
+import { startControlPlane } from "./support/control-plane-process.ts";
+import { filesSource, gateway, pathOf, save, settings, upstream } from "./support/data-folder.ts";
+import { startEchoUpstream } from "./support/echo-upstream.ts";
+import { startEnvoyAlone } from "./support/envoy-alone.ts";
+import { createProbe } from "./support/probe.ts";
+import { cpuMs } from "./support/process-usage.ts";
+
+const options = benchOptions({ sizes: [100, 1_000, 5_000, 10_000], smokeSizes: [50] });
+const ROUTES_PER_TABLE = 10;
+const WARM_UP = 3;
+const HOST = "one.example.com";
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const routeTable = (table: number, rewrite: string): string => `metadata: {name: rt-${table}, namespace: gloo-system}
+routes:
+${Array.from(
+  { length: ROUTES_PER_TABLE },
+  (_, route) => `- matchers: [{prefix: /t${table}/r${route}}]
+  options: {prefixRewrite: ${rewrite}}
+  routeAction: {single: {upstream: {name: backend, namespace: gloo-system}}}
+`,
+).join("")}`;
+
+function writeFolder(folder: string, tables: number, ports: { gateway: number; backend: number }): void {
+  const delegations = Array.from(
+    { length: tables },
+    (_, table) =>
+      `  - matchers: [{prefix: /t${table}/}]\n    delegateAction: {ref: {name: rt-${table}, namespace: gloo-system}}\n`,
+  );
+  const files: [string, string][] = [
+    [join(folder, "gloo-system", "default.yaml"), settings(filesSource)],
+    [pathOf(folder, "gateways", "gateway-proxy"), gateway(ports.gateway)],
+    [pathOf(folder, "upstreams", "backend"), upstream(0, ports.backend).replace("us-0", "backend")],
+    [
+      pathOf(folder, "virtualservices", "one"),
+      `metadata: {name: one, namespace: gloo-system}\nvirtualHost:\n  domains: [${HOST}]\n  routes:\n${delegations.join("")}`,
+    ],
+    ...Array.from({ length: tables }, (_, table): [string, string] => [
+      pathOf(folder, "routetables", `rt-${table}`),
+      routeTable(table, "/start"),
+    ]),
+  ];
+  for (const [path, text] of files) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+}
+
+async function measure(folder: string, n: number, ports: { gateway: number; backend: number }): Promise<Row> {
+  const tables = Math.ceil(n / ROUTES_PER_TABLE);
+  writeFolder(folder, tables, ports);
+  const controlPlane = await startControlPlane(folder);
+  const envoy = await startEnvoy({ bootstrap: glooBootstrap({ xdsPort: controlPlane.xdsPort, delta: true }) });
+  const probe = await createProbe(ports.gateway);
+  try {
+    await probe.until(HOST, "/start", { path: `/t${tables - 1}/r0` });
+    await pause(3_000);
+    const times: number[] = [];
+    let cpu = 0;
+    let envoyCpu = 0;
+    for (let round = 0; round < WARM_UP + options.changes; round++) {
+      if (round === WARM_UP) [cpu, envoyCpu] = [cpuMs(controlPlane.pid), cpuMs(envoy.pid)];
+      const table = Math.floor((tables * (round + 0.5)) / (WARM_UP + options.changes));
+      await pause(100);
+      const start = performance.now();
+      save(pathOf(folder, "routetables", `rt-${table}`), routeTable(table, `/mk-${round}`));
+      const served = await probe.until(HOST, `/mk-${round}`, { path: `/t${table}/r0` });
+      if (round >= WARM_UP) times.push(Math.max(0, served - start));
+    }
+    return {
+      n,
+      tables,
+      "median ms": rounded(median(times)),
+      "p95 ms": rounded(quantile(times, 0.95)),
+      "CPU ms": rounded((cpuMs(controlPlane.pid) - cpu) / options.changes),
+      "Envoy CPU ms": rounded((cpuMs(envoy.pid) - envoyCpu) / options.changes),
+    };
+  } finally {
+    probe.close();
+    await envoy.stop();
+    await controlPlane.stop();
+  }
+}
+
+/** Envoy alone with as many routes in one virtual host, read from a file. */
+async function measureEnvoyAlone(folder: string, n: number, ports: { gateway: number; backend: number }): Promise<Row> {
+  const alone = await startEnvoyAlone(folder, n, ports, "one");
+  const probe = await createProbe(ports.gateway);
+  try {
+    await probe.until(HOST, "/start", { path: `/r${n - 1}/` });
+    const times: number[] = [];
+    for (let round = 0; round < WARM_UP + options.changes; round++) {
+      const index = Math.floor((n * (round + 0.5)) / (WARM_UP + options.changes));
+      await pause(100);
+      const start = performance.now();
+      alone.change(index, `/mk-${round}`);
+      const served = await probe.until(HOST, `/mk-${round}`, { path: `/r${index}/` });
+      if (round >= WARM_UP) times.push(Math.max(0, served - start));
+    }
+    return { "Envoy alone median ms": rounded(median(times)) };
+  } finally {
+    probe.close();
+    await alone.envoy.stop();
+  }
+}
+
+const rows: Row[] = [];
+const backend = await startEchoUpstream();
+for (const n of options.sizes) {
+  const folder = mkdtempSync(join(tmpdir(), "epoxy-bench-"));
+  const ports = async () => ({ gateway: await freePort(), backend: backend.port });
+  try {
+    const row = await measure(join(folder, "data"), n, await ports());
+    rows.push({ ...row, ...(await measureEnvoyAlone(join(folder, "alone"), n, await ports())) });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+await backend.close();
+await report("one-domain", rows);
