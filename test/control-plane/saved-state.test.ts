@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openJournal } from "../../src/control-plane/saved-state/journal.ts";
+import { savedListener, savedVirtualHost } from "../../src/control-plane/saved-state/last-good.ts";
 import { savedCache } from "../../src/control-plane/saved-state/saved-cache.ts";
-import { openSavedState, type SavedState } from "../../src/control-plane/saved-state/saved-state.ts";
+import { openSavedState, type SavedForm, type SavedState } from "../../src/control-plane/saved-state/saved-state.ts";
 import {
   createXdsCache,
   fieldPart,
@@ -142,7 +143,7 @@ describe("what was served", () => {
       }
     });
     expect(await size()).toBeLessThan(1_700_000);
-    expect(await readdir(folder)).toEqual(["state"]);
+    expect(await readdir(folder)).toEqual([".gitignore", "state"]);
     await using state = await open();
     const after = createXdsCache();
     savedCache(after, state);
@@ -173,6 +174,47 @@ describe("what was served", () => {
     await first.close();
     await using state = await open();
     expect(savedCache(createXdsCache(), state).restored).toEqual(["proxy"]);
+  });
+});
+
+describe("the last good version", () => {
+  /** Saves a value in one process and reads it in the next. */
+  async function passedOn<T>(form: SavedForm<T>, value: T): Promise<T | undefined> {
+    const state = await open();
+    state.section("values", form).set("key", value);
+    await state.close();
+    await using next = await open();
+    return next.section("values", form).get("key");
+  }
+  const part = (text: string, origin?: string) => xdsPart(Buffer.from(text), origin);
+  /** With bytes as text. */
+  const plain = (value: unknown): unknown =>
+    JSON.parse(
+      JSON.stringify(value, (key, item) => (key === "bytes" ? Buffer.from(item.data ?? item).toString() : item)),
+    );
+
+  it("of a virtual host has all its parts: in one table, in tables by scope, with wildcards, or not to be built", async () => {
+    const whole = part("whole", "VirtualService/a/b");
+    const own = { part: part("own", "VirtualService/a/b"), domains: ["a.test", "b.test"] };
+    const base = { snapshotKey: "a~b", listenerKey: "a/b|listener", clusters: ["c"], problems: [] };
+    for (const parts of [
+      { name: "host", whole, own: undefined, wildcard: whole },
+      { name: "host", whole, own, wildcard: undefined },
+      { name: "host", whole, own, wildcard: part("wildcard") },
+      undefined,
+    ]) {
+      expect(plain(await passedOn(savedVirtualHost, { ...base, parts }))).toEqual(plain({ ...base, parts }));
+    }
+  });
+
+  it("of a listener is there with its version", async () => {
+    const resource = resourceFromBytes(typeUrls.listener, "listener", Buffer.from("listener"), {
+      origin: "Gateway/a/b",
+    });
+    const listener = { snapshotKey: "a~b", resource, routeConfigName: "routes", scoped: true, problems: [] };
+    expect(plain(await passedOn(savedListener, listener))).toEqual(plain(listener));
+    const unbuilt = { ...listener, resource: undefined };
+    expect(plain(await passedOn(savedListener, unbuilt))).toEqual(plain(unbuilt));
   });
 });
 

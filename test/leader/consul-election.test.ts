@@ -1,8 +1,12 @@
 import { join } from "node:path";
+import { Status } from "../../generated/proto/epoxy/core/v1/status.ts";
+import { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
+import { UpstreamKind } from "../../generated/sdk/index.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ConsulClient, createConsulClient } from "../../src/consul/index.ts";
 import { errorCode } from "../../src/errors/index.ts";
 import { type ConsulElection, consulElection } from "../../src/leader/index.ts";
+import { createConsulStorage } from "../../src/storage/consul/index.ts";
 import { startChild } from "../support/child.ts";
 import { type RunningConsul, startConsul } from "../support/consul.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
@@ -72,6 +76,33 @@ describe.concurrent("an election by Consul", () => {
     expect(await modifyIndex(`${key}-data`)).toBe(index);
     // Its session is gone, not its wish to lead.
     await waitFor(() => leader.isLeader && leader.guard().session !== guard.session);
+  });
+
+  it("guards all writes of a storage: a resource, its status, its deletion", async () => {
+    const key = newKey();
+    await using leader = candidate(key, "a");
+    await waitFor(() => leader.isLeader);
+    const held = leader.guard();
+    const rootKey = `guarded-${key.replaceAll("/", "-")}`;
+    await using storage = createConsulStorage({ client, rootKey, guard: () => held });
+    await using open = createConsulStorage({ client, rootKey });
+    const upstreams = storage.client(UpstreamKind);
+    const ref = { namespace: "gloo-system", name: "a" };
+    const stored = await upstreams.write(Upstream.fromPartial({ metadata: ref }));
+    expect(await upstreams.writeStatus(ref, "gloo-system", Status.fromPartial({ state: 1 }))).toBe(true);
+    await client.sessions.destroy(held.session, { signal });
+    const before = await open.client(UpstreamKind).read(ref);
+    const writes = [
+      upstreams.write(Upstream.fromPartial({ metadata: { ...ref, name: "b" } })),
+      upstreams.write({ ...before, discoveryMetadata: { labels: { a: "b" } } }, { overwrite: true }),
+      upstreams.writeStatus(ref, "gloo-system", Status.fromPartial({ state: 2 })),
+      upstreams.delete(ref),
+    ];
+    for (const outcome of await Promise.allSettled(writes)) {
+      expect(outcome).toMatchObject({ status: "rejected", reason: { code: "unavailable" } });
+    }
+    expect((await open.client(UpstreamKind).list()).items).toEqual([before]);
+    expect(before.metadata?.resourceVersion).not.toBe(stored.metadata?.resourceVersion);
   });
 
   it("waits out a lock delay", async () => {

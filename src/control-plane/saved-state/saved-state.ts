@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as breath } from "node:timers/promises";
 import { type FileLock, withFileLock } from "../../storage/file/index.ts";
@@ -55,6 +55,8 @@ export async function openSavedState(options: SavedStateOptions): Promise<SavedS
   let held: HeldLock | undefined;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    // The data directory may be a Git work tree.
+    await writeFile(join(folder, ".gitignore"), "*\n");
     held = await holdLock(path);
     if (held !== undefined) {
       const journal = await openJournal(path, (reason) =>
@@ -257,6 +259,8 @@ function createSavedState(journal: Journal, { lock, release }: HeldLock, options
       .finally(() => {
         inFlight = undefined;
         writing = undefined;
+        // What came at the very end. What couldn't be written waits for the next change.
+        if (pending.size > 0 && failure === undefined && !isOver) start();
       });
   };
   const note = (key: string, next: Pending | undefined): void => {
@@ -268,7 +272,7 @@ function createSavedState(journal: Journal, { lock, release }: HeldLock, options
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
     (closing ??= (async () => {
-      await writing;
+      while (writing !== undefined) await writing;
       isOver = true;
       await journal.close();
       release();
