@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { EpoxyError } from "../errors/index.ts";
+import type { DebugView } from "./debug-views.ts";
 import { formatHostPort, type HostPort } from "./settings/host-port.ts";
 
 /** Whether the process can do its work, and if not, why. */
@@ -15,7 +16,7 @@ export interface AdminServerOptions {
   /** Metrics in Prometheus' text format. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** What `/debug/<name>` answers, as JSON. None of it may hold a secret. */
-  readonly debug: Readonly<Record<string, () => unknown>>;
+  readonly debug: Readonly<Record<string, DebugView>>;
 }
 
 /** The HTTP server for operators: `/healthz`, `/readyz`, `/metrics` and `/debug/…`. */
@@ -62,7 +63,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
   if (request.method !== "GET" && request.method !== "HEAD") {
     return send(response, 405, "text/plain", "only GET is allowed\n");
   }
-  const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+  const [path = "/", query] = (request.url ?? "/").split("?", 2);
   if (path === "/healthz") return send(response, 200, "text/plain", "ok\n");
   if (path === "/readyz") {
     const { ready, reasons } = options.readiness();
@@ -75,7 +76,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
   const view = /^\/debug\/([a-z-]+)$/.exec(path)?.[1];
   if (view !== undefined && Object.hasOwn(options.debug, view)) {
     const body = JSON.stringify(
-      options.debug[view]?.(),
+      options.debug[view]?.(new URLSearchParams(query)),
       (_key, value) => (typeof value === "bigint" ? `${value}` : value),
       2,
     );

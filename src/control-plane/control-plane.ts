@@ -7,9 +7,10 @@ import { type Ref, refText } from "../resources/index.ts";
 import { statusOfReport } from "../snapshot/index.ts";
 import type { Storage } from "../storage/index.ts";
 import { createFileStorage } from "../storage/file/index.ts";
-import { createQuarantine, createXdsCache, resourceFromBytes, typeUrls } from "../xds/index.ts";
+import { createQuarantine, createXdsCache, resourceFromBytes, typeUrls, type XdsCache } from "../xds/index.ts";
 import { type AdminServer, type Readiness, startAdminServer } from "./admin-server.ts";
 import { type Component, components as allComponents } from "./components.ts";
+import { debugViews } from "./debug-views.ts";
 import { type Engine, startEngine } from "./engine.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { mergeEvents } from "./merge-events.ts";
@@ -86,6 +87,14 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const refusals = reportRefusals({ quarantine, streams: () => frontend?.streams() ?? [], logger });
   const metrics = createMetrics({ cache, quarantine, xds: () => frontend?.metrics });
 
+  const observed: XdsCache = {
+    ...cache,
+    apply(key, change) {
+      metrics.changed(key, change);
+      cache.apply(key, change);
+    },
+  };
+
   async function apply(settings: Settings | undefined): Promise<void> {
     const next = viewSettings(settings, options.dataDirectory);
     if (active.has("xds")) {
@@ -99,7 +108,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       // First what can fail: with settings that can't be used the engine goes on as it is.
       const storages = openStorages(next);
       await engine?.close();
-      engine = startEngine({ view: next, storages, cache, refusals, components: active, logger, saved });
+      engine = startEngine({ view: next, storages, cache: observed, refusals, components: active, logger, saved });
     }
     view = next;
   }
@@ -159,6 +168,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         readiness,
         metrics: metrics.render,
         debug: {
+          ...debugViews({ cache, streams: () => frontend?.streams() ?? [] }),
           collections: () => engine?.graph.dump() ?? {},
           xds: () => ({
             snapshots: Object.fromEntries(cache.keys().map((key) => [key, cache.dump(key)])),

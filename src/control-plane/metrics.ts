@@ -1,5 +1,7 @@
-import { Counter, Gauge, Registry } from "prom-client";
-import type { Quarantine, XdsCache, XdsEvents, XdsMetrics } from "../xds/index.ts";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { measureConvergence } from "./convergence.ts";
+import { mergeEvents } from "./merge-events.ts";
+import type { Quarantine, XdsCache, XdsChange, XdsEvents, XdsMetrics } from "../xds/index.ts";
 
 export interface MetricsSources {
   readonly cache: XdsCache;
@@ -7,10 +9,15 @@ export interface MetricsSources {
   xds(): XdsMetrics | undefined;
 }
 
+/** From a LAN's round trip to a fleet that warms clusters. */
+const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
 export interface Metrics {
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** To be told of what happens on xDS streams. */
   readonly xdsEvents: XdsEvents;
+  /** To be told of each change of what is served. */
+  changed(key: string, change: XdsChange): void;
 }
 
 /** Metrics of one control plane, in a registry of their own. Names and labels only, never content. */
@@ -59,8 +66,37 @@ export function createMetrics(sources: MetricsSources): Metrics {
       this.set(process.memoryUsage.rss());
     },
   });
+  const latency = new Histogram({
+    name: "epoxy_xds_convergence_seconds",
+    help: "From a change of what is served until all connected proxies have answered what came of it.",
+    labelNames: ["proxy"],
+    buckets: LATENCY_BUCKETS,
+    registers,
+  });
+  const convergence = measureConvergence({
+    now: () => performance.now() / 1000,
+    defer: (run) => void setImmediate(run),
+    onConverged: (proxy, seconds) => latency.observe({ proxy }, seconds),
+  });
+  new Gauge({
+    name: "epoxy_xds_lag_seconds",
+    help: "For how long the response that has waited longest for a proxy's answer has been unanswered.",
+    labelNames: ["proxy"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [proxy, seconds] of convergence.lags()) this.set({ proxy }, seconds);
+    },
+  });
+  const changes = new Counter({
+    name: "epoxy_xds_changes_total",
+    help: "Resources added, changed or removed in the cache. Fewer responses than that tell of changes sent together.",
+    labelNames: ["type"],
+    registers,
+  });
   const counter = (name: string, help: string) => new Counter({ name, help, labelNames: ["type"] as const, registers });
   const sent = counter("epoxy_xds_responses_total", "Responses sent.");
+  const resources = counter("epoxy_xds_sent_resources_total", "Resources in the responses sent.");
   const bytes = counter("epoxy_xds_sent_bytes_total", "Bytes of responses sent.");
   const acks = counter("epoxy_xds_acks_total", "Responses acknowledged.");
   const nacks = counter("epoxy_xds_nacks_total", "Responses refused.");
@@ -68,13 +104,21 @@ export function createMetrics(sources: MetricsSources): Metrics {
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
-    xdsEvents: {
-      onSend({ typeUrl }, size) {
-        sent.inc({ type: typeName(typeUrl) });
-        bytes.inc({ type: typeName(typeUrl) }, size);
-      },
-      onAck: ({ typeUrl }) => acks.inc({ type: typeName(typeUrl) }),
-      onNack: ({ typeUrl }) => nacks.inc({ type: typeName(typeUrl) }),
+    changed(key, { upsert = [], remove = [] }) {
+      for (const { typeUrl } of [...upsert, ...remove]) changes.inc({ type: typeName(typeUrl) });
+      convergence.changed(key);
     },
+    xdsEvents: mergeEvents([
+      convergence.xdsEvents,
+      {
+        onSend({ typeUrl, resources: { length } }, size) {
+          resources.inc({ type: typeName(typeUrl) }, length);
+          sent.inc({ type: typeName(typeUrl) });
+          bytes.inc({ type: typeName(typeUrl) }, size);
+        },
+        onAck: ({ typeUrl }) => acks.inc({ type: typeName(typeUrl) }),
+        onNack: ({ typeUrl }) => nacks.inc({ type: typeName(typeUrl) }),
+      },
+    ]),
   };
 }

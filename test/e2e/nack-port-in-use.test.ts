@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ControlPlane, createControlPlane } from "../../src/control-plane/index.ts";
+import { typeUrls } from "../../src/xds/index.ts";
 import { type RunningEnvoy, startEnvoy } from "../support/envoy.ts";
 import { freePort } from "../support/free-port.ts";
 import { httpGet } from "../support/http-get.ts";
@@ -72,6 +73,21 @@ describe("a gateway whose port is in use on the proxy's machine", () => {
       { origin: "Gateway/gloo-system/busy", refusals: [{ node: "docker-compose-node" }], spread: false },
     ]);
 
+    const { clients } = JSON.parse(await admin("/debug/ldsz?proxyID=docker-compose-node"));
+    expect(clients).toMatchObject([
+      {
+        proxy: "gloo-system~gateway-proxy",
+        count: 1,
+        resources: { [`listener-127.0.0.1-${port}`]: expect.any(String) },
+        quarantined: [{ name: `listener-127.0.0.1-${busy}` }],
+      },
+    ]);
+    expect(JSON.parse(await admin("/debug/ldsz?proxyID=another")).clients).toEqual([]);
+    expect(JSON.parse(await admin("/debug/adsz"))).toMatchObject({
+      totalClients: 1,
+      clients: [{ proxyID: "docker-compose-node", watches: { [typeUrls.listener]: ["*"] } }],
+    });
+
     await writeFile(join(folder, "config/virtualservices/gloo-system/default.yaml"), virtualService("second"));
     await untilServed(port, "/", { status: 200, body: "second" });
 
@@ -81,6 +97,7 @@ describe("a gateway whose port is in use on the proxy's machine", () => {
     await waitFor(async () => (await status()).includes("state: Accepted"));
     expect((await get(port)).body).toBe("second");
     expect(JSON.parse(await admin("/debug/xds")).quarantine).toEqual([]);
+    await waitFor(async () => /epoxy_xds_convergence_seconds_count\{.*\} [2-9]/.test(await admin("/metrics")));
     expect(await admin("/metrics")).not.toMatch(/epoxy_xds_quarantined\{.*\} 1/);
   });
 });
