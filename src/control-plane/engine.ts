@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import {
   GatewayKind,
   ProxyKind,
@@ -56,6 +57,7 @@ export interface EngineOptions {
 }
 
 export function startEngine({ view, storages, cache, refusals, components, logger, saved }: EngineOptions): Engine {
+  warnOfMissingFolders(view, logger);
   const graph = createGraph({
     onError: ({ collection, key, error }) =>
       logger.error({ collection, key, err: error }, `${collection} failed: ${error.message}`),
@@ -192,3 +194,14 @@ const glooKind = (kind: AnyKind, resources: Collection<Resource>): JudgedKind =>
   ...gatewayKind(kind, resources),
   reportedBy: "gloo",
 });
+
+/** A folder that isn't there is an empty one, which may be meant, or a typo: say so. */
+function warnOfMissingFolders(view: SettingsView, logger: Logger): void {
+  for (const source of [view.config, ...view.secrets, view.artifacts]) {
+    // Secrets and artifacts are often not used at all.
+    if (source.type !== "directory" || existsSync(source.directory)) continue;
+    const text = `the folder ${source.directory} doesn't exist: it is watched, and counts as empty until it does`;
+    if (source === view.config) logger.warn({ directory: source.directory }, text);
+    else logger.debug({ directory: source.directory }, text);
+  }
+}
