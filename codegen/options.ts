@@ -10,12 +10,13 @@ export interface GeneratorOptions {
   readonly root: string;
   /**
    * What is generated: all code, just the tables of all messages, JSON Schemas for the kinds' YAML, or the reference in
-   * Markdown.
+   * Markdown. Several, joined by `+`, are made in one run, each in a folder of its name; module paths are relative to that.
    */
-  readonly emit: Emit;
+  readonly emit: readonly Emit[];
 }
 
 const emits = ["sdk", "tables", "schema", "docs"] as const;
+/** What can be generated. */
 export type Emit = (typeof emits)[number];
 
 /** An option that doesn't exist or doesn't parse: the message says all, a stack would not help. */
@@ -28,7 +29,7 @@ const defaults: GeneratorOptions = {
   messages: "../proto",
   importSuffix: ".js",
   root: "",
-  emit: "sdk",
+  emit: ["sdk"],
 };
 
 /** Parses the compiler's parameter: `name=value` joined by commas. @throws OptionError */
@@ -44,8 +45,9 @@ export function parseOptions(parameter: string): GeneratorOptions {
     }
     options[key] = value;
   }
-  const given = options.emit ?? defaults.emit;
-  const emit = emits.find((candidate) => candidate === given);
-  if (emit === undefined) throw new OptionError(`emit=${given}: use ${emits.join(", ")}`);
+  const names = options.emit?.split("+") ?? defaults.emit;
+  const emit = emits.filter((candidate) => names.includes(candidate));
+  if (emit.length !== names.length)
+    throw new OptionError(`emit=${options.emit}: use ${emits.join(", ")}, or several with +`);
   return { ...defaults, ...options, emit };
 }

@@ -1,5 +1,5 @@
 import type { Model } from "../model/model.ts";
-import type { GeneratorOptions } from "../options.ts";
+import type { Emit, GeneratorOptions } from "../options.ts";
 import { renderControllersFile } from "./controllers-file.ts";
 import { renderDocsFiles } from "./docs/docs-files.ts";
 import { renderIndexFiles } from "./index-files.ts";
@@ -12,20 +12,36 @@ import { fillTemplate } from "./templates.ts";
 
 /** All files for a model that has passed the checks, in order of path. */
 export function render(model: Model, options: GeneratorOptions): readonly GeneratedFile[] {
-  if (options.emit === "schema") return renderSchemaFiles(model);
-  if (options.emit === "docs") return renderDocsFiles(model);
+  if (options.emit.length === 1) return options.emit.flatMap((emit) => renderers[emit](model, options));
+  return options.emit
+    .flatMap((emit) =>
+      renderers[emit](model, options).map(({ path, content }) => ({ path: `${emit}/${path}`, content })),
+    )
+    .sort(byPath);
+}
+
+type Render = (model: Model, options: GeneratorOptions) => readonly GeneratedFile[];
+
+const renderers: Readonly<Record<Emit, Render>> = {
+  sdk: renderSdk,
+  tables: (model, options) => [renderTables(model, createLayout(options))],
+  schema: renderSchemaFiles,
+  docs: renderDocsFiles,
+};
+
+function renderSdk(model: Model, options: GeneratorOptions): readonly GeneratedFile[] {
   const layout = createLayout(options);
-  const tables = renderTables(model, layout);
-  if (options.emit === "tables") return [tables];
   const packages = packagesOf(model);
   const files = [
-    tables,
+    renderTables(model, layout),
     ...renderIndexFiles(packages, layout),
     ...packages.map((pkg) => renderPackageFile(pkg, layout)),
     ...packages.flatMap((pkg) => renderControllersFile(pkg, model, layout) ?? []),
   ];
-  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return files.sort(byPath);
 }
+
+const byPath = (a: GeneratedFile, b: GeneratedFile): number => (a.path < b.path ? -1 : 1);
 
 function renderTables(model: Model, layout: Layout): GeneratedFile {
   const importsEpoxy = model.files.some(

@@ -67,7 +67,7 @@ async function readTemplate(path: string): Promise<{ outputs: readonly string[];
     throw new CodegenError(`${path} can't be read: run this where your buf.gen.yaml is (${String(error)})`);
   });
   const template = parse(content) as Template | null;
-  const outputs = (template?.plugins ?? []).flatMap(({ out }) => (typeof out === "string" ? [normalize(out)] : []));
+  const outputs = (template?.plugins ?? []).flatMap(outputsOf);
   if (outputs.length === 0)
     throw new CodegenError(`${path} has no plugins with an "out" folder: add ts_proto and epoxy`);
   const inputs = (template?.inputs ?? []).flatMap((input) =>
@@ -76,8 +76,21 @@ async function readTemplate(path: string): Promise<{ outputs: readonly string[];
   return { outputs: [...new Set(outputs)], inputs };
 }
 
+/** The folders that a plugin owns: its output, or, where it makes several things, their folders in it. */
+function outputsOf({ out, opt }: Plugin): readonly string[] {
+  if (typeof out !== "string") return [];
+  const [, emit = ""] = /(?:^|,)emit=([^,]*)/.exec([opt].flat().join(",")) ?? [];
+  return emit.includes("+") ? emit.split("+").map((folder) => join(out, folder)) : [normalize(out)];
+}
+
+interface Plugin {
+  readonly out?: unknown;
+  /** One text or a list of them. */
+  readonly opt?: unknown;
+}
+
 interface Template {
-  readonly plugins?: readonly { readonly out?: unknown }[];
+  readonly plugins?: readonly Plugin[];
   readonly inputs?: readonly { readonly directory?: unknown }[];
 }
 

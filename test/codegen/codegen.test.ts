@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { appendFile, copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { generate } from "../../codegen/generate.ts";
 import { runCodegen } from "../../codegen/write/codegen.ts";
@@ -93,6 +93,34 @@ test("with a mistake in the protos nothing is written, and the mistakes are name
   const { status, stderr } = codegen(project.directory);
   expect(status).toBe(1);
   expect(stderr).toContain("proto/acme/mesh/v1/mesh.proto:33:3:");
+});
+
+test("schemas and the reference are made in the same run, each in its folder, and what is stale of each is removed", async () => {
+  using project = createProject("kinds");
+  const file = (path: string): string => join(project.directory, path);
+  const template = await readFile(file("buf.gen.yaml"), "utf8");
+  await writeFile(
+    file("buf.gen.yaml"),
+    template.replace("out: out/sdk", "out: out").replace("[import_suffix", "[emit=sdk+schema+docs, import_suffix"),
+  );
+  const { changed } = await runCodegen({ directory: project.directory });
+  expect(changed).toEqual(
+    expect.arrayContaining(["out/docs/README.md", "out/docs/meshes.md", "out/schema/meshes.json"]),
+  );
+  expect(await readFile(file("out/docs/meshes.md"), "utf8")).toContain("# Mesh\n");
+  for (const [from, to] of [
+    ["out/schema/meshes.json", "out/schema/gone.json"],
+    ["out/docs/meshes.md", "out/docs/gone.md"],
+    ["out/docs/meshes.md", "out/other/kept.md"],
+  ] as const) {
+    await mkdir(dirname(file(to)), { recursive: true });
+    await copyFile(file(from), file(to));
+  }
+  expect(codegen(project.directory)).toEqual({
+    status: 0,
+    stderr: "removed out/schema/gone.json\nremoved out/docs/gone.md\n",
+  });
+  expect(await readFile(file("out/other/kept.md"), "utf8")).toContain("# Mesh\n");
 });
 
 test("a folder without a template is told so", () => {
