@@ -77,6 +77,12 @@ describe("a folder made by epoxy init, outside the repository, with the packed p
     expect((await npm("run", "codegen", "--", "--check")).stderr).not.toContain("stale");
   });
 
+  test("has a JSON Schema and a reference of its kind", async () => {
+    const schema = JSON.parse(await readFile(join(project, "generated/schema/definitions.json"), "utf8"));
+    expect(schema.definitions["traffic.v1.Rollout"].properties.percent.description).toContain("Percentage");
+    expect(await readFile(join(project, "generated/docs/rollouts.md"), "utf8")).toContain("| `percent` | uint32 |");
+  });
+
   test("is not overwritten by a second epoxy init", async () => {
     await writeFile(join(project, "NOTES.md"), "mine");
     const again = run(join(project, "node_modules/.bin/epoxy"), ["init", "."], { cwd: project });
