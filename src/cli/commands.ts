@@ -1,5 +1,6 @@
 import { type Command, defineCommand } from "./command.ts";
 import { addCommand, removeCommand } from "./commands/route-specs.ts";
+import { applyCommand, diffCommand, editCommand } from "./commands/apply-specs.ts";
 import { checkCommand, validateCommand } from "./commands/check-specs.ts";
 import { createCommand } from "./commands/create-specs.ts";
 import { initCommand } from "./commands/init-specs.ts";
@@ -18,6 +19,9 @@ export const rootCommand: Command = defineCommand({
     serveCommand,
     getCommand,
     createCommand,
+    applyCommand,
+    diffCommand,
+    editCommand,
     deleteCommand,
     addCommand,
     removeCommand,

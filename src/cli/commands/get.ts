@@ -1,6 +1,6 @@
 import { SecretKind, type VirtualService, VirtualServiceKind } from "../../../generated/sdk/index.ts";
 import { combineErrors, EpoxyError } from "../../errors/index.ts";
-import type { AnyKind, Resource } from "../../resources/index.ts";
+import { type AnyKind, parseSelector, type Resource, type Selector } from "../../resources/index.ts";
 import type { Problem } from "../../storage/index.ts";
 import type { Invocation } from "../command.ts";
 import { problemJson } from "../failure.ts";
@@ -21,8 +21,19 @@ export async function get({
   const kind = findKind(words[0] ?? "");
   const wantsRoutes = kind.kind === VirtualServiceKind.kind && /^r(outes?)?$/.test(words[1] ?? "");
   const named = [...words.slice(wantsRoutes ? 2 : 1), ...(values.name === undefined ? [] : [values.name])];
+  const selector = values.selector === undefined ? undefined : parseSelector(values.selector);
+  if (selector !== undefined && named.length > 0) throw new UsageError("give names or a selector, not both");
   await using stores = await openStores(values, signal);
-  const { items, problems } = await find(stores, kind, values.namespace, [...new Set(named)], signal);
+  if (values.watch) {
+    if (wantsRoutes) throw new UsageError("routes can't be watched: watch the virtual service");
+    const { watchResources } = await import("../watch-resources.ts");
+    const format = values.output;
+    const printing = { format, statusNamespace: stores.statusNamespace, showSecrets: values["show-secrets"] };
+    const namespaces = kind.scope === "cluster" ? [] : [values.namespace];
+    const wanted = { namespaces, selector, names: new Set(named), signal };
+    return await watchResources(await stores.clients<Resource>(kind), wanted, printing, terminal);
+  }
+  const { items, problems } = await find(stores, kind, values.namespace, [...new Set(named)], selector, signal);
   for (const { error, ref } of problems) {
     terminal.error(
       values.output === "json"
@@ -64,12 +75,13 @@ async function find(
   kind: AnyKind,
   namespace: string,
   names: readonly string[],
+  selector: Selector | undefined,
   signal: AbortSignal,
 ): Promise<Found> {
   const clients = await stores.clients<Resource>(kind);
   if (names.length === 0) {
     const namespaces = kind.scope === "cluster" ? [] : [namespace];
-    const results = await Promise.all(clients.map((client) => client.list({ namespaces, signal })));
+    const results = await Promise.all(clients.map((client) => client.list({ namespaces, selector, signal })));
     return {
       items: firstOfEach(results.flatMap(({ items }) => items)),
       problems: results.flatMap(({ problems }) => problems),

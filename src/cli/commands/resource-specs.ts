@@ -6,6 +6,17 @@ export const getOptions = {
   ...namespaceOption,
   ...nameOption,
   ...outputOption,
+  selector: {
+    type: "text",
+    value: "SELECTOR",
+    short: "l",
+    help: "only those with fitting labels, such as app=shop,tier!=test or 'env in (a,b)'",
+  },
+  watch: {
+    type: "flag",
+    short: "w",
+    help: "print what is there, and then whatever changes, until interrupted; with --json one object a line",
+  },
   "show-secrets": { type: "flag", help: "print secret values as they are; by default they are [redacted]" },
 } as const satisfies OptionTable;
 
@@ -27,6 +38,7 @@ export const getCommand: Command = defineCommand({
     { does: "All upstreams", command: "epoxy get upstreams" },
     { does: "One virtual service, as YAML", command: "epoxy get virtualservice default -o yaml" },
     { does: "The routes of a virtual service", command: "epoxy get vs route default" },
+    { does: "Upstreams by their labels, and each change of them", command: "epoxy get upstreams -l team=shop --watch" },
     {
       does: "Names of all upstreams in Consul, by a program",
       command: "epoxy get us --use-consul --json | jq -r '.[].metadata.name'",
