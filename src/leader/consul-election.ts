@@ -40,6 +40,8 @@ export function consulElection(options: ConsulElectionOptions): ConsulElection {
   const ttlMs = ttl * 1000;
   const listeners = new Set<(isLeader: boolean) => void>();
   const closing = new AbortController();
+  /** Of the campaign. */
+  let ending = closing.signal;
   let session: string | undefined;
   let creating: Promise<string> | undefined;
   /** Who has the lock, as it was seen last. */
@@ -80,8 +82,8 @@ export function consulElection(options: ConsulElectionOptions): ConsulElection {
     onProblem?.(next);
   }
 
-  const sessionOf = (signal: AbortSignal): Promise<string> =>
-    (creating ??= client.sessions.create({ name: `epoxy ${identity}`, ttl }, { signal }).then(
+  const sessionOf = (): Promise<string> =>
+    (creating ??= client.sessions.create({ name: `epoxy ${identity}`, ttl }, { signal: ending }).then(
       (created) => (session = created),
       (error: unknown) => {
         creating = undefined;
@@ -91,17 +93,17 @@ export function consulElection(options: ConsulElectionOptions): ConsulElection {
 
   async function renew(signal: AbortSignal): Promise<void> {
     const asked = performance.now();
-    const mine = await sessionOf(signal);
+    const mine = await sessionOf();
     if (!(await client.sessions.renew(mine, { signal }))) {
       session = creating = undefined;
       lead(false);
-      await sessionOf(signal);
+      await sessionOf();
     } else if (leads) {
       await signOfLife({ key, session: mine }, signal);
       extend(asked);
     } else if (holder === mine && taking === undefined) {
       // It has slept, or could not reach Consul, for so long that it gave up, and nobody took over.
-      void take(signal);
+      void take();
     }
   }
 
@@ -128,14 +130,14 @@ export function consulElection(options: ConsulElectionOptions): ConsulElection {
   }
 
   /** Tries to get the lock until it is seen in somebody's hands. */
-  async function take(ending: AbortSignal): Promise<void> {
+  async function take(): Promise<void> {
     taking?.abort();
     const attempt = (taking = new AbortController());
     const signal = AbortSignal.any([ending, attempt.signal]);
     while (!signal.aborted) {
       try {
         const asked = performance.now();
-        const mine = await sessionOf(signal);
+        const mine = await sessionOf();
         const done = await client.sessions.acquire({ key, session: mine }, valueOf(identity), { signal });
         if (done && session === mine) {
           extend(asked);
@@ -161,9 +163,9 @@ export function consulElection(options: ConsulElectionOptions): ConsulElection {
       holder = entry?.session;
       if (entry === undefined || holder === undefined) {
         lead(false);
-        void take(signal);
+        void take();
       } else if (holder === session) {
-        if (!leads && taking === undefined) void take(signal);
+        if (!leads && taking === undefined) void take();
       } else {
         taking?.abort();
         lead(false);
@@ -180,12 +182,13 @@ export function consulElection(options: ConsulElectionOptions): ConsulElection {
       const { value } = await client.kvRead(key, { signal, consistency: "consistent" });
       if (value?.session === undefined || value.modifyIndex !== silent.modifyIndex) return;
       await client.sessions.destroy(value.session, { signal });
-    } catch (error) {
-      if (!signal.aborted) setProblem(error);
+    } catch {
+      // Consul ends it, if later.
     }
   }
 
   async function run(signal: AbortSignal): Promise<void> {
+    ending = signal;
     await Promise.all([renewForever(signal), followLock(signal)]);
     taking?.abort();
     const last = session;

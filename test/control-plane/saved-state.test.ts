@@ -165,15 +165,19 @@ describe("what was served", () => {
     expect(await size()).toBeLessThan(2_000);
   });
 
-  it("is kept by one process at a time", async () => {
+  it("is kept by one process at a time; a second one reads it only", async () => {
+    await live((cache) => cache.apply("early", { upsert: [cluster("a")], complete: true }));
     await using first = await open();
     const { cache } = savedCache(createXdsCache(), first);
-    await live((other) => other.apply("other", { upsert: [cluster("a")], complete: true }));
+    await live((other) => {
+      expect(other.get("early", typeUrls.cluster, "a")).toBeDefined();
+      other.apply("other", { upsert: [cluster("a")], complete: true });
+    });
     expect(warnings).toEqual([expect.stringContaining("in use by another process")]);
     cache.apply("proxy", { upsert: [cluster("a")], complete: true });
     await first.close();
     await using state = await open();
-    expect(savedCache(createXdsCache(), state).restored).toEqual(["proxy"]);
+    expect(savedCache(createXdsCache(), state).restored).toEqual(["early", "proxy"]);
   });
 });
 

@@ -17,8 +17,15 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-/** Opens a file, or begins a new one; what it holds is ignored if it can't be trusted, after `onIgnored` has been told why. */
-export async function openJournal(path: string, onIgnored: (reason: string) => void): Promise<Journal> {
+/**
+ * Opens a file, or begins a new one; what it holds is ignored if it can't be trusted, after `onIgnored` has been told why. `readOnly`: the file
+ * is another's, who may be writing to it; there must be no writes.
+ */
+export async function openJournal(
+  path: string,
+  onIgnored: (reason: string) => void,
+  readOnly = false,
+): Promise<Journal> {
   const { values, goodBytes, reason } = await readJournal(path);
   if (reason !== undefined) onIgnored(reason);
   let liveBytes = 0;
@@ -46,7 +53,7 @@ export async function openJournal(path: string, onIgnored: (reason: string) => v
     isBehind = false;
   }
 
-  if (goodBytes > 0) {
+  if (goodBytes > 0 && !readOnly) {
     file = await open(path, "r+");
     // What a crash left half written.
     await file.truncate(goodBytes);

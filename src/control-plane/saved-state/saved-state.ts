@@ -35,7 +35,7 @@ export interface SavedState extends AsyncDisposable {
 }
 
 export interface SavedStateOptions {
-  /** Made if absent. Of one process at a time; another one keeps nothing. */
+  /** Made if absent. Of one process at a time; another one only reads it. */
   readonly folder: string;
   /** Most bytes to keep; beyond that the largest sections are given up. Default 256 MB. */
   readonly maxBytes?: number | undefined;
@@ -58,13 +58,15 @@ export async function openSavedState(options: SavedStateOptions): Promise<SavedS
     // The data directory may be a Git work tree.
     await writeFile(join(folder, ".gitignore"), "*\n");
     held = await holdLock(path);
-    if (held !== undefined) {
-      const journal = await openJournal(path, (reason) =>
-        logger.warn({ file: path }, `the saved state ${path} is ignored: ${reason}`),
+    if (held === undefined) {
+      logger.warn(
+        { folder },
+        `${folder} is in use by another process: this one reads its state, but keeps none itself`,
       );
-      return createSavedState(journal, held, options);
     }
-    logger.warn({ folder }, `${folder} is in use by another process: this one keeps no state for its next start`);
+    const onIgnored = (reason: string): void =>
+      logger.warn({ file: path }, `the saved state ${path} is ignored: ${reason}`);
+    return createSavedState(await openJournal(path, onIgnored, held === undefined), held, options);
   } catch (error) {
     held?.release();
     logger.warn({ folder, err: error }, `no state is kept in ${folder}: ${(error as Error).message}`);
@@ -115,7 +117,8 @@ interface Pending {
 /** Between a section's name and a key, which have none. A key that starts with it is a part's. */
 const NUL = "\0";
 
-function createSavedState(journal: Journal, { lock, release }: HeldLock, options: SavedStateOptions): SavedState {
+/** Without a lock it is only read. */
+function createSavedState(journal: Journal, held: HeldLock | undefined, options: SavedStateOptions): SavedState {
   const { folder, logger, maxBytes = DEFAULT_MAX_BYTES } = options;
   const keysBySection = new Map<string, Set<string>>();
   /** Digests of the parts of each value, and how many values have each. */
@@ -126,7 +129,7 @@ function createSavedState(journal: Journal, { lock, release }: HeldLock, options
   /** Being written; still what reads have to see. */
   let inFlight: Map<string, Pending | undefined> | undefined;
   let writing: Promise<void> | undefined;
-  let isOver = false;
+  let isOver = held === undefined;
   let failure: string | undefined;
 
   const sectionKeys = (name: string): Set<string> => {
@@ -236,7 +239,7 @@ function createSavedState(journal: Journal, { lock, release }: HeldLock, options
         if (++count % BATCH === 0) await breath();
       }
       fit(edits);
-      if (!(await lock.isHeld())) {
+      if ((await held?.lock.isHeld()) !== true) {
         isOver = true;
         logger.warn({ folder }, `${folder} was taken over by another process: no state is kept any more`);
         return;
@@ -272,10 +275,10 @@ function createSavedState(journal: Journal, { lock, release }: HeldLock, options
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
     (closing ??= (async () => {
-      while (writing !== undefined) await writing;
+      for (let running = writing; running !== undefined; running = writing) await running;
       isOver = true;
       await journal.close();
-      release();
+      held?.release();
     })());
   return {
     sections: () => [...keysBySection].filter(([, keys]) => keys.size > 0).map(([name]) => name),
