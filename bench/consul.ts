@@ -1,0 +1,143 @@
+// Key put into Consul → a real Envoy serves it; beside it the least that anybody needs: a blocking read of the prefix, and JSON.parse.
+// Usage: node bench/consul.ts [--smoke] [--n 100,1000] [--changes 20]
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type RunningConsul, startConsul } from "../test/support/consul.ts";
+import { glooBootstrap, startEnvoy } from "../test/support/envoy.ts";
+import { freePort } from "../test/support/free-port.ts";
+import { benchOptions, median, quantile, type Row, report, rounded } from "./support/bench-run.ts";
+import { startControlPlane } from "./support/control-plane-process.ts";
+import { domainOf, gateway, type Ports, settings, upstream, virtualService } from "./support/data-folder.ts";
+import { startEchoUpstream } from "./support/echo-upstream.ts";
+import { createProbe } from "./support/probe.ts";
+import { cpuMs } from "./support/process-usage.ts";
+
+const options = benchOptions({ sizes: [100, 1_000, 5_000], smokeSizes: [20] });
+const VIRTUAL_SERVICES = "gloo/gateway.solo.io/v1/VirtualService/";
+const keyOf = (index: number): string => `${VIRTUAL_SERVICES}gloo-system/vs-${index}`;
+/** Operations that one transaction may have. */
+const TRANSACTION = 64;
+const WARM_UP = 3;
+
+/** Consul's HTTP API over kept connections: a new one for each request would be most of the time. */
+function createApi(port: number) {
+  const agent = new Agent({ keepAlive: true });
+  return {
+    call(method: string, path: string, body?: string) {
+      return new Promise<{ readonly index: number; readonly body: string }>((resolve, reject) => {
+        const outgoing = request({ host: "127.0.0.1", port, method, path, agent }, (incoming) => {
+          let text = "";
+          incoming.setEncoding("utf8").on("data", (part: string) => {
+            text += part;
+          });
+          incoming.once("end", () => resolve({ index: Number(incoming.headers["x-consul-index"]), body: text }));
+        });
+        outgoing.once("error", reject).end(body);
+      });
+    },
+    close: () => agent.destroy(),
+  };
+}
+type Api = ReturnType<typeof createApi>;
+
+async function fill(api: Api, n: number, ports: Ports): Promise<void> {
+  const entries: [string, string][] = [
+    ["gloo/gateway.solo.io/v1/Gateway/gloo-system/gateway-proxy", gateway(ports.gateway)],
+  ];
+  for (let index = 0; index < n; index++) {
+    entries.push([keyOf(index), virtualService(index, "/start")]);
+    entries.push([`gloo/gloo.solo.io/v1/Upstream/gloo-system/us-${index}`, upstream(index, ports.backend)]);
+  }
+  for (let at = 0; at < entries.length; at += TRANSACTION) {
+    const operations = entries.slice(at, at + TRANSACTION).map(([Key, text]) => ({
+      KV: { Verb: "set", Key, Value: Buffer.from(text).toString("base64") },
+    }));
+    await api.call("PUT", "/v1/txn", JSON.stringify(operations));
+  }
+}
+
+/** Times of a blocking read that sees one change each, parsed. */
+async function bare(api: Api, n: number): Promise<number[]> {
+  const times: number[] = [];
+  const path = `/v1/kv/${VIRTUAL_SERVICES}?recurse`;
+  for (let round = 0; round < WARM_UP + options.changes; round++) {
+    const { index } = await api.call("GET", path);
+    const read = api.call("GET", `${path}&index=${index}&wait=60s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const at = (round * 7_919) % n;
+    const start = performance.now();
+    await api.call("PUT", `/v1/kv/${keyOf(at)}`, virtualService(at, `/bare-${round}`));
+    JSON.parse((await read).body);
+    if (round >= WARM_UP) times.push(performance.now() - start);
+  }
+  return times;
+}
+
+async function measure(consul: RunningConsul, folder: string, n: number, ports: Ports): Promise<Row> {
+  const api = createApi(consul.port);
+  await fill(api, n, ports);
+  const floor = await bare(api, n);
+  mkdirSync(join(folder, "gloo-system"), { recursive: true });
+  const source = `consul: {address: "${consul.address}"}\nconsulKvSource: {}\n`;
+  writeFileSync(join(folder, "gloo-system", "default.yaml"), settings(source));
+  const start = performance.now();
+  const controlPlane = await startControlPlane(folder);
+  const envoy = await startEnvoy({ bootstrap: glooBootstrap({ xdsPort: controlPlane.xdsPort, delta: true }) });
+  const probe = await createProbe(ports.gateway);
+  try {
+    await waitServed(probe, n);
+    const cold = performance.now() - start;
+    // Statuses of the start are keys that change, too.
+    for (let before = -1; cpuMs(controlPlane.pid) - before > 10; ) {
+      before = cpuMs(controlPlane.pid);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    const times: number[] = [];
+    for (let round = 0; round < WARM_UP + options.changes; round++) {
+      const index = (round * 7_919) % n;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const begun = performance.now();
+      await api.call("PUT", `/v1/kv/${keyOf(index)}`, virtualService(index, `/mk-${round}`));
+      const served = await probe.until(domainOf(index), `/mk-${round}`);
+      if (round >= WARM_UP) times.push(Math.max(0, served - begun));
+    }
+    return {
+      n,
+      "median ms": rounded(median(times)),
+      "p95 ms": rounded(quantile(times, 0.95)),
+      "bare read median ms": rounded(median(floor)),
+      ratio: Math.round((100 * median(times)) / median(floor)) / 100,
+      "cold start ms": Math.round(cold),
+    };
+  } finally {
+    probe.close();
+    api.close();
+    await envoy.stop();
+    await controlPlane.stop();
+  }
+}
+
+async function waitServed(probe: Awaited<ReturnType<typeof createProbe>>, n: number): Promise<void> {
+  for (let found = false; !found; ) {
+    const { status } = await probe.get(domainOf(n - 1));
+    found = status === 200;
+    if (!found) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const rows: Row[] = [];
+const backend = await startEchoUpstream();
+for (const n of options.sizes) {
+  const folder = mkdtempSync(join(tmpdir(), "epoxy-bench-"));
+  const consul = await startConsul();
+  try {
+    rows.push(await measure(consul, folder, n, { gateway: await freePort(), backend: backend.port }));
+  } finally {
+    await consul.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+await backend.close();
+await report("consul", rows);
