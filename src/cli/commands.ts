@@ -1,7 +1,8 @@
 import { type Command, defineCommand } from "./command.ts";
-import { addCommand, removeCommand } from "./commands/route-specs.ts";
+import { addCommand, removeCommand, routeCommand } from "./commands/route-specs.ts";
 import { applyCommand, diffCommand, editCommand } from "./commands/apply-specs.ts";
 import { checkCommand, validateCommand } from "./commands/check-specs.ts";
+import { completionCommand } from "./commands/completion-specs.ts";
 import { createCommand } from "./commands/create-specs.ts";
 import { initCommand } from "./commands/init-specs.ts";
 import { proxyCommand } from "./commands/proxy-specs.ts";
@@ -25,11 +26,13 @@ export const rootCommand: Command = defineCommand({
     deleteCommand,
     addCommand,
     removeCommand,
+    routeCommand,
     checkCommand,
     validateCommand,
     proxyCommand,
     codegenCommand,
     initCommand,
+    completionCommand,
     versionCommand,
   ],
   examples: [

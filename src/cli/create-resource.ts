@@ -13,9 +13,10 @@ export async function createResource<T extends Resource>(
   invocation: Invocation<typeof writeOptions>,
   kind: Kind<T>,
   fields: Readonly<Record<string, JsonValue>>,
+  labels: Readonly<Record<string, string>> = {},
 ): Promise<undefined> {
   const { values, signal } = invocation;
-  const metadata = { name: resourceName(invocation.arguments, values.name), namespace: values.namespace };
+  const metadata = { name: resourceName(invocation.arguments, values.name), namespace: values.namespace, labels };
   const resource = fromJson(kind.type, { metadata, ...fields });
   checkRef(kind, refOf(resource));
   await using stores = await openStores(values, signal);

@@ -1,4 +1,4 @@
-import { type Command } from "./command.ts";
+import type { Command, Example } from "./command.ts";
 import { commandName } from "./command-line.ts";
 import type { Option, OptionTable } from "./option.ts";
 import { globalOptions, storageOptions } from "./options.ts";
@@ -21,13 +21,21 @@ export function renderHelp(path: readonly Command[]): string {
     section("Options of all commands", columns(optionRows(Object.fromEntries(own)))),
     section(
       "Examples",
-      command.examples.flatMap(({ does, command: line }, index) => [...(index === 0 ? [] : [""]), `# ${does}`, line]),
+      examplesOf(command).flatMap(({ does, command: line }, index) => [
+        ...(index === 0 ? [] : [""]),
+        `# ${does}`,
+        line,
+      ]),
     ),
     path.length === 1 ? section("Exit codes", exitCodes) : "",
     command.commands.length === 0 ? "" : `\nRun "${commandName(path)} COMMAND --help" for more on a command.\n`,
   ];
   return sections.join("");
 }
+
+/** A group that has none shows one of each of its commands. */
+const examplesOf = (command: Command): readonly Example[] =>
+  command.examples.length > 0 ? command.examples : command.commands.flatMap((child) => examplesOf(child).slice(0, 1));
 
 const exitCodes = [
   "0    done",

@@ -3,6 +3,10 @@ import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Command } from "../../src/cli/command.ts";
+import { findCommand, readInput } from "../../src/cli/command-line.ts";
+import { rootCommand } from "../../src/cli/commands.ts";
+import { renderHelp } from "../../src/cli/help.ts";
 import { describe, expect, it } from "vitest";
 import { cleanEnv, createBed, epoxy, epoxyCommand } from "./support/epoxy.ts";
 
@@ -145,4 +149,32 @@ describe.concurrent("the options' values", () => {
       stderr: `error: ${config}: unknown option "use-consl": did you mean use-consul?\n`,
     });
   });
+});
+
+describe("help", () => {
+  const paths = (path: readonly Command[]): (readonly Command[])[] => [
+    path,
+    ...(path.at(-1)?.commands ?? []).flatMap((child) => paths([...path, child])),
+  ];
+
+  it.each(paths([rootCommand]).map((path) => [path.map(({ name }) => name).join(" "), path] as const))(
+    "of %s has examples, which are command lines that are understood",
+    (name, path) => {
+      const help = renderHelp(path);
+      const examples = help.split("\nExamples:\n")[1]?.split("\n\n")[0] ?? "";
+      expect(examples).toContain(path.length === 1 ? "epoxy " : name);
+      for (const { command } of path.at(-1)?.examples ?? []) {
+        const line = /(?:^|\s|\()(epoxy .*?)(?: [|&>]|\)|$)/.exec(command)?.[1] ?? "";
+        const words = line.match(/'[^']*'|\S+/g)?.slice(1) ?? [];
+        expect(() =>
+          readInput(
+            findCommand(
+              rootCommand,
+              words.map((word) => word.replaceAll("'", "")),
+            ),
+          ),
+        ).not.toThrow();
+      }
+    },
+  );
 });

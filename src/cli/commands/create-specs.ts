@@ -41,6 +41,16 @@ export const virtualServiceOptions = {
   ...writeOptions,
 } as const satisfies OptionTable;
 
+export const routeTableOptions = {
+  weight: {
+    type: "integer",
+    value: "N",
+    help: "place among the route tables that one selector finds: the lowest weight comes first (default 0)",
+  },
+  labels: { type: "list", value: "NAME=VALUE", help: "labels, by which routes can select the table" },
+  ...writeOptions,
+} as const satisfies OptionTable;
+
 export const tlsSecretOptions = {
   certchain: {
     type: "text",
@@ -241,6 +251,14 @@ export const createCommand: Command = defineCommand({
       async () => (await import("./create-virtual-service.ts")).createVirtualService,
       "epoxy create virtualservice shop --domains shop.example.com",
       ["vs", "virtualservices"],
+    ),
+    creating(
+      "routetable",
+      "creates a route table without routes, which virtual services can delegate to",
+      routeTableOptions,
+      async () => (await import("./create-virtual-service.ts")).createRouteTable,
+      "epoxy create routetable docs --labels team=docs",
+      ["rt", "routetables"],
     ),
     createSecret,
   ],

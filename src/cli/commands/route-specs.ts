@@ -109,3 +109,35 @@ export const removeCommand: Command = defineCommand({
   summary: "removes from a resource",
   commands: [removeRoute],
 });
+
+export const sortRouteOptions = {
+  ...nameOption,
+  ...namespaceOption,
+  "route-table": { type: "flag", help: "sort the routes of a route table instead of a virtual service" },
+  output: writeOptions.output,
+  "dry-run": writeOptions["dry-run"],
+} as const satisfies OptionTable;
+
+const sortRoute: Command = defineCommand({
+  name: "sort",
+  summary: "sorts routes, the most specific first",
+  description: [
+    "Those with more methods come first, then exact paths before regexes before prefixes, then longer paths; what is equal keeps its order. Without --name: the virtual service of the namespace that has the domain *.",
+  ],
+  options: sortRouteOptions,
+  usesStorage: true,
+  load: async () => (await import("./sort-routes.ts")).sortStoredRoutes,
+  examples: [
+    { does: "Sort the routes of a virtual service", command: "epoxy route sort --name default" },
+    {
+      does: "See the order that a route table would get",
+      command: "epoxy route sort --route-table --name docs --dry-run",
+    },
+  ],
+});
+
+export const routeCommand: Command = defineCommand({
+  name: "route",
+  summary: "is about the order of routes",
+  commands: [sortRoute],
+});
