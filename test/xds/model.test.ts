@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { createXdsCache, typeUrls, type XdsCache } from "../../src/xds/index.ts";
+import { createQuarantine, createXdsCache, type Quarantine, typeUrls, type XdsCache } from "../../src/xds/index.ts";
 import { createResponses, type Responses } from "../../src/xds/server/responses.ts";
 import { type Answer, type Ask, resource } from "./support/messages.ts";
 import { KEY, type StreamRig, streamRig } from "./support/rigs.ts";
@@ -26,8 +26,9 @@ interface Held {
  * A client by the book, which refuses a response with a resource of the value `bad`. Having refused, it keeps the response's good resources
  * (`partly`) or none of it; the protocol allows both.
  */
-function createClient(mode: Mode, cache: XdsCache, responses: Responses, partly: boolean) {
-  let rig: StreamRig = streamRig(mode, { cache, responses });
+function createClient(id: string, mode: Mode, shared: Shared, partly: boolean) {
+  const options = { ...shared, node: { id } };
+  let rig: StreamRig = streamRig(mode, options);
   let inFlight: Answer[] = [];
   const held = new Map<string, Held>();
 
@@ -102,7 +103,7 @@ function createClient(mode: Mode, cache: XdsCache, responses: Responses, partly:
     },
     reconnect(): void {
       rig.stream.close();
-      rig = streamRig(mode, { cache, responses });
+      rig = streamRig(mode, options);
       inFlight = [];
       for (const [typeUrl, it] of held) {
         it.nonce = "";
@@ -128,6 +129,12 @@ function createClient(mode: Mode, cache: XdsCache, responses: Responses, partly:
     },
     close: () => rig.stream.close(),
   };
+}
+
+interface Shared {
+  readonly cache: XdsCache;
+  readonly quarantine: Quarantine;
+  readonly responses: Responses;
 }
 
 type Client = ReturnType<typeof createClient>;
@@ -186,6 +193,22 @@ function got(clients: readonly Client[], cache: XdsCache): State {
   );
 }
 
+/** Leaves out what is bad in the cache, whatever the client has of it. */
+function withoutBad(state: State, cache: XdsCache): State {
+  return Object.fromEntries(
+    Object.entries(state).map(([client, contents]) => [
+      client,
+      Object.fromEntries(Object.entries(contents).filter(([content]) => !isBad(client, content, cache))),
+    ]),
+  );
+}
+
+function isBad(client: string, content: string, cache: XdsCache): boolean {
+  const typeUrl = client.slice(client.indexOf("type."));
+  const current = cache.get(KEY, typeUrl, content.slice(0, 1))?.parts[0]?.bytes;
+  return current !== undefined && Buffer.from(current).toString().endsWith("=bad");
+}
+
 function states(
   clients: readonly Client[],
   contentOf: (at: { client: Client; typeUrl: string; it: Held; name: string }) => string | undefined,
@@ -206,12 +229,14 @@ test("after any sequence of subscriptions, refusals, reconnects and changes, cli
   fc.assert(
     fc.property(fc.array(step, { minLength: 5, maxLength: 60 }), (steps) => {
       const cache = createXdsCache();
-      const [sotw, delta] = [createResponses("sotw", "epoxy"), createResponses("delta", "epoxy")];
+      const quarantine = createQuarantine(cache);
+      const sotw = { cache, quarantine, responses: createResponses("sotw", "epoxy") };
+      const delta = { cache, quarantine, responses: createResponses("delta", "epoxy") };
       const clients = [
-        createClient("sotw", cache, sotw, false),
-        createClient("sotw", cache, sotw, false),
-        createClient("delta", cache, delta, true),
-        createClient("delta", cache, delta, false),
+        createClient("1", "sotw", sotw, false),
+        createClient("2", "sotw", sotw, false),
+        createClient("3", "delta", delta, true),
+        createClient("4", "delta", delta, false),
       ];
       for (const it of steps) {
         const client = "client" in it ? clients[it.client] : undefined;
@@ -232,8 +257,11 @@ test("after any sequence of subscriptions, refusals, reconnects and changes, cli
           });
         }
       }
-      // Whoever is at fault mends it; then everything must come right.
+      // What is bad keeps nothing else away, though removals of what a refused route may use have to wait.
+      cache.apply(KEY, { complete: true });
       settle(clients);
+      expect(got(clients, cache)).toMatchObject(withoutBad(wanted(clients, cache), cache));
+      // Whoever is at fault mends it; then everything must come right.
       const mended = types.flatMap((typeUrl) =>
         names.flatMap((name) => {
           const content = cache.get(KEY, typeUrl, name)?.parts[0]?.bytes;

@@ -10,7 +10,7 @@ import {
 } from "../../src/xds/index.ts";
 import { resource, resources } from "./support/messages.ts";
 import { refusingClient, type RefusingClientOptions } from "./support/refusing-client.ts";
-import { KEY } from "./support/rigs.ts";
+import { KEY, streamRig } from "./support/rigs.ts";
 
 const { cluster: CDS, route: RDS } = typeUrls;
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `n${String(index).padStart(4, "0")}`);
@@ -192,6 +192,26 @@ describe.each(["sotw", "delta"] as const)("parts of a resource, %s", (mode) => {
     expect(client(options).has.get("r")).toBe("r=[a=1][c=1]");
   });
 });
+
+test.each(["sotw", "delta"] as const)(
+  "what was fixed while its refusal was under way leaves no blame on the others, %s",
+  (mode) => {
+    const cache = createXdsCache();
+    cache.apply(KEY, { upsert: resources(RDS, { a: "bad", b: "1" }), complete: true });
+    const rig = streamRig(mode, { cache });
+    const wanted = { typeUrl: RDS, names: ["a", "b"] };
+    rig.ask({ ...wanted, subscribe: wanted.names });
+    const refused = rig.answer();
+    cache.apply(KEY, { upsert: resources(RDS, { a: "1" }) });
+    rig.nack(refused, wanted);
+    const given: Record<string, string> = {};
+    for (let answer = rig.answer(); answer !== undefined; answer = rig.answer()) {
+      Object.assign(given, answer.resources);
+      rig.ack(answer, wanted);
+    }
+    expect(given).toEqual({ a: "a=1", b: "b=1" });
+  },
+);
 
 describe.each(["sotw", "delta"] as const)("several proxies of one role, %s", (mode) => {
   const old = { mode, refuses, node: { id: "old" } };

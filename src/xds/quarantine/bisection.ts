@@ -84,7 +84,7 @@ export function createBisection(refused: Iterable<string>, hinted: Iterable<stri
       choose();
     },
     add(units) {
-      for (const unit of units) if (!guilty.has(unit)) unknown.add(unit);
+      for (const unit of units) if (!guilty.has(unit) && !faults.includes(unit)) unknown.add(unit);
       if (trial === undefined) choose();
     },
     forget(unit) {

@@ -216,7 +216,11 @@ export function createTypeQuarantine(options: TypeQuarantineOptions): TypeQuaran
       message,
       news.map((it) => ({ id: it.name, name: it.name, parts: it.parts })),
     );
-    if (names.length > 0) search = createBisection(names, blamed);
+    if (names.length === 0) return;
+    // What was at fault may be among what was replaced since: then nothing is known of the rest.
+    const all = names.length === news.length;
+    search = createBisection(all ? names : [], blamed);
+    if (!all) search.add(names);
   }
 
   function trialAnswered(news: readonly XdsResource[], error: ErrorDetail | undefined): void {

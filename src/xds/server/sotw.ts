@@ -145,7 +145,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     }
     if (!forced && version === sentVersion) return undefined;
     // All that was refused stays out, so the client has this; or it has nothing, and needn't be told so.
-    if (found && !forced && (version === ackedVersion || version === EMPTY)) return undefined;
+    if (found && !forced && version === (ackedVersion ?? EMPTY)) return undefined;
     return send(changed, news, `* ${version}`, () => ({
       version,
       resources: [...subscribed(), ...retained.values()],
