@@ -68,7 +68,7 @@ export async function openSavedState(options: SavedStateOptions): Promise<SavedS
       logger.warn({ file: path }, `the saved state ${path} is ignored: ${reason}`);
     return createSavedState(await openJournal(path, onIgnored, held === undefined), held, options);
   } catch (error) {
-    held?.release();
+    await held?.release();
     logger.warn({ folder, err: error }, `no state is kept in ${folder}: ${(error as Error).message}`);
   }
   return noSavedState;
@@ -92,7 +92,7 @@ export const noSavedState: SavedState = {
 
 interface HeldLock {
   readonly lock: FileLock;
-  release(): void;
+  release(): Promise<void>;
 }
 
 /** Undefined: another process, or another control plane of this one, has it. */
@@ -101,12 +101,20 @@ async function holdLock(path: string): Promise<HeldLock | undefined> {
   const taken = Promise.withResolvers<FileLock | undefined>();
   const timer = setTimeout(() => taken.resolve(undefined), LOCK_PATIENCE_MS);
   const impatient = AbortSignal.timeout(LOCK_PATIENCE_MS);
-  withFileLock(path, impatient, async (lock) => {
+  const running = withFileLock(path, impatient, async (lock) => {
     taken.resolve(lock);
     if ((await taken.promise) === lock) await released.promise;
   }).catch((error: unknown) => (impatient.aborted ? taken.resolve(undefined) : taken.reject(error)));
   const lock = await taken.promise.finally(() => clearTimeout(timer));
-  return lock && { lock, release: released.resolve };
+  return (
+    lock && {
+      lock,
+      async release() {
+        released.resolve();
+        await running;
+      },
+    }
+  );
 }
 
 interface Pending {
@@ -278,7 +286,7 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
       for (let running = writing; running !== undefined; running = writing) await running;
       isOver = true;
       await journal.close();
-      held?.release();
+      await held?.release();
     })());
   return {
     sections: () => [...keysBySection].filter(([, keys]) => keys.size > 0).map(([name]) => name),
