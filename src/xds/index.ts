@@ -15,7 +15,7 @@ export type {
   XdsMetrics,
 } from "./server/events.ts";
 export type { TypeStreamState } from "./server/type-stream.ts";
-export type { XdsLogger, XdsServer, XdsServerOptions } from "./server/xds-server.ts";
+export type { XdsLimits, XdsLogger, XdsServer, XdsServerOptions } from "./server/xds-server.ts";
 export { createXdsServer } from "./server/xds-server.ts";
 export { typeUrls } from "./type-urls.ts";
 export type { ErrorDetail, XdsNode } from "./wire.ts";

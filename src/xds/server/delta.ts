@@ -260,6 +260,9 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     resend(name) {
       if (subscription.covers(name)) owe(name);
     },
+    get subscriptions() {
+      return subscription.names.size;
+    },
     get pending() {
       return started && log.complete && moved();
     },

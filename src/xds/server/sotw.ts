@@ -238,6 +238,9 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       if (traits.fullState) answerDue = true;
       else owed.add(name);
     },
+    get subscriptions() {
+      return subscription.names.size;
+    },
     get pending() {
       return started && log.complete && moved();
     },

@@ -12,6 +12,11 @@ export class InvalidRequest extends Error {
   override readonly name = "InvalidRequest";
 }
 
+/** The client asks for more than one client may; the stream ends with ResourceExhausted and this text. */
+export class LimitExceeded extends Error {
+  override readonly name = "LimitExceeded";
+}
+
 export interface StreamOptions<Request extends CommonRequest> {
   readonly id: number;
   readonly peer: string;
@@ -23,6 +28,8 @@ export interface StreamOptions<Request extends CommonRequest> {
   /** The type of a stream of a service for one type; undefined on an aggregated stream. */
   readonly onlyType: string | undefined;
   keyOf(node: XdsNode): string;
+  /** Most names that the client may subscribe to, over all types. */
+  readonly maxSubscriptions: number;
   /** Milliseconds that other types wait for an answer to a response they rely on. */
   readonly ackTimeoutMs: number;
   /** A client that resumes asks for all its types at once: so many milliseconds nothing is removed that one of them may still use. */
@@ -45,6 +52,9 @@ export interface XdsStream {
   describe(): StreamState;
   close(): void;
 }
+
+/** Envoy has a dozen types; extensions may bring more. */
+const MAX_TYPES = 64;
 
 /** Removals may wait this many times as long for an answer as changes do: late removals harm nobody, early ones cost requests. */
 const REMOVAL_PATIENCE = 6;
@@ -90,6 +100,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   }
 
   function open(typeUrl: string, key: string): TypeStream<Request> {
+    if (types.length >= MAX_TYPES) throw new LimitExceeded(`more than ${MAX_TYPES} types on one stream`);
     const subscription = cache.subscribe(key, typeUrl, () => options.wake());
     const opened = protocol.createTypeStream({
       traits: typeTraits(typeUrl),
@@ -222,6 +233,10 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
       events.onRequest(info, typeUrl);
       const type = find(typeUrl) ?? open(typeUrl, key);
       const settled = type.receive(request);
+      const subscriptions = types.reduce((sum, it) => sum + it.subscriptions, 0);
+      if (subscriptions > options.maxSubscriptions) {
+        throw new LimitExceeded(`more than ${options.maxSubscriptions} resources are named on one stream`);
+      }
       for (const name of resendLater.get(typeUrl) ?? []) type.resend(name);
       resendLater.delete(typeUrl);
       if (settled !== undefined) {

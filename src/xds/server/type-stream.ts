@@ -57,6 +57,8 @@ export interface TypeStream<Request extends CommonRequest> {
   next(gates: Gates): Outgoing | undefined;
   /** Has the resource sent again if this client is subscribed to it. */
   resend(name: string): void;
+  /** Number of names subscribed to. */
+  readonly subscriptions: number;
   /** Whether there are changes that weren't sent yet. */
   readonly pending: boolean;
   /** Responses not answered yet. */

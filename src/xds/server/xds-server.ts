@@ -15,7 +15,7 @@ import { createCounters, type NackEvent, type StreamState, type XdsEvents, type 
 import { createResponses, type Responses } from "./responses.ts";
 import { discoveryServices } from "./services.ts";
 import { sotw } from "./sotw.ts";
-import { createStream, InvalidRequest, type XdsStream } from "./stream.ts";
+import { createStream, InvalidRequest, LimitExceeded, type XdsStream } from "./stream.ts";
 import type { Protocol } from "./type-stream.ts";
 
 /** Takes structured messages; a pino logger is one. */
@@ -45,10 +45,21 @@ export interface XdsServerOptions {
   readonly keepaliveMs?: number | undefined;
   /** Connections end after this time, ±10 %, so that proxies spread over replicas anew, in ms. Defaults to never. */
   readonly maxConnectionAgeMs?: number | undefined;
+  readonly limits?: Partial<XdsLimits> | undefined;
   /** What proxies refuse; shared by the servers of one cache. Defaults to one of its own. */
   readonly quarantine?: Quarantine | undefined;
   readonly events?: XdsEvents | undefined;
   readonly logger?: XdsLogger | undefined;
+}
+
+/** What clients may ask for. One that asks for more is told so with ResourceExhausted, and costs no more memory. */
+export interface XdsLimits {
+  /** Open at once. Defaults to 20,000. */
+  readonly streams: number;
+  /** Names subscribed to on one stream. Defaults to 200,000. */
+  readonly subscriptions: number;
+  /** Length of a request in bytes. Defaults to 32 MiB: a reconnecting delta client lists all it has, with 10,000 resources more than gRPC's 4 MiB. */
+  readonly requestBytes: number;
 }
 
 /** An xDS server: ADS and one service per type, each in state-of-the-world and delta form. */
@@ -61,14 +72,14 @@ export interface XdsServer extends AsyncDisposable {
   readonly metrics: XdsMetrics;
 }
 
-/** A reconnecting delta client lists all it has: with 10,000 resources more than the 4 MiB that gRPC accepts by default. */
-const RECEIVE_LIMIT = 32 * 1024 * 1024;
+const DEFAULT_LIMITS: XdsLimits = { streams: 20_000, subscriptions: 200_000, requestBytes: 32 * 1024 * 1024 };
 
 export function createXdsServer(options: XdsServerOptions): XdsServer {
   const { cache, fallbackKey, logger } = options;
   const host = options.host ?? "127.0.0.1";
   const identifier = options.identifier ?? "epoxy";
   const quarantine = options.quarantine ?? createQuarantine(cache);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const keepaliveMs = options.keepaliveMs ?? 30_000;
   const { events, metrics } = createCounters(options.events ?? {});
   const open = new Map<XdsStream, ServerDuplexStream<Buffer, Buffer>>();
@@ -81,7 +92,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   let closing: Promise<void> | undefined;
 
   const server = new Server({
-    "grpc.max_receive_message_length": RECEIVE_LIMIT,
+    "grpc.max_receive_message_length": limits.requestBytes,
     "grpc.max_send_message_length": -1,
     "grpc.keepalive_time_ms": keepaliveMs,
     "grpc.keepalive_timeout_ms": Math.ceil((keepaliveMs * 2) / 3),
@@ -102,12 +113,10 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     try {
       run();
     } catch (error) {
-      const invalid = error instanceof InvalidRequest;
-      logger?.warn({ peer: call.getPeer(), err: error }, invalid ? "invalid xDS request" : "an xDS stream failed");
-      call.emit("error", {
-        code: invalid ? status.INVALID_ARGUMENT : status.INTERNAL,
-        details: invalid ? error.message : "internal error",
-      });
+      const code = codeOf(error);
+      const failed = code === status.INTERNAL;
+      logger?.warn({ peer: call.getPeer(), err: error }, failed ? "an xDS stream failed" : "invalid xDS request");
+      call.emit("error", { code, details: failed ? "internal error" : (error as Error).message });
     }
   }
 
@@ -117,6 +126,11 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     shared: Responses,
     onlyType: string | undefined,
   ): void {
+    if (open.size >= limits.streams) {
+      logger?.warn({ peer: call.getPeer() }, `${limits.streams} xDS streams are open, which is the limit`);
+      call.emit("error", { code: status.RESOURCE_EXHAUSTED, details: `${limits.streams} streams are open already` });
+      return;
+    }
     const stream = createStream({
       id: ++streamIds,
       peer: call.getPeer(),
@@ -127,6 +141,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       events: { ...events, onNack: refused },
       onlyType,
       keyOf: (node) => options.snapshotKey(node) ?? fallbackKey,
+      maxSubscriptions: limits.subscriptions,
       ackTimeoutMs: options.ackTimeoutMs ?? 5000,
       resumeGraceMs: 250,
       write: (body) => call.write(body),
@@ -203,4 +218,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     streams: () => [...open.keys()].map((stream) => stream.describe()),
     metrics,
   };
+}
+
+function codeOf(error: unknown): status {
+  if (error instanceof InvalidRequest) return status.INVALID_ARGUMENT;
+  return error instanceof LimitExceeded ? status.RESOURCE_EXHAUSTED : status.INTERNAL;
 }

@@ -53,6 +53,7 @@ export function streamRig(mode: "sotw" | "delta", options: StreamRigOptions = {}
     events: createCounters(options.events ?? {}).events,
     onlyType: options.onlyType,
     keyOf: () => KEY,
+    maxSubscriptions: 1000,
     ackTimeoutMs: options.ackTimeoutMs ?? 60_000,
     resumeGraceMs: options.resumeGraceMs ?? 0,
     write(body: Buffer) {
