@@ -1,5 +1,6 @@
 import { type Command, defineCommand, type Run } from "../command.ts";
 import type { OptionTable } from "../option.ts";
+import { interactive, interactiveOption, nameQuestion } from "../interactive.ts";
 import { writeOptions } from "../options.ts";
 
 const serviceSpec = {
@@ -10,6 +11,7 @@ export const staticUpstreamOptions = {
   "static-hosts": { type: "list", value: "HOST:PORT", help: "addresses of the service; the port may be left out: 80" },
   "static-outbound-tls": { type: "flag", help: "connect by TLS" },
   ...serviceSpec,
+  ...interactiveOption,
   ...writeOptions,
 } as const satisfies OptionTable;
 
@@ -17,6 +19,7 @@ export const consulUpstreamOptions = {
   "consul-service": { type: "text", value: "NAME", help: "name of the service in Consul" },
   "consul-service-tags": { type: "list", value: "TAG", help: "only instances with all of these tags" },
   ...serviceSpec,
+  ...interactiveOption,
   ...writeOptions,
 } as const satisfies OptionTable;
 
@@ -38,6 +41,7 @@ export const upstreamGroupOptions = {
 export const virtualServiceOptions = {
   domains: { type: "list", value: "DOMAIN", help: "domains to serve (default *)" },
   "display-name": { type: "text", value: "TEXT", help: "name to show to people" },
+  ...interactiveOption,
   ...writeOptions,
 } as const satisfies OptionTable;
 
@@ -132,14 +136,31 @@ const createUpstream: Command = defineCommand({
       "static",
       "creates an upstream of fixed addresses",
       staticUpstreamOptions,
-      async () => (await import("./create-upstream.ts")).createStaticUpstream,
+      async () =>
+        interactive(
+          staticUpstreamOptions,
+          [
+            nameQuestion,
+            { option: "static-hosts", text: "Addresses (HOST:PORT, with commas between them)", required: true },
+          ],
+          (await import("./create-upstream.ts")).createStaticUpstream,
+        ),
       "epoxy create upstream static petstore --static-hosts 10.0.0.1:8080,10.0.0.2:8080",
     ),
     creating(
       "consul",
       "creates an upstream of a service in Consul",
       consulUpstreamOptions,
-      async () => (await import("./create-upstream.ts")).createConsulUpstream,
+      async () =>
+        interactive(
+          consulUpstreamOptions,
+          [
+            nameQuestion,
+            { option: "consul-service", text: "Service in Consul", required: true },
+            { option: "consul-service-tags", text: "Only instances with these tags (empty: all)" },
+          ],
+          (await import("./create-upstream.ts")).createConsulUpstream,
+        ),
       "epoxy create upstream consul petstore --consul-service petstore",
     ),
     creating(
@@ -248,7 +269,16 @@ export const createCommand: Command = defineCommand({
       "virtualservice",
       "creates a virtual service without routes",
       virtualServiceOptions,
-      async () => (await import("./create-virtual-service.ts")).createVirtualService,
+      async () =>
+        interactive(
+          virtualServiceOptions,
+          [
+            nameQuestion,
+            { option: "domains", text: "Domains, with commas between them", fallback: "*" },
+            { option: "display-name", text: "Name to show to people (empty: none)" },
+          ],
+          (await import("./create-virtual-service.ts")).createVirtualService,
+        ),
       "epoxy create virtualservice shop --domains shop.example.com",
       ["vs", "virtualservices"],
     ),

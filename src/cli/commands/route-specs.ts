@@ -1,5 +1,6 @@
 import { type Command, defineCommand } from "../command.ts";
 import type { OptionTable } from "../option.ts";
+import { interactive, interactiveOption, type Question } from "../interactive.ts";
 import { nameOption, namespaceOption, writeOptions } from "../options.ts";
 
 const destinationNamespace = { type: "text", value: "NAMESPACE", default: "gloo-system" } as const;
@@ -42,8 +43,26 @@ export const addRouteOptions = {
   },
   "to-route-table": { type: "flag", help: "add it to a route table instead of a virtual service" },
   "cluster-scoped-vs-client": { type: "flag", help: "without --name: look for the virtual service in all namespaces" },
+  ...interactiveOption,
   ...writeOptions,
 } as const satisfies OptionTable;
+
+const routeQuestions: readonly Question[] = [
+  { option: "name", text: "Virtual service (empty: the one with the domain *)" },
+  {
+    option: "path-exact",
+    text: "Exactly this path (empty: all paths with a prefix)",
+    unless: ["path-prefix", "path-regex"],
+  },
+  { option: "path-prefix", text: "Prefix of the paths", fallback: "/", unless: ["path-exact", "path-regex"] },
+  {
+    option: "dest-name",
+    text: "Upstream to send requests to",
+    required: true,
+    unless: ["upstream-group-name", "delegate-name"],
+  },
+  { option: "prefix-rewrite", text: "Replace the matched part of the path by (empty: leave it)" },
+];
 
 const addRoute: Command = defineCommand({
   name: "route",
@@ -55,7 +74,7 @@ const addRoute: Command = defineCommand({
   ],
   options: addRouteOptions,
   usesStorage: true,
-  load: async () => (await import("./add-route.ts")).addRoute,
+  load: async () => interactive(addRouteOptions, routeQuestions, (await import("./add-route.ts")).addRoute),
   examples: [
     {
       does: "Send /all-pets to the upstream petstore as /api/pets",
@@ -66,6 +85,7 @@ const addRoute: Command = defineCommand({
       command: "epoxy add route --name shop -x 2 -p /cart -m GET,POST -d x-team=shop.* -u cart",
     },
     { does: "Delegate to a route table", command: "epoxy add route -p /docs --delegate-name docs" },
+    { does: "Be asked for all of it", command: "epoxy add route -i" },
     { does: "See what would be written", command: "epoxy add route -p / -u petstore --dry-run" },
   ],
 });
