@@ -62,8 +62,8 @@ export function pathText(path: readonly PathStep[]): string {
   let text = "";
   for (const step of path.length > 40 ? path.slice(0, 40) : path) {
     if (typeof step === "number") text += `[${step}]`;
-    else if (/^[\w@$-]+$/.test(step)) text += text === "" ? step : `.${step}`;
-    else text += `[${JSON.stringify(shorten(step))}]`;
+    else if (/^[\w@$-]{1,100}$/.test(step)) text += text === "" ? step : `.${step}`;
+    else text += `[${quote(step)}]`;
   }
   return path.length > 40 ? `${text}…` : text;
 }
@@ -73,10 +73,21 @@ export function describe(value: unknown, secret = false): string {
   if (value === null || value === undefined) return "nothing";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "an object";
-  if (typeof value === "string") return secret ? "text" : `the text ${JSON.stringify(shorten(value))}`;
+  if (typeof value === "string") return secret ? "text" : `the text ${quote(value)}`;
   if (typeof value === "number") return secret ? "a number" : `the number ${value}`;
   return secret || typeof value !== "boolean" ? `a ${typeof value}` : String(value);
 }
+
+/** A text in quotes for messages: short, and with nothing in it that a terminal obeys or that hides or reorders what follows. */
+export function quote(text: string, length?: number): string {
+  return JSON.stringify(shorten(text, length)).replace(
+    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** A name as it is, unless it is long or holds what {@link quote} escapes. */
+export const printable = (text: string): string => quote(text, 200).slice(1, -1);
 
 /** At most about 40 characters of a text, or as many as are asked for. */
 export function shorten(text: string, length = 40): string {

@@ -1,5 +1,5 @@
 import { combineErrors, type EpoxyError, locatedError, type SourceLocation } from "../errors/index.ts";
-import { createContext, describe, type PathStep, pathText, type TypeRegistry } from "./json-context.ts";
+import { createContext, describe, type PathStep, pathText, printable, type TypeRegistry } from "./json-context.ts";
 import { isObject } from "./json-read.ts";
 import type { AnyKind, Kind, Resource } from "./kind.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -123,7 +123,7 @@ class ResourceReader<T extends Resource> {
     if (kind === undefined) return;
     const context = createContext({ types: this.#options.types, yaml: true, path });
     const { resource, ref, shape, notes } = readResource(context, kind, json, this.#options);
-    const label = ref === undefined ? kind.kind : `${kind.kind} ${refText(ref)}`;
+    const label = ref === undefined ? kind.kind : `${kind.kind} ${printable(refText(ref))}`;
     if (context.problems.length > 0) {
       const errors = context.problems.map((problem) =>
         this.#error(document, problem.message, problem.path, problem.atKey, label),
@@ -160,7 +160,7 @@ class ResourceReader<T extends Resource> {
       const detail =
         written === undefined
           ? "it doesn't say what it is: add apiVersion and kind"
-          : `unknown kind ${written}${near === undefined ? "" : `: did you mean ${near}?`}`;
+          : `unknown kind ${printable(written)}${near === undefined ? "" : `: did you mean ${near}?`}`;
       this.#reject(document, undefined, refIn(json), [this.#error(document, detail, path)]);
       return undefined;
     }
@@ -168,7 +168,8 @@ class ResourceReader<T extends Resource> {
     if (shapeOf(expected.type, json) === "bare" || (apiVersion === undefined && kind === undefined)) return expected;
     const wanted = `${apiVersionOf(expected)} ${expected.kind}`;
     if (written === wanted) return expected;
-    const found = written ?? `apiVersion ${describe(apiVersion)} and kind ${describe(kind)}`;
+    const found =
+      written === undefined ? `apiVersion ${describe(apiVersion)} and kind ${describe(kind)}` : printable(written);
     const step = apiVersion === apiVersionOf(expected) || apiVersion === undefined ? "kind" : "apiVersion";
     this.#reject(document, undefined, refIn(json), [
       this.#error(document, `expected ${wanted}, found ${found}`, [...path, step]),

@@ -1,4 +1,5 @@
 import { EpoxyError } from "../errors/index.ts";
+import { quote } from "./json-context.ts";
 
 /** One requirement on a label. `Equals`, `DoubleEquals` and `NotEquals` take one value, `Exists` and `DoesNotExist` none. */
 export interface SelectorExpression {
@@ -142,7 +143,7 @@ function parseExpression(scanner: Scanner): SelectorExpression {
     case "<": {
       scanner.take();
       const value = scanner.value();
-      if (!isWholeNumber(value)) scanner.fail(`"${operator}" compares whole numbers, found ${JSON.stringify(value)}`);
+      if (!isWholeNumber(value)) scanner.fail(`"${operator}" compares whole numbers, found ${quote(value)}`);
       return { key, operator: operator === ">" ? "GreaterThan" : "LessThan", values: [value] };
     }
     case "in":
@@ -151,7 +152,7 @@ function parseExpression(scanner: Scanner): SelectorExpression {
       return { key, operator: operator === "in" ? "In" : "NotIn", values: scanner.values() };
     }
     default:
-      return scanner.fail(`expected one of = == != in notin < > or a comma after "${key}"`);
+      return scanner.fail(`expected one of = == != in notin < > or a comma after ${quote(key)}`);
   }
 }
 
@@ -187,7 +188,7 @@ class Scanner {
     const prefixIsGood = prefix === undefined || (prefix.length <= 253 && prefixPattern.test(prefix));
     if (!namePattern.test(name) || !prefixIsGood || more.length > 0) {
       this.fail(
-        `${JSON.stringify(key)} can't be a label's key: at most 63 letters, digits, "-", "_", "." after an optional prefix and "/"`,
+        `${quote(key)} can't be a label's key: at most 63 letters, digits, "-", "_", "." after an optional prefix and "/"`,
       );
     }
     return this.take();
@@ -197,7 +198,7 @@ class Scanner {
     const value = this.peek();
     if (value === "" || value === "," || value === ")") return "";
     if (!namePattern.test(value)) {
-      this.fail(`${JSON.stringify(value)} can't be a label's value: at most 63 letters, digits, "-", "_", "."`);
+      this.fail(`${quote(value)} can't be a label's value: at most 63 letters, digits, "-", "_", "."`);
     }
     return this.take();
   }
@@ -215,7 +216,7 @@ class Scanner {
 
   fail(detail: string): never {
     const column = this.#position + 1;
-    throw new EpoxyError("invalid", `label selector ${JSON.stringify(this.#text)}, column ${column}: ${detail}`, {
+    throw new EpoxyError("invalid", `label selector ${quote(this.#text, 200)}, column ${column}: ${detail}`, {
       location: { source: this.#text, line: 1, column },
     });
   }

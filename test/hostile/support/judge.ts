@@ -1,0 +1,23 @@
+import { expect } from "vitest";
+import { VirtualServiceKind } from "../../../generated/sdk/index.ts";
+import { EpoxyError } from "../../../src/errors/index.ts";
+import { parseResources } from "../../../src/resources/index.ts";
+
+/** Reads a text, which must neither throw nor take long, and holds each problem to what people need. */
+export function judge(text: string, limit = 15_000): readonly EpoxyError[] {
+  const start = performance.now();
+  const { documents, problems, broken, empty } = parseResources(VirtualServiceKind, text, "some/vs.yaml");
+  expect(performance.now() - start).toBeLessThan(limit);
+  if (documents.length === 0 && broken.length === 0 && !empty) expect(problems.length).toBeGreaterThan(0);
+  for (const problem of problems) {
+    expect(problem).toBeInstanceOf(EpoxyError);
+    expect(problem.code).toBe("invalid");
+    expect(problem.location?.source).toBe("some/vs.yaml");
+    expect(problem.message).toMatch(/^some\/vs\.yaml(:\d+(:\d+)?)?: /);
+    expect(problem.message.length).toBeLessThan(2_000);
+    // No stack traces, and nothing that a terminal would obey.
+    // oxlint-disable-next-line no-control-regex
+    expect(problem.message).not.toMatch(/\n\s+at |[\x00-\x08\x0b-\x1f\x7f]/);
+  }
+  return problems;
+}
