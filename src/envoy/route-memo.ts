@@ -18,7 +18,7 @@ const ROUTES_FIELD = 3;
 type Asked = "upstream" | "upstreamGroup" | "secret" | "settings";
 
 /** What a translation asked of its context, flat: name, argument, answer, and so on. */
-type Answers = (Asked | Ref | unknown)[];
+type Answers = unknown[];
 
 interface Remembered {
   readonly place: RoutePlace;

@@ -1,0 +1,73 @@
+import { expect, it } from "vitest";
+import { createChain } from "./support/chain.ts";
+import { outcome } from "./support/outcome.ts";
+import { memoryOf } from "./support/remembering-graph.ts";
+
+/* What random edits reach too seldom: parts that are remembered, while what they depend on changes around them. */
+
+const document = (kind: string, name: string, spec: object): string =>
+  `${JSON.stringify({ apiVersion: "gateway.solo.io/v1", kind, metadata: { name, namespace: "gloo-system" }, spec })}\n---\n`;
+const gateway = (name: string, more: object = {}): string =>
+  document("Gateway", name, {
+    bindAddress: "::",
+    bindPort: 8080,
+    httpGateway: {},
+    proxyNames: ["gateway-proxy"],
+    ...more,
+  });
+const respond = (prefix: string, body: string) => ({
+  matchers: [{ prefix }],
+  directResponseAction: { status: 200, body },
+});
+const table = (name: string, ...bodies: string[]): string =>
+  document("RouteTable", name, { routes: bodies.map((body, index) => respond(`/${name}/${index}`, body)) });
+const delegate = (name: string) => ({
+  matchers: [{ prefix: `/${name}` }],
+  delegateAction: { ref: { name, namespace: "gloo-system" } },
+});
+const service = document("VirtualService", "vs", {
+  virtualHost: { domains: ["a.test", "*.test"], routes: [delegate("first"), delegate("second")] },
+});
+
+/** Applies the steps one after the other, and compares with a translation from scratch after each. */
+function follow(
+  ...steps: { readonly apply?: string; readonly remove?: readonly [kind: string, name: string] }[]
+): void {
+  const incremental = createChain();
+  incremental.graph.flush();
+  const present = new Map<string, string>();
+  for (const { apply = "", remove } of steps) {
+    const memory = memoryOf(incremental.graph);
+    for (const text of apply.split("---\n").filter((one) => one !== "")) {
+      const { kind, metadata } = JSON.parse(text);
+      present.set(`${kind}/${metadata.name}`, `${text}---\n`);
+    }
+    if (remove !== undefined) {
+      present.delete(remove.join("/"));
+      incremental.source(remove[0]).delete(`gloo-system/${remove[1]}`);
+    }
+    incremental.apply(apply);
+    const scratch = createChain({}, memory);
+    scratch.apply([...present.values()].join(""));
+    expect(outcome(incremental)).toEqual(outcome(scratch));
+  }
+  expect(incremental.envoy.served.size).toBeGreaterThan(3);
+}
+
+const start = { apply: gateway("gw") + service + table("first", "one") + table("second", "two", "x".repeat(50)) };
+
+it("routes of an untouched table move when the table before it grows or shrinks", () => {
+  follow(start, { apply: table("first", "one", "more", "still more") }, { apply: table("first") });
+});
+
+it("a limit on the listener reaches the routes of untouched tables", () => {
+  follow(
+    start,
+    { apply: gateway("gw", { routeOptions: { maxDirectResponseBodySizeBytes: 10 } }) },
+    { apply: gateway("gw") },
+  );
+});
+
+it("where parts came from is right, also where their bytes stay the same", () => {
+  follow(start, { apply: gateway("renamed"), remove: ["Gateway", "gw"] });
+});
