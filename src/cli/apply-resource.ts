@@ -32,7 +32,7 @@ export async function applyResource(
     if (stored !== undefined && specEquals(kind, stored, resource)) return { applied: "unchanged", resource: stored };
     const version = stored?.metadata?.resourceVersion ?? "";
     if (expected !== "" && expected !== version) throw changedSince(kind, resource, stored !== undefined);
-    const wanted = withVersion({ ...resource, namespacedStatuses: stored?.namespacedStatuses } as Resource, version);
+    const wanted = withVersion({ ...resource, namespacedStatuses: stored?.namespacedStatuses }, version);
     const applied = stored === undefined ? "created" : "configured";
     if (dryRun) return { applied, resource: wanted };
     try {

@@ -59,6 +59,14 @@ export async function readSources(
       }
     }
   };
+  const attempt = <T>(path: string, read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      problems.push(unreadable(path, (error as Error).message));
+      return undefined;
+    }
+  };
   for (const path of paths) {
     if (path === "-") {
       const text = await terminal.input();
@@ -67,34 +75,44 @@ export async function readSources(
       );
       continue;
     }
-    try {
-      const files = filesOf(path);
-      if (files.length === 0) problems.push(unreadable(path, "there are no .yaml, .yml or .json files in it"));
-      for (const file of files) {
-        const text = readFileSync(file, "utf8");
-        const place = placeIn(path, file, text);
-        const namespace = place?.namespace ?? defaultNamespace;
-        add(text, file, () =>
-          parseResources<Resource>(place?.kind ?? registry, text, file, { defaultNamespace: namespace }),
-        );
-      }
-    } catch (error) {
-      problems.push(unreadable(path, (error as Error).message));
+    for (const file of attempt(path, () => filesOf(path)) ?? []) {
+      const text = attempt(file, () => decode(readFileSync(file)));
+      if (text === undefined) continue;
+      const place = placeIn(path, file, text);
+      const namespace = place?.namespace ?? defaultNamespace;
+      add(text, file, () =>
+        parseResources<Resource>(place?.kind ?? registry, text, file, { defaultNamespace: namespace }),
+      );
     }
   }
   return { documents, problems };
 }
 
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Error("it is not UTF-8 text", { cause });
+  }
+}
+
 const unreadable = (path: string, why: string): EpoxyError =>
   new EpoxyError("invalid", `${path}: can't be read: ${why}`, { location: { source: path } });
 
+/** @throws Error if there is nothing at the path, or nothing to read in it */
 function filesOf(path: string): readonly string[] {
   if (!statSync(path).isDirectory()) return [path];
+  const files = filesBelow(path);
+  if (files.length === 0) throw new Error("there are no .yaml, .yml or .json files in it");
+  return files;
+}
+
+function filesBelow(path: string): readonly string[] {
   const entries = readdirSync(path, { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
     const file = join(path, entry.name);
     if (entry.name.startsWith(".")) return [];
-    if (entry.isDirectory()) return filesOf(file);
+    if (entry.isDirectory()) return filesBelow(file);
     return extensions.includes(extname(entry.name)) ? [file] : [];
   });
 }

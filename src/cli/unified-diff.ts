@@ -57,10 +57,13 @@ function compare(before: readonly string[], after: readonly string[]): readonly 
 /** By the longest common subsequence. */
 function compareMiddle(before: readonly string[], after: readonly string[]): readonly Line[] {
   const width = after.length + 1;
-  const isTooLarge = before.length * after.length > mostPairs;
-  const lengths = new Uint32Array(isTooLarge ? 0 : (before.length + 1) * width);
+  if (before.length * after.length > mostPairs) {
+    const marked = (mark: Mark, texts: readonly string[]): Line[] => texts.map((text) => ({ mark, text }));
+    return [...marked("-", before), ...marked("+", after)];
+  }
+  const lengths = new Uint32Array((before.length + 1) * width);
   const at = (i: number, j: number): number => lengths[i * width + j] ?? 0;
-  for (let i = before.length - 1; i >= 0 && !isTooLarge; i--) {
+  for (let i = before.length - 1; i >= 0; i--) {
     for (let j = after.length - 1; j >= 0; j--) {
       lengths[i * width + j] = before[i] === after[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
     }
@@ -69,7 +72,7 @@ function compareMiddle(before: readonly string[], after: readonly string[]): rea
   let [i, j] = [0, 0];
   while (i < before.length || j < after.length) {
     const [old, fresh] = [before[i], after[j]];
-    if (!isTooLarge && old !== undefined && old === fresh) {
+    if (old !== undefined && old === fresh) {
       lines.push({ mark: " ", text: old });
       i++;
       j++;

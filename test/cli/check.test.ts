@@ -230,3 +230,22 @@ describe("epoxy check", () => {
     );
   });
 });
+
+describe("epoxy check of what can't be read", () => {
+  it("names files that are broken or missing, and Settings that can't be used", async () => {
+    await using bed = await createBed({
+      "config/upstreams/gloo-system/a.yaml": "metadata: {name: a}\nstatc: {}\n",
+      "settings/gloo-system/default.yaml": "metadata: {name: default}\nkubernetesConfigSource: {}\n",
+    });
+    const stored = await bed.run("check");
+    expect(stored.code).toBe(1);
+    expect(stored.stdout).toMatch(/a\.yaml:2:1: error: statc: unknown field: did you mean "static"\?\n/);
+    const settings = await epoxy(["validate", `${bed.dir}/settings`]);
+    expect(settings.stdout).toMatch(
+      /default\.yaml:2:1: error: Settings gloo-system\.default: kubernetesConfigSource is not supported yet/,
+    );
+    const missing = await epoxy(["validate", `${bed.dir}/nowhere.yaml`]);
+    expect(missing).toMatchObject({ code: 1 });
+    expect(missing.stdout).toMatch(/nowhere\.yaml: error: can't be read: ENOENT/);
+  });
+});

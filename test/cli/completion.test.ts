@@ -27,8 +27,12 @@ describe("epoxy completion", () => {
     return stdout.split("\n").filter((word) => word !== "");
   }
 
+  it("offers all commands", async () => {
+    const commands = ["serve", "get", "create", "apply", "check", "validate", "route"];
+    expect(await offered("epoxy ")).toEqual(expect.arrayContaining(commands));
+  });
+
   it.each([
-    ["epoxy ", ["serve", "get", "create", "apply", "check", "validate", "route"]],
     ["epoxy cre", ["create"]],
     ["epoxy create upstream ", ["static", "consul", "pipe"]],
     ["epoxy get virt", ["virtualhostoptions", "virtualservices"]],
@@ -38,9 +42,7 @@ describe("epoxy completion", () => {
     ["epoxy add route --path-", ["--path-exact", "--path-prefix", "--path-regex"]],
     ["epoxy completion ", ["bash", "zsh", "fish"]],
   ])("offers for `%s` %j", async (line, expected) => {
-    const found = await offered(line);
-    if (line === "epoxy ") expect(found).toEqual(expect.arrayContaining(expected));
-    else expect(found).toEqual(expected);
+    expect(await offered(line)).toEqual(expected);
   });
 
   it("offers no names of commands where a value or a name is due", async () => {

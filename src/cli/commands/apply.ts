@@ -9,12 +9,7 @@ import { UsageError } from "../usage-error.ts";
 import type { applyOptions } from "./apply-specs.ts";
 
 /** `epoxy apply`: a resource that can't be written is reported, and the others are written all the same. */
-export async function apply({
-  values,
-  arguments: _,
-  terminal,
-  signal,
-}: Invocation<typeof applyOptions>): Promise<undefined> {
+export async function apply({ values, terminal, signal }: Invocation<typeof applyOptions>): Promise<undefined> {
   const documents = await readAll(values.file, terminal, values.namespace);
   await using stores = await openStores(values, signal);
   const errors: EpoxyError[] = [];

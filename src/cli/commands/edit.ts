@@ -39,10 +39,14 @@ export async function edit({
   const say = (result: string): void => {
     terminal.out(values.json ? `${JSON.stringify({ kind: kind.kind, ...ref, result })}\n` : `${label} ${result}\n`);
   };
-  let text = renderResource(kind, { ...stored, namespacedStatuses: undefined } as Resource, {
-    shape: "kubernetes",
-    omitVersion: true,
-  });
+  let text = renderResource(
+    kind,
+    { ...stored, namespacedStatuses: undefined },
+    {
+      shape: "kubernetes",
+      omitVersion: true,
+    },
+  );
   let isKept = false;
   try {
     for (;;) {
@@ -106,7 +110,7 @@ function read(kind: AnyKind, text: string, source: string, stored: Resource): Re
         ? undefined
         : `the name can't be changed: expected ${refText(refOf(stored))}, found ${refText(refOf(document.resource))}`;
   if (fault !== undefined || document === undefined) return { error: new EpoxyError("invalid", `${source}: ${fault}`) };
-  return { resource: { ...document.resource, namespacedStatuses: stored.namespacedStatuses } as Resource };
+  return { resource: { ...document.resource, namespacedStatuses: stored.namespacedStatuses } };
 }
 
 /** The lines that name places are counted below the notes, as an editor shows them. */

@@ -1,5 +1,6 @@
 import { ProxyKind, type Settings, SettingsKind, SettingsType, UpstreamKind } from "../../../generated/sdk/index.ts";
 import { createGraph } from "../../collections/index.ts";
+import { EpoxyError } from "../../errors/index.ts";
 import { shortCircuits } from "../../gateway/index.ts";
 import {
   type AnyKind,
@@ -11,7 +12,7 @@ import {
 } from "../../resources/index.ts";
 import type { ServedResource } from "../served-resource.ts";
 import { notHonoured, notHonouredText } from "../settings/not-honoured.ts";
-import { viewSettings } from "../settings/settings-view.ts";
+import { type SettingsView, viewSettings } from "../settings/settings-view.ts";
 import { notServed } from "../status-graph.ts";
 import { checkCertificates } from "./check-certificates.ts";
 import { adviceOnText, checkReferences } from "./check-references.ts";
@@ -47,7 +48,7 @@ export interface CheckResult {
  */
 export function checkConfiguration(configuration: Configuration): CheckResult {
   const { settings, resources, now } = configuration;
-  const view = viewSettings(settings, ".");
+  const { view, finding: settingsFinding } = settingsView(settings);
   const watched = resources.filter(({ kind, resource }) => {
     const { watchNamespaces } = view;
     return (
@@ -60,7 +61,7 @@ export function checkConfiguration(configuration: Configuration): CheckResult {
   const keys = [...known];
   // What was translated, or was said to be wrong before it could be.
   const reached = new Set<string>();
-  const findings: Finding[] = [];
+  const findings: Finding[] = settingsFinding === undefined ? [] : [settingsFinding];
   for (const problem of output.problems) {
     for (const { kind, ref } of problem.sources) reached.add(keyOf(kind, ref));
     // Said of the table itself, too.
@@ -91,6 +92,7 @@ export function checkConfiguration(configuration: Configuration): CheckResult {
   );
   if (settings !== undefined) {
     for (const path of notHonoured(SettingsType, settings)) {
+      if (path === settingsFinding?.path) continue;
       const message = notHonouredText(path);
       findings.push({ severity: "warning", message, kind: SettingsKind.kind, ref: refOf(settings), path });
     }
@@ -101,6 +103,24 @@ export function checkConfiguration(configuration: Configuration): CheckResult {
 const keyOf = (kind: string, ref: { readonly namespace: string; readonly name: string }): string =>
   `${kind}/${refKey(ref)}`;
 const resourceKey = (kind: string, resource: Resource): string => keyOf(kind, refOf(resource));
+
+/** The view of settings; of those that can't be used, the defaults and what is wrong. */
+function settingsView(settings: Settings | undefined): { readonly view: SettingsView; readonly finding?: Finding } {
+  try {
+    return { view: viewSettings(settings, ".") };
+  } catch (error) {
+    if (!(error instanceof EpoxyError) || settings === undefined) throw error;
+    const { message, location } = error;
+    const finding: Finding = {
+      severity: "error",
+      message,
+      kind: SettingsKind.kind,
+      ref: refOf(settings),
+      path: location?.path,
+    };
+    return { view: viewSettings(undefined, "."), finding };
+  }
+}
 
 /** A problem at the resource that holds the faulty part: the innermost that is there. */
 function findingOf(problem: TranslationProblem, known: ReadonlySet<string>): Finding {
