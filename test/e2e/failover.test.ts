@@ -151,7 +151,13 @@ describe("two control planes on one Consul, behind two Envoys, one of them on de
 
   it("lose no request and are sent nothing again when either is killed; what changes then arrives, and its status is written", async () => {
     const loads = ports.map((port) =>
-      startSteadyLoad({ url: `http://127.0.0.1:${port}/pets`, headers: { host: "pets.test" }, rate: 100 }),
+      startSteadyLoad({
+        url: `http://127.0.0.1:${port}/pets`,
+        headers: { host: "pets.test" },
+        rate: 100,
+        // Two seconds' worth: four processes start beside it, which can take all of a small machine for a moment.
+        maxInFlight: 200,
+      }),
     );
     for (const [dying, heir] of [
       [0, 1],
