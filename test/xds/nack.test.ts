@@ -192,6 +192,25 @@ describe.each(["sotw", "delta"] as const)("a real Envoy refuses, %s", (mode) => 
     expect(quarantine.list()).toMatchObject([{ name: "busy", spread: false }]);
   });
 
+  test("what two proxies refuse a third one isn't sent: it begins with the last good version", async () => {
+    await start(table(hosts(2, "old")));
+    await startOne("envoy-2");
+    await waitFor(() => server.streams().length === 2 && server.streams().every(({ types }) => types.length >= 3));
+    cache.apply(KEY, { upsert: [table({ ...hosts(2, "new"), "host-1": { answer: "new", regex: "(unclosed" } })] });
+    await waitFor(() => quarantine.list()[0]?.refusals.length === 2);
+    expect(quarantine.list()).toMatchObject([{ origin: "VirtualService/ns/host-1", spread: true }]);
+    const third = await startOne("envoy-3");
+    await third.live();
+    const config = await waitFor(async () => {
+      const text = JSON.stringify(await third.configDump());
+      return text.includes("host-1.example") && text;
+    });
+    expect(config).not.toContain("(unclosed");
+    expect(nacks.map(({ node }) => node.id).toSorted((a, b) => a.localeCompare(b))).toEqual(["envoy-1", "envoy-2"]);
+    await waitFor(async () => (await answerOf("host-0")) === "200 new");
+    expect(await answerOf("host-1")).toBe("200 old");
+  });
+
   test("a route and a cluster at once: each is found, and all else is in force", async () => {
     const envoy = await start(table(hosts(2, "old")));
     cache.apply(KEY, {
