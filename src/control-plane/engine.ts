@@ -94,6 +94,7 @@ export function startEngine({ view, storages, cache, refusals, components, logge
   const lastVirtualHosts = saved.section("virtual hosts", savedVirtualHost);
   const envoy = envoyGraph(graph, {
     listeners: fragments.listeners,
+    idleListeners: fragments.idleListeners,
     virtualHosts: fragments.virtualHosts,
     upstreams,
     upstreamGroups,

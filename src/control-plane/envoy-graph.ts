@@ -26,6 +26,8 @@ import { type ServedResource, sameResource, servedEntry } from "./served-resourc
 export interface EnvoyInputs {
   /** Fragments with a listener, by fragmentKey. */
   readonly listeners: Collection<ProxyFragment>;
+  /** Listeners that aren't opened: only what is wrong with them counts. */
+  readonly idleListeners: Collection<ProxyFragment>;
   /** Fragments with one virtual host, by fragmentKey. */
   readonly virtualHosts: Collection<ProxyFragment>;
   readonly upstreams: Collection<Upstream>;
@@ -111,6 +113,9 @@ export function envoyGraph(graph: Graph, inputs: EnvoyInputs): EnvoyOutputs {
       ),
     ],
     proxyProblems: [
+      graph.derive("envoy/idle-listener-problems", inputs.idleListeners, (fragment, _key, lookup) =>
+        nonEmpty(translateListener(fragment, contextOf(inputs, lookup, states)).problems),
+      ),
       graph.derive("envoy/listener-problems", listeners, ({ problems }) => nonEmpty(problems)),
       graph.derive("envoy/virtual-host-problems", virtualHosts, ({ problems }) => nonEmpty(problems)),
     ],

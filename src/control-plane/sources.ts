@@ -99,11 +99,15 @@ function logHealth(name: string, watch: WatchedSource<Resource>, logger: Logger)
         ]),
       );
       for (const [key, message] of problems) if (!known.has(key)) logger.error({ source: name }, message);
-      for (const key of known.keys()) {
-        if (!problems.has(key)) logger.info({ source: name }, `mended: ${key.split("\n", 1)[0]}`);
+      const broken = new Set([...problems.keys()].map(placeOf));
+      for (const place of new Set([...known.keys()].map(placeOf))) {
+        if (!broken.has(place)) logger.info({ source: name }, `mended: ${place}`);
       }
       known = problems;
     },
     { initial: true },
   );
 }
+
+/** The file or key of a problem, from its key `<place>\n<message>`. */
+const placeOf = (key: string): string => key.split("\n", 1)[0] as string;

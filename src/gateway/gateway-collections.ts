@@ -56,6 +56,12 @@ export function gatewayCollections(graph: Graph, inputs: GatewayInputs): Gateway
     const { proxy, listenerName, listener } = slot;
     return [[slot.claim, makeFragment({ proxy, owner, listenerName, listener })] as const];
   });
+  const idleListeners = graph.deriveMany("gateway/idle-listeners", slots, (slot, key, lookup) => {
+    const { proxy, listenerName, listener } = slot;
+    if (listener === undefined || lookup.has(served, key)) return [];
+    const owner = { kind: "Gateway", ref: refOf(slot.gateway) };
+    return [[key, makeFragment({ proxy, owner, listenerName, listener })] as const];
+  });
   const ownHosts = graph.deriveMany("gateway/virtual-hosts", translated, (value, key, lookup) => {
     const binding = lookup.get(bindings, key);
     if (value.fragment === undefined || binding === undefined || !lookup.has(served, binding.slot)) return [];
@@ -69,6 +75,7 @@ export function gatewayCollections(graph: Graph, inputs: GatewayInputs): Gateway
   const storedHosts = graph.deriveMany("gateway/stored-virtual-hosts", split, (value) => keyed(value.virtualHosts));
 
   return {
+    idleListeners,
     listeners: graph.join(
       "gateway/all-listeners",
       { ownListeners, storedListeners },

@@ -34,6 +34,8 @@ export interface GatewayInputs {
 export interface GatewayOutputs {
   /** Fragments with a listener, by fragmentKey. */
   readonly listeners: Collection<ProxyFragment>;
+  /** Listeners that aren't opened since they would serve nothing, so that what is wrong with them is said all the same. */
+  readonly idleListeners: Collection<ProxyFragment>;
   /** Fragments with one virtual host, by fragmentKey. */
   readonly virtualHosts: Collection<ProxyFragment>;
   /** What there is to say, by whatever it came from; each problem names its sources. */

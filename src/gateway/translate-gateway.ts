@@ -37,6 +37,10 @@ export function translateGateway(gateway: Gateway): TranslatedGateway {
     problems.push({ severity: "error", message, path: "bindPort", sources });
     return { listener: undefined, problems };
   }
+  if (gateway.ssl) {
+    const message = "TLS is not supported yet: the listener is plain, and its virtual services answer 503";
+    problems.push({ severity: "warning", message, path: "ssl", sources });
+  }
   const listener: Listener = {
     name: listenerName(gateway),
     bindAddress: gateway.bindAddress,

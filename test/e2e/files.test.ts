@@ -79,17 +79,30 @@ virtualHost:
     expect((await text(`${virtualServices}/default.yaml`)).startsWith(original)).toBe(true);
   });
 
-  it("serves an added, an edited and a deleted file within 100 ms", async () => {
+  it("shows added, edited, broken, repaired and deleted files within 100 ms (median of three)", async () => {
     const name = `${virtualServices}/edited.yaml`;
-    const times: number[] = [];
-    for (let round = 0; round < 5; round++) {
-      await writeFile(file(name), answering("edited", "/", `round-${round}`));
-      times.push(await until("edited", `200 round-${round}`));
+    const times: Record<"added" | "edited" | "repaired" | "deleted", number[]> = {
+      added: [],
+      edited: [],
+      repaired: [],
+      deleted: [],
+    };
+    for (let round = 0; round < 3; round++) {
+      await writeFile(file(name), answering("edited", "/", `added-${round}`));
+      times.added.push(await until("edited", `200 added-${round}`));
+      await writeFile(file(name), answering("edited", "/", `edited-${round}`));
+      times.edited.push(await until("edited", `200 edited-${round}`));
+      await writeFile(file(name), "metadata: {name: edited\nvirtualHost: [");
+      await writeFile(file(name), answering("edited", "/", `repaired-${round}`));
+      times.repaired.push(await until("edited", `200 repaired-${round}`));
+      await rm(file(name));
+      times.deleted.push(await until("edited", "404 "));
     }
-    await rm(file(name));
-    times.push(await until("edited", "404 "));
     // The median: one slow round on a busy machine says nothing.
-    expect(times.toSorted((a, b) => a - b)[2]).toBeLessThan(100);
+    const medians = Object.entries(times).map(
+      ([sort, all]) => [sort, all.toSorted((x, y) => x - y)[1] ?? Infinity] as const,
+    );
+    expect(medians.filter(([, median]) => median >= 100)).toEqual([]);
   });
 
   it("keeps serving the last good version of a broken file, and everything else, until it is repaired", async () => {

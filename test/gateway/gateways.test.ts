@@ -35,6 +35,15 @@ describe("gateways", () => {
     expect(rig.listeners()).toEqual(["listener-127.0.0.1-8000"]);
   });
 
+  it("that serve nothing are handed on all the same, so that what is wrong with them is said", () => {
+    const rig = gatewayRig();
+    rig.apply(gateway("public", "{bindAddress: '::', bindPort: 8000, useProxyProto: true, httpGateway: {}}"));
+    expect(rig.listeners()).toEqual([]);
+    expect(rig.outputs.idleListeners.list().map(({ listener }) => listener?.useProxyProto)).toEqual([true]);
+    rig.apply(virtualService("default", answer("a.com")));
+    expect(rig.outputs.idleListeners.list()).toEqual([]);
+  });
+
   it("open an empty listener where the settings ask for it", () => {
     const rig = gatewayRig({ translateEmptyGateways: true });
     rig.apply(gateway("public", "{bindAddress: '::', bindPort: 8000, httpGateway: {}}"));
@@ -154,6 +163,7 @@ describe("a virtual service", () => {
     const routes = rig.virtualHost("gloo-system.secure").routes;
     expect(routes.map(({ action }) => action?.$case === "directResponseAction" && action.value.status)).toEqual([503]);
     expect(rig.report()).toEqual([
+      "warning Gateway tls: TLS is not supported yet: the listener is plain, and its virtual services answer 503",
       "warning VirtualService secure: sslConfig is not supported yet: all routes answer 503 rather than be served without TLS",
     ]);
   });

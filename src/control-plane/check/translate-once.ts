@@ -58,6 +58,7 @@ export function translateOnce(
   endpoints.markSynced();
   const envoy = envoyGraph(graph, {
     listeners: fragments.listeners,
+    idleListeners: fragments.idleListeners,
     virtualHosts: fragments.virtualHosts,
     upstreams: source(UpstreamKind),
     upstreamGroups: source(UpstreamGroupKind),

@@ -86,6 +86,7 @@ export function createChain(settings: Partial<TranslationSettings> = {}, memory?
   });
   const envoy = envoyGraph(graph, {
     listeners: gateway.listeners,
+    idleListeners: gateway.idleListeners,
     virtualHosts: gateway.virtualHosts,
     upstreams: source("Upstream"),
     upstreamGroups: source("UpstreamGroup"),
