@@ -30,7 +30,7 @@ const service = document("VirtualService", "vs", {
 });
 
 /** Applies the steps one after the other, and compares with a translation from scratch after each. */
-function follow(
+function checkEach(
   ...steps: { readonly apply?: string; readonly remove?: readonly [kind: string, name: string] }[]
 ): void {
   const incremental = createChain();
@@ -57,11 +57,11 @@ function follow(
 const start = { apply: gateway("gw") + service + table("first", "one") + table("second", "two", "x".repeat(50)) };
 
 it("routes of an untouched table move when the table before it grows or shrinks", () => {
-  follow(start, { apply: table("first", "one", "more", "still more") }, { apply: table("first") });
+  checkEach(start, { apply: table("first", "one", "more", "still more") }, { apply: table("first") });
 });
 
 it("a limit on the listener reaches the routes of untouched tables", () => {
-  follow(
+  checkEach(
     start,
     { apply: gateway("gw", { routeOptions: { maxDirectResponseBodySizeBytes: 10 } }) },
     { apply: gateway("gw") },
@@ -69,5 +69,5 @@ it("a limit on the listener reaches the routes of untouched tables", () => {
 });
 
 it("where parts came from is right, also where their bytes stay the same", () => {
-  follow(start, { apply: gateway("renamed"), remove: ["Gateway", "gw"] });
+  checkEach(start, { apply: gateway("renamed"), remove: ["Gateway", "gw"] });
 });
