@@ -39,10 +39,18 @@ const defaultDirectory = "data";
 /**
  * Opens what the options name. A folder with Settings is used as they say, one with a folder for a kind as it is, and any other as
  * `epoxy serve` would use it.
- * @throws UsageError, `invalid` for broken Settings, `not_found` if no folder was named and there is no ./data
+ * @param use `existing`: the command has nothing to do in a folder that isn't there, which is then taken for a mistyped one
+ * @throws UsageError, `invalid` for broken Settings, `not_found` if there is no folder
  */
-export async function openStores(options: StoreOptions, signal: AbortSignal): Promise<Stores> {
+export async function openStores(
+  options: StoreOptions,
+  signal: AbortSignal,
+  use: "existing" | "any" = "any",
+): Promise<Stores> {
   const directory = options.dir || defaultDirectory;
+  if (use === "existing" && options.dir && !existsSync(directory)) {
+    throw new EpoxyError("not_found", `there is no folder ${directory}: check --dir and EPOXY_DIR`);
+  }
   if (!options["use-consul"] && !options.dir && !existsSync(directory)) {
     const hint = "name the folder with --dir or EPOXY_DIR, or give --use-consul";
     throw new EpoxyError("not_found", `there is no folder ./${defaultDirectory}: ${hint}`);

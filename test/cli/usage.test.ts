@@ -66,6 +66,16 @@ describe.concurrent("epoxy", () => {
     );
   });
 
+  it.each(["get vs", "delete vs default", "check", "remove route --index 0"])(
+    "doesn't take a mistyped folder for an empty one: %s",
+    async (line) => {
+      const folder = join(await mkdtemp(join(tmpdir(), "epoxy-cli-")), "nowhere");
+      const { code, stderr } = await epoxy([...line.split(" "), "--dir", folder]);
+      expect(code).toBe(1);
+      expect(stderr).toBe(`error: there is no folder ${folder}: check --dir and EPOXY_DIR\n`);
+    },
+  );
+
   it("ends without a word when its reader has seen enough", async () => {
     await using bed = await createBed();
     const services = Array.from(

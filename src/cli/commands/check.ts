@@ -35,7 +35,7 @@ interface Subject {
 /** `epoxy check`. Resolves to 1 if there are problems. */
 export async function check(invocation: CheckInvocation): Promise<number> {
   const { values, signal } = invocation;
-  await using stores = await openStores(values, signal);
+  await using stores = await openStores(values, signal, "existing");
   const subject = await storedSubject(stores, invocation);
   const result = run(invocation, subject);
   return report(invocation, subject, result, result.findings);

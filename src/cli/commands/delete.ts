@@ -17,7 +17,7 @@ export async function deleteResources({
   const kind = findKind(kindName);
   const names = new Set([...rest, ...(values.name === undefined ? [] : [values.name])]);
   if (names.size === 0) throw new UsageError(`name the ${kind.kind} to delete: epoxy delete ${kindName} NAME`);
-  await using stores = await openStores(values, signal);
+  await using stores = await openStores(values, signal, "existing");
   const client = await stores.client<Resource>(kind);
   const errors: EpoxyError[] = [];
   for (const name of names) {

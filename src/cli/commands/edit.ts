@@ -30,7 +30,7 @@ export async function edit({
 }: Invocation<typeof editOptions>): Promise<undefined> {
   const kind = findKind(words[0] ?? "");
   const ref = { namespace: kind.scope === "cluster" ? "" : values.namespace, name: words[1] ?? "" };
-  await using stores = await openStores(values, signal);
+  await using stores = await openStores(values, signal, "existing");
   const client = await stores.client<Resource>(kind);
   const stored = await client.read(ref, { signal });
   const label = `${kind.kind.toLowerCase()} ${refText(ref)}`;

@@ -23,7 +23,7 @@ export async function get({
   const named = [...words.slice(wantsRoutes ? 2 : 1), ...(values.name === undefined ? [] : [values.name])];
   const selector = values.selector === undefined ? undefined : parseSelector(values.selector);
   if (selector !== undefined && named.length > 0) throw new UsageError("give names or a selector, not both");
-  await using stores = await openStores(values, signal);
+  await using stores = await openStores(values, signal, "existing");
   if (values.watch) {
     if (wantsRoutes) throw new UsageError("routes can't be watched: watch the virtual service");
     const { watchResources } = await import("../watch-resources.ts");

@@ -12,7 +12,7 @@ export async function removeRoute(invocation: Invocation<typeof removeRouteOptio
   const { index, namespace, name = "" } = values;
   const isRouteTable = values["from-route-table"];
   if (isRouteTable && name === "") throw new UsageError("name the route table: --from-route-table --name NAME");
-  await using stores = await openStores(values, signal);
+  await using stores = await openStores(values, signal, "existing");
   const { kind, resource } = await editRoutes(
     stores,
     { name, namespace, isRouteTable, create: false, allNamespaces: false },

@@ -12,7 +12,7 @@ export async function sortStoredRoutes(invocation: Invocation<typeof sortRouteOp
   const { namespace, name = "" } = values;
   const isRouteTable = values["route-table"];
   if (isRouteTable && name === "") throw new UsageError("name the route table: --route-table --name NAME");
-  await using stores = await openStores(values, signal);
+  await using stores = await openStores(values, signal, "existing");
   const { kind, resource } = await editRoutes(
     stores,
     { name, namespace, isRouteTable, create: false, allNamespaces: false },
