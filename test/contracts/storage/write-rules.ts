@@ -174,6 +174,8 @@ export function writeRulesContract<F extends StorageFixture>(harness: StorageHar
         data: new Uint8Array([0, 255, 127, 10]),
         large: -9_223_372_036_854_775_808n,
         size: 1,
+        // A Duration of three seconds.
+        any: { typeUrl: "type.googleapis.com/google.protobuf.Duration", value: new Uint8Array([8, 3]) },
         config: { n: 1.5, s: "x", b: true, nothing: null, list: [1, { deep: "x" }] },
         wait: { seconds: 15n, nanos: 500_000_000 },
         flag: false,
@@ -193,6 +195,8 @@ export function writeRulesContract<F extends StorageFixture>(harness: StorageHar
       expect(read.large).toBe(-9_223_372_036_854_775_808n);
       expect([...read.partsByNumber.keys()]).toEqual([-7n]);
       expect([...read.data]).toEqual([0, 255, 127, 10]);
+      expect(read.any?.typeUrl).toBe("type.googleapis.com/google.protobuf.Duration");
+      expect([...(read.any?.value ?? [])]).toEqual([8, 3]);
       expect(read.match).toEqual({ $case: "part", value: { name: "p", weight: 0.1 } });
     }),
   );
