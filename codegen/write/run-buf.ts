@@ -37,7 +37,7 @@ function binFolders(directory: string): readonly string[] {
 function bufMessage(printed: string): string {
   return printed
     .split("\n")
-    .filter((line) => !/^plugin .*: signal: killed$/.test(line))
+    .filter((line) => !/^plugin .*: (signal: killed|context canceled)$/.test(line))
     .map((line) => line.replace(/^Failure: plugin [^:]*(protoc-gen-epoxy|main\.[jt]s): /, ""))
     .join("\n");
 }
