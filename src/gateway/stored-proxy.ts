@@ -9,7 +9,8 @@ export interface SplitProxy {
   readonly problems: readonly TranslationProblem[];
 }
 
-const sourceOf = (ref: Ref) =>
+/** Says that a part of the Proxy is at this path of it. */
+const sourceOf = (ref: Ref, path: string) =>
   ({
     $case: "metadataStatic",
     value: {
@@ -18,7 +19,7 @@ const sourceOf = (ref: Ref) =>
           resourceKind: "*v1.Proxy",
           resourceRef: { name: ref.name, namespace: ref.namespace },
           observedGeneration: 0n,
-          path: "",
+          path,
         },
       ],
     },
@@ -48,7 +49,7 @@ export function splitProxy(proxy: Proxy): SplitProxy {
       report("warning", `${type?.$case ?? "a listener without a type"} is not supported yet: it is not opened`, path);
     } else {
       addresses.add(name);
-      const bare = { ...type.value, virtualHosts: [], opaqueMetadata: sourceOf(ref) };
+      const bare = { ...type.value, virtualHosts: [], opaqueMetadata: sourceOf(ref, path) };
       listeners.push(
         makeFragment({
           proxy: ref,
@@ -58,11 +59,11 @@ export function splitProxy(proxy: Proxy): SplitProxy {
             ...listener,
             name,
             listenerType: { $case: "httpListener", value: bare },
-            opaqueMetadata: sourceOf(ref),
+            opaqueMetadata: sourceOf(ref, path),
           } satisfies Listener,
         }),
       );
-      virtualHosts.push(...split(ref, name, type.value, (message, at) => report("error", message, `${path}.${at}`)));
+      virtualHosts.push(...split(ref, name, type.value, path, (message, at) => report("error", message, at)));
     }
   }
   return { listeners, virtualHosts, problems };
@@ -73,12 +74,13 @@ function split(
   proxy: Ref,
   listenerName: string,
   listener: HttpListener,
+  listenerPath: string,
   report: (message: string, path: string) => void,
 ): ProxyFragment[] {
   const names = new Set<string>();
   const taken = new Set<string>();
   return listener.virtualHosts.flatMap((virtualHost, index) => {
-    const path = `httpListener.virtualHosts[${index}]`;
+    const path = `${listenerPath}.httpListener.virtualHosts[${index}]`;
     const name = virtualHost.name === "" ? `${refText(proxy)}-${index}` : virtualHost.name;
     if (names.has(name)) {
       report(`virtual host name not unique: ${name}`, path);
@@ -94,7 +96,7 @@ function split(
       report(`domain conflict: another virtual host of this listener has ${refused.join(", ")}`, `${path}.domains`);
     }
     if (domains.length === 0) return [];
-    const owned: VirtualHost = { ...virtualHost, name, domains, opaqueMetadata: sourceOf(proxy) };
+    const owned: VirtualHost = { ...virtualHost, name, domains, opaqueMetadata: sourceOf(proxy, path) };
     return [makeFragment({ proxy, owner: { kind: "Proxy", ref: proxy }, listenerName, virtualHost: owned })];
   });
 }

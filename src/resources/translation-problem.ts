@@ -19,19 +19,28 @@ export interface TranslationProblem {
   readonly message: string;
   /**
    * Path of the field concerned in what was translated, such as `virtualHost.routes[0].options.jwt`. A resource whose source has a
-   * path knows the route under that one.
+   * path knows the route (or virtual host, or listener) under that one.
    */
   readonly path?: string | undefined;
   /** Whom it concerns, outermost first: a VirtualService, then the RouteTable that holds the route. */
   readonly sources: readonly ProblemSource[];
 }
 
+/** How the path of a part ends in the resource that it came from, and how the problem's own path names that part. */
+const PARTS: readonly (readonly [inSource: RegExp, inProblem: RegExp])[] = [
+  [/(?:^|\.)routes\[\d+\]$/, /^virtualHost\.routes\[\d+\]/],
+  [/(?:^|\.)virtualHosts\[\d+\]$/, /^virtualHost\b/],
+  [/(?:^|\.)listeners\[\d+\]$/, /^/],
+];
+
 /**
- * The path of the field concerned in one of the problem's sources: that of the part it came from, and what follows the route in
- * the problem's own path.
+ * The path of the field concerned in one of the problem's sources: that of the part (a route, virtual host or listener) it came from, and
+ * what follows the part in the problem's own path.
  */
 export function problemPath(problem: TranslationProblem, source: ProblemSource): string | undefined {
   const { path } = problem;
   if (source.path === undefined || path === undefined) return path;
-  return source.path + (/^virtualHost\.routes\[\d+\](.*)$/.exec(path)?.[1] ?? "");
+  const own = PARTS.find(([inSource]) => inSource.test(source.path ?? ""))?.[1].exec(path);
+  const rest = own == null ? "" : path.slice(own[0].length);
+  return rest === "" || rest.startsWith(".") || rest.startsWith("[") ? source.path + rest : `${source.path}.${rest}`;
 }
