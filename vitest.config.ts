@@ -5,7 +5,7 @@ const real = [
   "test/{cli,consul,control-plane,discovery,e2e,examples,leader,support}/**/*.test.ts",
   "test/codegen/**/*.test.ts",
   "test/envoy/{goldens,oracle,serving}.test.ts",
-  "test/storage/consul*.test.ts",
+  "test/{hostile,storage}/consul*.test.ts",
   "test/storage/file*.test.ts",
   "test/xds/{envoy,nack}.test.ts",
   "test/{demo,package}.test.ts",

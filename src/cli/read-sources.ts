@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 import { SettingsKind } from "../../generated/sdk/index.ts";
 import { EpoxyError, type SourceLocation } from "../errors/index.ts";
@@ -12,6 +12,7 @@ import {
   type Resource,
 } from "../resources/index.ts";
 import { registry } from "./find-kind.ts";
+import { readText } from "./read-text.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** A resource that was read from a file or from stdin. */
@@ -63,7 +64,7 @@ export async function readSources(
     try {
       return read();
     } catch (error) {
-      problems.push(unreadable(path, (error as Error).message));
+      problems.push(error instanceof EpoxyError ? error : unreadable(path, (error as Error).message));
       return undefined;
     }
   };
@@ -76,7 +77,7 @@ export async function readSources(
       continue;
     }
     for (const file of attempt(path, () => filesOf(path)) ?? []) {
-      const text = attempt(file, () => decode(readFileSync(file)));
+      const text = attempt(file, () => readText(file));
       if (text === undefined) continue;
       const place = placeIn(path, file, text);
       const namespace = place?.namespace ?? defaultNamespace;
@@ -86,14 +87,6 @@ export async function readSources(
     }
   }
   return { documents, problems };
-}
-
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new Error("it is not UTF-8 text", { cause });
-  }
 }
 
 const unreadable = (path: string, why: string): EpoxyError =>

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { EpoxyError } from "../errors/index.ts";
@@ -6,6 +6,7 @@ import type { Command } from "./command.ts";
 import { optionsOf, type OptionValue, valueFromText } from "./command-line.ts";
 import type { OptionTable } from "./option.ts";
 import { storageOptions } from "./options.ts";
+import { readText } from "./read-text.ts";
 import { UsageError } from "./usage-error.ts";
 
 /**
@@ -68,14 +69,6 @@ async function readConfig(
     values[name] = valueFromText(`${name} in ${source}`, option, String(value));
   }
   return values;
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw invalid(path, `the configuration file can't be read: ${(cause as Error).message}`);
-  }
 }
 
 const invalid = (source: string, detail: string): EpoxyError =>

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { SourceLocation } from "../errors/index.ts";
 import {
@@ -12,6 +12,7 @@ import {
   refOf,
   type Resource,
 } from "../resources/index.ts";
+import { readText } from "./read-text.ts";
 import type { Stores } from "./stores.ts";
 
 /** Where a stored resource, or a field of it, is: a file with line and column, or a key of Consul. */
@@ -70,7 +71,7 @@ function listFiles(folder: string): readonly string[] {
 
 function readFile(kind: AnyKind, path: string): FoundFile | undefined {
   try {
-    const text = readFileSync(path, "utf8");
+    const text = readText(path);
     const defaultNamespace = kind.scope === "cluster" ? "" : basename(dirname(path));
     const { documents } = parseResources<Resource>(kind, text, path, { defaultNamespace });
     return { locate: createPathLocator(text), documents };

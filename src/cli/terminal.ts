@@ -1,4 +1,4 @@
-import { text } from "node:stream/consumers";
+import { readStream } from "./read-text.ts";
 
 /** What a command has of the world: its streams and environment. */
 export interface Terminal {
@@ -22,7 +22,7 @@ export function processTerminal(): Terminal {
   return {
     out: (output) => void process.stdout.write(output),
     error: (output) => void process.stderr.write(output),
-    input: () => text(process.stdin),
+    input: () => readStream(process.stdin, "standard input"),
     env: process.env,
   };
 }

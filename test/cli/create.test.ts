@@ -98,7 +98,7 @@ static:
     expect(swapped).toMatchObject({ code: 1, stderr: `error: ${bed.dir}/key.pem: found no PEM block "CERTIFICATE"\n` });
     const absent = await bed.run(`create secret tls x --rootca ${bed.dir}/none.pem`);
     expect(absent.code).toBe(1);
-    expect(absent.stderr).toContain(`${bed.dir}/none.pem can't be read: ENOENT`);
+    expect(absent.stderr).toContain(`${bed.dir}/none.pem: can't be read: ENOENT`);
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -196,6 +196,9 @@ test.each([
   ["--__proto__", "x"],
   ["get", "vs", `--${"x".repeat(10_000)}`],
   ["create", "-f", "/dev/null/x"],
+  ["get", "vs", "--config", "/dev/zero"],
+  ["create", "-f", "/dev/zero"],
+  ["apply", "-f", "/dev/zero"],
 ])("the command line %s %s ends with an error in words", async (...words) => {
   const { code, stdout, stderr } = await epoxy(
     words.some((word) => word === "--dir") ? words : [...words, "--dir", tmpdir()],
@@ -206,7 +209,28 @@ test.each([
   expect(code === 1 || code === 2).toBe(true);
 });
 
+test("a file of a terabyte is an error of its own, and hides no other file", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "epoxy-hostile-"));
+  await using storage = createFileStorage({ directory: folder });
+  try {
+    const place = join(folder, VirtualServiceKind.plural, "a");
+    await mkdir(place, { recursive: true });
+    await writeFile(join(place, "sound.yaml"), "metadata: {name: sound, namespace: a}\n");
+    await writeFile(join(place, "huge.yaml"), "");
+    await truncate(join(place, "huge.yaml"), 2 ** 40);
+    await symlink("/dev/zero", join(place, "endless.yaml"));
+    const { items, problems } = await storage.client(VirtualServiceKind).list({ namespaces: ["a"] });
+    expect(items.map(({ metadata }) => metadata?.name)).toEqual(["sound"]);
+    expect(problems.map(({ error }) => error.message).toSorted()).toEqual([
+      `${join(place, "endless.yaml")} is not a file`,
+      `${join(place, "huge.yaml")} has 1048576 MiB, more than the 64 MiB a file may have: split it`,
+    ]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
 test("there are 200 of them", () => {
-  const count = Object.keys(hostileTexts).length + names.length * 2 + selectors.length + 8 + 12;
+  const count = Object.keys(hostileTexts).length + names.length * 2 + selectors.length + 8 + 15;
   expect(count).toBeGreaterThanOrEqual(200);
 });

@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { combineErrors, EpoxyError, problemsOf } from "../../errors/index.ts";
 import { checkRef, type Kind, parseResources, refOf, refText, type Resource } from "../../resources/index.ts";
 import type { Invocation } from "../command.ts";
 import { registry } from "../find-kind.ts";
 import { printResources } from "../print-resources.ts";
+import { readText } from "../read-text.ts";
 import { openStores } from "../stores.ts";
-import type { Terminal } from "../terminal.ts";
 import { UsageError } from "../usage-error.ts";
 import type { createOptions } from "./create-specs.ts";
 
@@ -21,7 +20,7 @@ export async function createFromFile({
     throw new UsageError("say what to create: a command (upstream, upstreamgroup, virtualservice, secret) or -f FILE");
   }
   const source = values.file === "-" ? "standard input" : values.file;
-  const text = await readText(values.file, terminal);
+  const text = values.file === "-" ? await terminal.input() : readText(values.file);
   const { documents, problems, empty } = parseResources<Resource>(registry, text, source, {
     defaultNamespace: values.namespace,
   });
@@ -59,18 +58,6 @@ export async function createFromFile({
   }
   if (errors.length > 0) throw combineErrors(errors);
   return undefined;
-}
-
-async function readText(path: string, terminal: Terminal): Promise<string> {
-  if (path === "-") return terminal.input();
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new EpoxyError("invalid", `${path} can't be read: ${(cause as Error).message}`, {
-      cause,
-      location: { source: path },
-    });
-  }
 }
 
 /** A file printed from a storage names the version that it had there; creating goes by none. */

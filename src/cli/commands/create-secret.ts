@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { SecretKind } from "../../../generated/sdk/index.ts";
 import { EpoxyError } from "../../errors/index.ts";
 import type { JsonValue } from "../../resources/index.ts";
@@ -8,6 +7,7 @@ import { createResource } from "../create-resource.ts";
 import { keyValues } from "../key-values.ts";
 import type { OptionTable } from "../option.ts";
 import type { writeOptions } from "../options.ts";
+import { readBytes } from "../read-text.ts";
 import { UsageError } from "../usage-error.ts";
 import type {
   apiKeySecretOptions,
@@ -47,17 +47,6 @@ function readPem(path: string, label: string): string {
   const text = readBytes(path).toString("utf8");
   if (new RegExp(`-----BEGIN [A-Z0-9 ]*${label}-----`).test(text)) return text;
   throw new EpoxyError("invalid", `${path}: found no PEM block "${label}"`, { location: { source: path } });
-}
-
-function readBytes(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new EpoxyError("invalid", `${path} can't be read: ${(cause as Error).message}`, {
-      cause,
-      location: { source: path },
-    });
-  }
 }
 
 /** `epoxy create secret apikey` */

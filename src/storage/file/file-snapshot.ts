@@ -42,6 +42,9 @@ export function identityAt(path: string): FileIdentity | undefined {
 export const versionOf = (identity: FileIdentity, text: string): string =>
   `${identity.mtime.toString(36)}-${identity.inode.toString(36)}-${hash("sha1", text).slice(0, 10)}`;
 
+/** Far above what people write by hand, and what a program can hold as one text. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
 /** Longer than any file system's tick. */
 const tick = 20;
 
@@ -64,6 +67,11 @@ export function readSnapshot(path: string): FileSnapshot | undefined {
   }
   try {
     const identity = identityOf(fstatSync(fd, { bigint: true }));
+    if (identity.size > MAX_FILE_BYTES) {
+      const size = `${Math.round(Number(identity.size) / 1024 / 1024)} MiB`;
+      const message = `${path} has ${size}, more than the ${MAX_FILE_BYTES / 1024 / 1024} MiB a file may have: split it`;
+      throw new EpoxyError("invalid", message, { location: { source: path } });
+    }
     const bytes = readAll(fd, Number(identity.size));
     if (!isUtf8(bytes)) {
       throw new EpoxyError("invalid", `${path} is not UTF-8 text`, { location: { source: path } });
