@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { type XdsResource, resourceSize } from "./cache/resource.ts";
+import { bareResource, type BareResource, deltaHeader, sotwHeader, wrappedHeader } from "./resource-headers.ts";
 
 /**
  * The messages of envoy/service/discovery/v3/discovery.proto, as far as a server needs them. Requests are read here rather than by generated
@@ -99,18 +100,23 @@ export interface ResponseFields {
   readonly version: string;
   readonly nonce: string;
   readonly resources: readonly XdsResource[];
+  /** Said to live on, or not to be there. Default: none. */
+  readonly bare?: readonly BareResource[] | undefined;
   /** control_plane.identifier */
   readonly controlPlane: string;
 }
 
-/** Writes a DiscoveryResponse. */
-export function encodeSotwResponse(fields: ResponseFields): Buffer {
+/** Writes a DiscoveryResponse. Resources with a lifetime are wrapped, which not every client understands, if `lifetimes` says so. */
+export function encodeSotwResponse(fields: ResponseFields & { readonly lifetimes?: boolean | undefined }): Buffer {
   const frame = new BinaryWriter();
   frame.tag(1, WireType.LengthDelimited).string(fields.version);
   frame.tag(4, WireType.LengthDelimited).string(fields.typeUrl);
   frame.tag(5, WireType.LengthDelimited).string(fields.nonce);
   writeControlPlane(frame, 6, fields.controlPlane);
-  return concatenate(frame.finish(), fields.resources, sotwHeader);
+  for (const bare of fields.bare ?? []) frame.raw(bareResource(bare, "sotw"));
+  const headerOf = (resource: XdsResource) =>
+    fields.lifetimes === true && resource.ttlMs !== undefined ? wrappedHeader(resource) : sotwHeader(resource);
+  return concatenate(frame.finish(), fields.resources, headerOf);
 }
 
 /** Writes a DeltaDiscoveryResponse. */
@@ -121,6 +127,7 @@ export function encodeDeltaResponse(fields: ResponseFields & { readonly removed:
   frame.tag(5, WireType.LengthDelimited).string(fields.nonce);
   for (const name of fields.removed) frame.tag(6, WireType.LengthDelimited).string(name);
   writeControlPlane(frame, 7, fields.controlPlane);
+  for (const bare of fields.bare ?? []) frame.raw(bareResource(bare, "delta"));
   return concatenate(frame.finish(), fields.resources, deltaHeader);
 }
 
@@ -145,57 +152,6 @@ function concatenate(
     }
   }
   return body;
-}
-
-const sotwHeaders = new WeakMap<XdsResource, Uint8Array>();
-const deltaHeaders = new WeakMap<XdsResource, Uint8Array>();
-
-/** What precedes a resource's own bytes in a DiscoveryResponse: field 2, an Any. Made when first sent, then shared. */
-function sotwHeader(resource: XdsResource): Uint8Array {
-  let header = sotwHeaders.get(resource);
-  if (header === undefined) {
-    const size = resourceSize(resource);
-    const any = anyHeader(resource.typeUrl, size);
-    header = new BinaryWriter()
-      .tag(2, WireType.LengthDelimited)
-      .uint32(any.length + size)
-      .raw(any)
-      .finish();
-    sotwHeaders.set(resource, header);
-  }
-  return header;
-}
-
-/** The same for a DeltaDiscoveryResponse: field 2, a Resource of version, name and, last, an Any. */
-function deltaHeader(resource: XdsResource): Uint8Array {
-  let header = deltaHeaders.get(resource);
-  if (header === undefined) {
-    const size = resourceSize(resource);
-    const any = anyHeader(resource.typeUrl, size);
-    const inner = new BinaryWriter();
-    inner.tag(1, WireType.LengthDelimited).string(resource.version);
-    inner.tag(3, WireType.LengthDelimited).string(resource.name);
-    inner
-      .tag(2, WireType.LengthDelimited)
-      .uint32(any.length + size)
-      .raw(any);
-    const fields = inner.finish();
-    header = new BinaryWriter()
-      .tag(2, WireType.LengthDelimited)
-      .uint32(fields.length + size)
-      .raw(fields)
-      .finish();
-    deltaHeaders.set(resource, header);
-  }
-  return header;
-}
-
-/** google.protobuf.Any up to its value's bytes. */
-function anyHeader(typeUrl: string, valueSize: number): Uint8Array {
-  const any = new BinaryWriter();
-  any.tag(1, WireType.LengthDelimited).string(typeUrl);
-  any.tag(2, WireType.LengthDelimited).uint32(valueSize);
-  return any.finish();
 }
 
 function writeControlPlane(frame: BinaryWriter, field: number, identifier: string): void {

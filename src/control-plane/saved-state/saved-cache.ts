@@ -15,8 +15,8 @@ const PREFIX = "served ";
 const COMPLETE = "complete";
 
 const resourceForm: SavedForm<XdsResource> = {
-  split: ({ typeUrl, name, resendWith, parts }) => ({ json: { typeUrl, name, resendWith }, parts }),
-  join: ({ typeUrl, name, resendWith }, parts) => resourceFromParts(typeUrl, name, parts, { resendWith }),
+  split: ({ typeUrl, name, resendWith, ttlMs, parts }) => ({ json: { typeUrl, name, resendWith, ttlMs }, parts }),
+  join: ({ typeUrl, name, ...options }, parts) => resourceFromParts(typeUrl, name, parts, options),
 };
 const completeForm: SavedForm<true | readonly string[]> = {
   split: (json) => ({ json, parts: [] }),

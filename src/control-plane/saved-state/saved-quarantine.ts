@@ -17,13 +17,13 @@ interface SavedContent {
 const form: SavedForm<SavedContent> = {
   split({ refusals, lastGood }) {
     if (lastGood === undefined) return { json: { refusals }, parts: [] };
-    const { typeUrl, name, resendWith, parts } = lastGood;
-    return { json: { refusals, lastGood: { typeUrl, name, resendWith } }, parts };
+    const { typeUrl, name, resendWith, ttlMs, parts } = lastGood;
+    return { json: { refusals, lastGood: { typeUrl, name, resendWith, ttlMs } }, parts };
   },
   join({ refusals, lastGood }, parts) {
     if (lastGood === undefined) return { refusals, lastGood };
-    const { typeUrl, name, resendWith } = lastGood;
-    return { refusals, lastGood: resourceFromParts(typeUrl, name, parts, { resendWith }) };
+    const { typeUrl, name, ...options } = lastGood;
+    return { refusals, lastGood: resourceFromParts(typeUrl, name, parts, options) };
   },
 };
 

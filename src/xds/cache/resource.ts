@@ -29,11 +29,17 @@ export interface XdsResource extends XdsResourceName {
    * assignment anew, although that hasn't changed (envoyproxy/envoy#13009).
    */
   readonly resendWith: readonly XdsResourceName[];
+  /**
+   * A client that knows of lifetimes deletes the resource after so many milliseconds without a word from its server; while streams are
+   * open, the server sends one in time. Undefined: it stays for ever. The version tells it, too.
+   */
+  readonly ttlMs: number | undefined;
 }
 
 export interface XdsResourceOptions {
   readonly origin?: string | undefined;
   readonly resendWith?: readonly XdsResourceName[] | undefined;
+  readonly ttlMs?: number | undefined;
 }
 
 /** Part of a message made of whole encoded fields, such as all fields but the virtual hosts of a route configuration. */
@@ -64,11 +70,13 @@ export function resourceFromParts(
   typeUrl: string,
   name: string,
   parts: readonly XdsPart[],
-  options: Pick<XdsResourceOptions, "resendWith"> = {},
+  options: Pick<XdsResourceOptions, "resendWith" | "ttlMs"> = {},
 ): XdsResource {
+  const { resendWith = [], ttlMs } = options;
   // NUL separates: no resource name has one, and digests have a fixed length.
-  const version = digest(`${name}\0${parts.map((part) => part.digest).join("")}`);
-  return { typeUrl, name, version, parts, resendWith: options.resendWith ?? [] };
+  const lifetime = ttlMs === undefined ? "" : `\0${ttlMs}`;
+  const version = digest(`${name}\0${parts.map((part) => part.digest).join("")}${lifetime}`);
+  return { typeUrl, name, version, parts, resendWith, ttlMs };
 }
 
 /** Length in bytes of the encoded message. */

@@ -128,6 +128,12 @@ export class Subscription implements LogReader {
     return true;
   }
 
+  /** Names of what has changed since it was read last. */
+  unread(): string[] {
+    const changed = this.wildcard ? this.log.since(this.cursor).map(({ name }) => name) : [];
+    return [...new Set([...this.changedNames.keys(), ...changed])];
+  }
+
   /** Whether there are unread resources that weren't there when the log was read last. */
   hasAdditions(): boolean {
     for (const [name, before] of this.changedNames) {

@@ -21,7 +21,7 @@ export function composeWithout(
     // Twice the same part would be another fault.
     return replacement === undefined || present.has(replacement.digest) ? [] : replacement;
   });
-  return resourceFromParts(resource.typeUrl, resource.name, [frame, ...parts], { resendWith: resource.resendWith });
+  return resourceFromParts(resource.typeUrl, resource.name, [frame, ...parts], resource);
 }
 
 /** Parts by their origin and, where several have the same one, their place among those. */

@@ -1,6 +1,8 @@
 import type { XdsResource } from "../cache/resource.ts";
 import type { LogEntry } from "../cache/type-log.ts";
 import { type DeltaRequest, decodeDeltaRequest, type ErrorDetail } from "../wire.ts";
+import { typeUrls } from "../type-urls.ts";
+import { createLeases } from "./leases.ts";
 import { contentKey, type ResponseContent, type XdsResponse } from "./responses.ts";
 import type { Gates, Outgoing, Protocol, Settled, TypeStream, TypeStreamOptions } from "./type-stream.ts";
 
@@ -29,6 +31,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
   const held = new Set<string>();
   /** Their removal was refused: they are told again with the next resources, never in the same response. */
   const unremoved = new Set<string>();
+  const leases = createLeases();
   let started = false;
   /** A wildcard subscription that is still to be answered, with everything, even if that is nothing. */
   let everythingDue = false;
@@ -87,6 +90,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
   }
 
   function forget(name: string): void {
+    leases.drop(name);
     owed.delete(name);
     held.delete(name);
     unremoved.delete(name);
@@ -108,7 +112,10 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       everythingDue = false;
     }
     for (const name of owed) {
-      const version = subscription.get(name)?.version;
+      const resource = subscription.get(name);
+      const version = resource?.version;
+      // A client that reconnects may be about to delete it.
+      if (options.lifetimes && resource?.ttlMs !== undefined) continue;
       // The client keeps what it has of what it isn't to be given.
       const kept = version === undefined && has.has(name) && subscription.withheld(name);
       if (!kept && (version === undefined || version !== has.get(name))) continue;
@@ -127,8 +134,12 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     return subscription.changedNames.size > 0 || (subscription.wildcard && subscription.cursor !== log.head);
   }
 
-  function next({ holdChanges, holdRemovals }: Gates): Outgoing | undefined {
+  function next(gates: Gates): Outgoing | undefined {
     if (!started || !log.complete || outstanding.size >= MAX_OUTSTANDING) return undefined;
+    return nextNews(gates) ?? nextProlonged();
+  }
+
+  function nextNews({ holdChanges, holdRemovals }: Gates): Outgoing | undefined {
     quarantine.refresh();
     if (claimed !== undefined) {
       resolveClaim(claimed);
@@ -186,6 +197,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
   ): Outgoing | undefined {
     const resources: XdsResource[] = [];
     const removed: string[] = [];
+    const absent: string[] = [];
     let adds = turn.all;
     for (const name of new Set([...owed, ...changed])) {
       const resource = subscription.get(name);
@@ -194,6 +206,9 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
         resources.push(resource);
         held.delete(name);
         adds ||= added.has(name) || (subscription.names.has(name) && subscription.names.get(name) === undefined);
+      } else if (owed.has(name) && traits.typeUrl === typeUrls.virtualHost) {
+        // Envoy holds the request that needs the virtual host until a resource answers its alias, which a removal doesn't.
+        absent.push(name);
       } else if (owed.has(name) || !turn.holdRemovals) {
         removed.push(name);
         held.delete(name);
@@ -208,9 +223,25 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       removed.push(...held);
       held.clear();
     }
-    if (resources.length === 0 && removed.length === 0 && !turn.all) return undefined;
+    if (resources.length === 0 && removed.length === 0 && absent.length === 0 && !turn.all) return undefined;
     const version = subscription.version();
-    return send(adds, contentKey(resources, removed), () => ({ version, resources, removed }));
+    const bare = absent.map((name) => ({ name, version: "", aliases: [name] }));
+    return send(adds, contentKey(resources, [...removed, "", ...absent]), () => ({
+      version,
+      resources,
+      removed,
+      bare,
+    }));
+  }
+
+  /** Says of what has a lifetime that it lives on. */
+  function nextProlonged(): Outgoing | undefined {
+    if (outstanding.size > 0) return undefined;
+    const bare = leases.due();
+    if (bare.length === 0) return undefined;
+    sentSince = subscription.cursor;
+    const version = subscription.version();
+    return send(false, `lives ${JSON.stringify(bare)}`, () => ({ version, resources: [], removed: [], bare }));
   }
 
   /** To find out what is at fault: these, and nothing else. */
@@ -238,6 +269,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       for (const name of unremoved) held.add(name);
       unremoved.clear();
     }
+    if (options.lifetimes) leases.sent(response.resources, response.removed);
     quarantine.sent(response, response.resources);
     return { response, changed: () => response.resources };
   }
@@ -279,6 +311,9 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       for (const { adds, since } of outstanding.values()) if (adds && since < through) return true;
       return subscription.cursor < through && subscription.hasAdditions();
     },
+    get wakeAt() {
+      return leases.next;
+    },
     get resuming() {
       return resuming;
     },
@@ -290,6 +325,8 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       acked: ackedVersion,
       nacked,
       outstanding: outstanding.size,
+      unanswered: [...outstanding.values()].flatMap(({ response }) => response.resources.map(({ name }) => name)),
+      unsent: subscription.unread(),
       held: [...held],
       quarantined: [...subscription.overridden].map(([name, given]) => ({ name, given: given?.version })),
     }),

@@ -1,6 +1,7 @@
 import { hash, randomBytes } from "node:crypto";
 import type { XdsResource } from "../cache/resource.ts";
 import type { TypeLog } from "../cache/type-log.ts";
+import type { BareResource } from "../resource-headers.ts";
 import { encodeDeltaResponse, encodeSotwResponse } from "../wire.ts";
 
 /** An encoded response. One is sent to all streams that are to be told the same. */
@@ -13,6 +14,7 @@ export interface XdsResponse {
   readonly serial: number;
   readonly resources: readonly XdsResource[];
   readonly removed: readonly string[];
+  readonly bare?: readonly BareResource[] | undefined;
   readonly body: Buffer;
 }
 
@@ -21,6 +23,10 @@ export interface ResponseContent {
   readonly resources: readonly XdsResource[];
   /** Delta only. */
   readonly removed: readonly string[];
+  /** Said to live on, or not to be there. */
+  readonly bare?: readonly BareResource[] | undefined;
+  /** State of the world only: the client understands resources with a lifetime. `key` has to tell it, too. */
+  readonly lifetimes?: boolean | undefined;
 }
 
 /** Makes responses, and makes each only once for all streams that need it. */
@@ -61,9 +67,9 @@ export function createResponses(mode: "sotw" | "delta", controlPlane: string): R
       const serial = ++serials;
       const nonce = `${boot}-${serial.toString(36)}`;
       const { typeUrl } = log;
-      const { version, resources, removed } = shared ?? content();
-      const body = encode({ typeUrl, version, nonce, resources, removed, controlPlane });
-      const response = { typeUrl, version, nonce, serial, resources, removed, body };
+      const made: ResponseContent = shared ?? content();
+      const body = encode({ ...made, typeUrl, nonce, controlPlane });
+      const response = { ...made, typeUrl, nonce, serial, body };
       const [oldest] = byKey.keys();
       if (byKey.size >= KEPT && oldest !== undefined) byKey.delete(oldest);
       byKey.set(key, response);

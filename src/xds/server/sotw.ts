@@ -1,6 +1,7 @@
 import type { XdsResource } from "../cache/resource.ts";
 import { setVersion } from "../cache/type-log.ts";
 import { decodeSotwRequest, type ErrorDetail, type SotwRequest } from "../wire.ts";
+import { createLeases } from "./leases.ts";
 import { contentKey, type ResponseContent, type XdsResponse } from "./responses.ts";
 import { typeUrls } from "../type-urls.ts";
 import type { Gates, Outgoing, Protocol, Settled, TypeStream, TypeStreamOptions } from "./type-stream.ts";
@@ -19,8 +20,9 @@ const EMPTY = setVersion([]);
  * be dropped without losing a subscription (envoyproxy/envoy#10363).
  */
 export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<SotwRequest> {
-  const { traits, subscription, responses } = options;
+  const { traits, subscription, responses, lifetimes } = options;
   const { log } = subscription;
+  const leases = createLeases();
   const quarantine = options.quarantine(() => outstanding === undefined && !moved());
   subscription.noteAll = traits.fullState;
   /** Named resources owed as an answer, whatever their version. */
@@ -36,6 +38,8 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
   let claimedVersion = "";
   let latest: XdsResponse | undefined;
   let outstanding: XdsResponse | undefined;
+  /** What the outstanding response has of news. */
+  let unanswered: readonly XdsResource[] = [];
   /** The outstanding response has resources that the client didn't have. */
   let adds = false;
   /** Where the log was read from for the newest response. */
@@ -48,6 +52,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     const response = outstanding;
     if (response === undefined) return undefined;
     outstanding = undefined;
+    unanswered = [];
     const { errorDetail } = request;
     if (errorDetail === undefined) {
       ackedVersion = response.version;
@@ -81,6 +86,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
   function drop(name: string): void {
     subscription.delete(name);
     owed.delete(name);
+    leases.drop(name);
   }
 
   function* subscribed(): Generator<XdsResource> {
@@ -96,6 +102,11 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
 
   function moved(): boolean {
     return subscription.changedNames.size > 0 || (subscription.wildcard && subscription.cursor !== log.head);
+  }
+
+  /** A client that reconnects may be about to delete something. */
+  function expires(): boolean {
+    return lifetimes && [...subscribed()].some(({ ttlMs }) => ttlMs !== undefined);
   }
 
   function read(): void {
@@ -138,7 +149,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     owed.clear();
     const whole = subscription.wildcard && retained.size === 0;
     const version = whole ? subscription.version() : setVersion([...subscribed(), ...retained.values()]);
-    if (first && whole && subscription.names.size === 0 && claimedVersion === version) {
+    if (first && whole && subscription.names.size === 0 && claimedVersion === version && !expires()) {
       // The hash says that the client has precisely this, so a reconnect costs nothing.
       sentVersion = ackedVersion = version;
       return undefined;
@@ -162,7 +173,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     const claimed = claimedVersion;
     claimedVersion = "";
     if (latest !== undefined || claimed === "" || subscription.wildcard) return false;
-    if (traits.typeUrl === typeUrls.endpoint || setVersion(subscribed()) !== claimed) return false;
+    if (traits.typeUrl === typeUrls.endpoint || setVersion(subscribed()) !== claimed || expires()) return false;
     for (const name of subscription.names.keys()) subscription.sent(name, subscription.get(name)?.version);
     owed.clear();
     read();
@@ -204,10 +215,37 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     return send(resources, news, key, () => ({ version, resources, removed: [] }));
   }
 
+  /** Says of what has a lifetime that it lives on. Undefined: that needs more than saying so. */
+  function nextProlonged(gates: Gates): Outgoing | undefined {
+    const due = leases.due();
+    if (due.length === 0) return undefined;
+    const version = sentVersion;
+    if (traits.fullState || version === undefined || version !== ackedVersion) {
+      // Here what isn't in a response is deleted, or the client doesn't have what it could be told to keep.
+      if (traits.fullState) answerDue = true;
+      else for (const { name } of due) if (subscription.covers(name)) owed.add(name);
+      return nextNews(gates);
+    }
+    // Envoy compares the version of each with that of the type.
+    const bare = due.map((resource) => ({ ...resource, version }));
+    return send([], false, `lives ${JSON.stringify(bare)}`, () => ({ version, resources: [], removed: [], bare }));
+  }
+
+  function nextNews(gates: Gates): Outgoing | undefined {
+    quarantine.refresh();
+    const searching = quarantine.searching;
+    const trial = quarantine.next();
+    if (!traits.fullState) return nextPartial(gates, trial);
+    return nextFullState(gates, trial, searching && !quarantine.searching);
+  }
+
   function send(changed: readonly XdsResource[], news: boolean, key: string, content: () => ResponseContent): Outgoing {
-    const response = responses.make(log, key, latest?.serial ?? 0, content);
+    const shared = lifetimes ? `${key} with lifetimes` : key;
+    const response = responses.make(log, shared, latest?.serial ?? 0, () => ({ ...content(), lifetimes }));
+    if (lifetimes) leases.sent(response.resources, traits.fullState ? "others" : []);
     latest = outstanding = response;
     adds = news;
+    unanswered = changed;
     sentVersion = response.version;
     nacked = undefined;
     quarantine.sent(response, changed);
@@ -227,11 +265,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     },
     next(gates) {
       if (!started || outstanding !== undefined || !log.complete) return undefined;
-      quarantine.refresh();
-      const searching = quarantine.searching;
-      const trial = quarantine.next();
-      if (!traits.fullState) return nextPartial(gates, trial);
-      return nextFullState(gates, trial, searching && !quarantine.searching);
+      return nextNews(gates) ?? nextProlonged(gates);
     },
     resend(name) {
       if (!subscription.covers(name)) return;
@@ -257,6 +291,9 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       if (outstanding !== undefined && adds && sentSince < through) return true;
       return subscription.cursor < through && subscription.hasAdditions();
     },
+    get wakeAt() {
+      return leases.next;
+    },
     resuming: false,
     describe: () => ({
       typeUrl: traits.typeUrl,
@@ -266,6 +303,8 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
       acked: ackedVersion,
       nacked,
       outstanding: outstanding === undefined ? 0 : 1,
+      unanswered: unanswered.map(({ name }) => name),
+      unsent: subscription.unread(),
       held: [...retained.keys()],
       quarantined: [...subscription.overridden].map(([name, given]) => ({ name, given: given?.version })),
     }),

@@ -106,6 +106,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
       traits: typeTraits(typeUrl),
       subscription,
       responses,
+      lifetimes: understandsLifetimes(info.node, protocol.mode),
       quarantine: (settled) =>
         createTypeQuarantine({
           quarantine: options.quarantine,
@@ -206,7 +207,8 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
     timer = undefined;
     const now = performance.now();
     const resumes = types.some((it) => it.resuming);
-    const ends = [awaited?.until ?? 0, busyUntil ?? 0, resumes ? openedAt + options.resumeGraceMs : 0];
+    const leases = types.map(({ wakeAt }) => wakeAt ?? 0);
+    const ends = [awaited?.until ?? 0, busyUntil ?? 0, resumes ? openedAt + options.resumeGraceMs : 0, ...leases];
     const next = Math.min(...ends.filter((end) => end > now));
     if (Number.isFinite(next)) timer = setTimeout(flush, Math.ceil(next - now) + 1).unref();
   }
@@ -259,4 +261,11 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
       for (const type of types) type.close();
     },
   };
+}
+
+/** State of the world has no place for a lifetime but in a wrapper, which is a feature of its own. */
+function understandsLifetimes(node: XdsNode | undefined, mode: "sotw" | "delta"): boolean {
+  const features = node?.clientFeatures ?? [];
+  const wrapped = mode === "delta" || features.includes("xds.config.supports-resource-in-sotw");
+  return wrapped && features.includes("xds.config.supports-resource-ttl");
 }

@@ -39,6 +39,10 @@ export interface TypeStreamState {
   readonly nacked: { readonly version: string; readonly error: ErrorDetail } | undefined;
   /** Responses not answered yet. */
   readonly outstanding: number;
+  /** Names of resources in these. */
+  readonly unanswered: readonly string[];
+  /** Names of what has changed since, and wasn't sent yet. */
+  readonly unsent: readonly string[];
   /** Removed from the cache, but still there for this client until what uses it has gone. */
   readonly held: readonly string[];
   /** What this client isn't given as it is served, since it or others refuse that, and the version that it is given; undefined: none. */
@@ -69,6 +73,8 @@ export interface TypeStream<Request extends CommonRequest> {
   readonly head: number;
   /** Whether changes up to this one have resources that the client didn't have, and that are unsent or unanswered. */
   adding(through: number): boolean;
+  /** When a lifetime has to be prolonged, by `performance.now()`; undefined: never. */
+  readonly wakeAt: number | undefined;
   /** Whether the client began with what it had from an earlier stream, and so may do the same for other types. */
   readonly resuming: boolean;
   describe(): TypeStreamState;
@@ -79,6 +85,8 @@ export interface TypeStreamOptions {
   readonly traits: TypeTraits;
   readonly subscription: Subscription;
   readonly responses: Responses;
+  /** Whether the client understands that a resource lives for a time only. */
+  readonly lifetimes: boolean;
   /** Makes the quarantine; `settled` says whether all that was sent is answered, and nothing is unsent. */
   quarantine(settled: () => boolean): TypeQuarantine;
 }

@@ -4,6 +4,7 @@ import {
   DeltaDiscoveryResponse,
   DiscoveryRequest,
   DiscoveryResponse,
+  Resource,
 } from "../../../generated/envoy/envoy/service/discovery/v3/discovery.ts";
 import { Status } from "../../../generated/envoy/google/rpc/status.ts";
 import { resourceFromBytes, type XdsResource, type XdsResourceOptions } from "../../../src/xds/index.ts";
@@ -11,7 +12,9 @@ import { resourceFromBytes, type XdsResource, type XdsResourceOptions } from "..
 /** A request in either form; what the form lacks is ignored. */
 export interface Ask {
   readonly typeUrl?: string;
-  readonly node?: { readonly id: string; readonly metadata?: Record<string, unknown> } | undefined;
+  readonly node?:
+    | { readonly id: string; readonly metadata?: Record<string, unknown>; readonly features?: readonly string[] }
+    | undefined;
   readonly nonce?: string;
   /** Refuses. */
   readonly error?: string;
@@ -31,6 +34,10 @@ export interface Answer {
   readonly resources: Record<string, string>;
   readonly versions: Record<string, string>;
   readonly removed: readonly string[];
+  /** Lifetimes in seconds. */
+  readonly ttls: Record<string, number>;
+  /** Resources without a body, each with the aliases that it answers. */
+  readonly bare: Record<string, readonly string[]>;
 }
 
 /** Encoded by generated code, so that a fault in the server's own reader can't hide behind an equal one here. */
@@ -38,7 +45,11 @@ export function encodeAsk(mode: "sotw" | "delta", ask: Ask): Buffer {
   const common = {
     typeUrl: ask.typeUrl ?? "",
     responseNonce: ask.nonce ?? "",
-    node: ask.node && { ...Node.fromPartial({ id: ask.node.id }), metadata: ask.node.metadata },
+    node: ask.node && {
+      ...Node.fromPartial({ id: ask.node.id }),
+      clientFeatures: ask.node.features ?? [],
+      metadata: ask.node.metadata,
+    },
     errorDetail: ask.error === undefined ? undefined : Status.fromPartial({ code: 13, message: ask.error }),
   };
   if (mode === "sotw") {
@@ -57,7 +68,10 @@ export function encodeAsk(mode: "sotw" | "delta", ask: Ask): Buffer {
 export function decodeAnswer(mode: "sotw" | "delta", bytes: Uint8Array): Answer {
   if (mode === "sotw") {
     const response = DiscoveryResponse.decode(bytes);
-    const contents = response.resources.map(({ value }) => Buffer.from(value).toString());
+    const wrapped = response.resources.map(({ typeUrl, value }) =>
+      typeUrl.endsWith(".Resource") ? Resource.decode(value) : Resource.fromPartial({ resource: { typeUrl, value } }),
+    );
+    const contents = wrapped.flatMap(({ resource: any }) => (any ? Buffer.from(any.value).toString() : []));
     return {
       typeUrl: response.typeUrl,
       nonce: response.nonce,
@@ -66,6 +80,7 @@ export function decodeAnswer(mode: "sotw" | "delta", bytes: Uint8Array): Answer 
       resources: unique(contents.map((content) => [content.split("=")[0] ?? "", content])),
       versions: {},
       removed: [],
+      ...lifetimes(wrapped),
     };
   }
   const response = DeltaDiscoveryResponse.decode(bytes);
@@ -74,10 +89,21 @@ export function decodeAnswer(mode: "sotw" | "delta", bytes: Uint8Array): Answer 
     nonce: response.nonce,
     version: response.systemVersionInfo,
     controlPlane: response.controlPlane?.identifier,
-    resources: unique(response.resources.map((it) => [it.name, Buffer.from(it.resource?.value ?? []).toString()])),
+    resources: unique(
+      response.resources.flatMap((it) => (it.resource ? [[it.name, Buffer.from(it.resource.value).toString()]] : [])),
+    ),
     versions: unique(response.resources.map((it) => [it.name, it.version])),
     removed: response.removedResources,
+    ...lifetimes(response.resources),
   };
+}
+
+function lifetimes(resources: readonly Resource[]): Pick<Answer, "ttls" | "bare"> {
+  const lasting = resources.flatMap(({ name, ttl }) =>
+    ttl ? [[name, Number(ttl.seconds) + ttl.nanos / 1e9] as const] : [],
+  );
+  const bare = resources.filter((it) => it.resource === undefined).map(({ name, aliases }) => [name, aliases] as const);
+  return { ttls: Object.fromEntries(lasting), bare: Object.fromEntries(bare) };
 }
 
 /** A client refuses a response that has a name twice; so do these tests. */
