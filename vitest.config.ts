@@ -2,11 +2,12 @@ import { configDefaults, defineConfig } from "vitest/config";
 
 /** Tests that time real processes, or run many of them. */
 const real = [
-  "test/{cli,consul,control-plane,discovery,e2e,examples,leader,support}/**/*.test.ts",
+  "test/{cli,consul,control-plane,discovery,e2e,examples,kubernetes,leader,support}/**/*.test.ts",
   "test/codegen/**/*.test.ts",
   "test/envoy/{goldens,oracle,serving}.test.ts",
   "test/{hostile,storage}/consul*.test.ts",
   "test/storage/file*.test.ts",
+  "test/storage/kubernetes*.test.ts",
   "test/xds/{envoy,nack}.test.ts",
   "test/{demo,package}.test.ts",
 ];
@@ -36,6 +37,7 @@ export default defineConfig({
           maxWorkers: 1,
           maxConcurrency: 3,
           testTimeout: 60_000,
+          globalSetup: "test/support/kubernetes/global-setup.ts",
           sequence: { groupOrder: 1 },
         },
       },

@@ -7,6 +7,7 @@ import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { aptDownload } from "./apt-download.ts";
+import { buildKubeApiserver } from "./build-kube-apiserver.ts";
 
 const run = promisify(execFile);
 
@@ -29,6 +30,8 @@ interface Recipe {
   /** Arguments that make the program print its version and end. */
   readonly versionArguments: readonly string[];
   readonly install: string;
+  /** What takes unusually long, for people. */
+  readonly note?: string;
   /** Puts the program at `target`; `folder` is private to this call and removed after it. */
   fetch(target: string, folder: string, signal: AbortSignal | undefined): Promise<void>;
 }
@@ -58,6 +61,23 @@ const recipes = {
       await copyFile(join(extracted, "usr", "bin", "consul"), target);
     },
   },
+  etcd: {
+    version: "3.4",
+    versionArguments: ["--version"],
+    install: "put an `etcd` of version 3.4 or newer on PATH",
+    async fetch(target, folder) {
+      const extracted = await aptDownload("etcd-server", { folder });
+      await copyFile(join(extracted, "usr", "bin", "etcd"), target);
+    },
+  },
+  "kube-apiserver": {
+    version: "1.36.3",
+    versionArguments: ["--version"],
+    install:
+      "put a `kube-apiserver` of version 1.30 or newer on PATH, or a `go` of version 1.26 or newer to build it with",
+    note: "builds it: some minutes",
+    fetch: buildKubeApiserver,
+  },
 } as const satisfies Record<string, Recipe>;
 
 /**
@@ -76,7 +96,8 @@ export async function findOrFetch(name: BinaryName, options: FindOptions = {}): 
   await mkdir(dirname(target), { recursive: true });
   await withLock(`${dirname(target)}.lock`, async () => {
     if (await isExecutable(target)) return;
-    options.onProgress?.(`fetching ${name} ${recipe.version} (once; kept in ${cache})`);
+    const note = recipe.note === undefined ? "" : `${recipe.note}; `;
+    options.onProgress?.(`fetching ${name} ${recipe.version} (${note}once; kept in ${cache})`);
     const folder = join(cache, `fetch-${randomUUID()}`);
     await mkdir(folder);
     try {
