@@ -115,9 +115,10 @@ if [ "\${funcstack[1]}" = _epoxy ]; then _epoxy "$@"; elif (( $+functions[compde
 export function fishScript(cases: readonly CompletionCase[]): string {
   const lines = cases.flatMap(({ path, commands, options, words, takesFiles }) => {
     const here = `-n ${quoted(`__epoxy_at ${quoted(path)}`)}`;
+    const first = `-n ${quoted(`__epoxy_at ${quoted(path)} first`)}`;
     return [
-      ...commands.map(({ word, help }) => `complete -c epoxy -f ${here} -a ${word} -d ${quoted(help)}`),
-      ...(words.length === 0 ? [] : [`complete -c epoxy -f ${here} -a ${quoted(words.join(" "))}`]),
+      ...commands.map(({ word, help }) => `complete -c epoxy -f ${first} -a ${word} -d ${quoted(help)}`),
+      ...(words.length === 0 ? [] : [`complete -c epoxy -f ${first} -a ${quoted(words.join(" "))}`]),
       ...(takesFiles ? [`complete -c epoxy -F ${here}`] : []),
       ...options.map(({ word, short, help, takesValue, values, isFile }) => {
         const shortOption = short === undefined ? "" : ` -s ${short}`;
@@ -131,18 +132,32 @@ export function fishScript(cases: readonly CompletionCase[]): string {
     ];
   });
   const paths = cases.filter(({ path }) => path !== "").map(({ path }) => quoted(path));
+  // An option that takes a value takes one in every command.
+  const valued = new Set(cases.flatMap(({ options }) => optionWords(options.filter(({ takesValue }) => takesValue))));
   return `\
 # Completion of epoxy for fish; made by: epoxy completion fish
-# Whether the commands on the line so far are these.
+# Whether the commands on the line so far are these; with "first", whether no argument follows them yet.
 function __epoxy_at
-  set -l path
+  set -l path ""
+  set -l arguments 0
+  set -l skip 0
   for word in (commandline -opc)[2..-1]
-    set -l next (string trim -- "$path $word")
-    if contains -- "$next" ${paths.join(" ")}
-      set path "$next"
+    if test $skip = 1
+      set skip 0
+    else if string match -q -- "-*" $word
+      contains -- $word ${[...valued].join(" ")}; and set skip 1
+    else
+      set -l next (string trim -- "$path $word")
+      if test $arguments = 0; and contains -- $next ${paths.join(" ")}
+        set path $next
+      else
+        set arguments (math $arguments + 1)
+      end
     end
   end
-  test "$path" = "$argv[1]"
+  test "$path" = "$argv[1]"; and begin
+    test (count $argv) = 1; or test $arguments = 0
+  end
 end
 complete -c epoxy -f
 ${lines.join("\n")}
