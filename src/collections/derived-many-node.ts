@@ -5,6 +5,7 @@ import type { Edge } from "./edge.ts";
 import type { Engine } from "./engine.ts";
 import { Node } from "./node.ts";
 import { structuralEquals } from "./structural-equals.ts";
+import type { Supposition } from "./supposition.ts";
 import { Tracker } from "./tracker.ts";
 
 /** What runs per key of the input. */
@@ -51,6 +52,35 @@ export class DerivedManyNode<I, O> extends Node<O> {
     const touched = new Set<string>();
     for (const inputKey of due) this.#replaceOutputs(inputKey, this.#run(inputKey), touched);
     for (const key of touched) this.#settle(key);
+  }
+
+  suppose(due: ReadonlySet<string>, supposed: Supposition): ReadonlyMap<string, O | undefined> {
+    const outputs = new Map<string, ReadonlyMap<string, O>>();
+    const touched = new Set<string>();
+    for (const inputKey of due) {
+      const known = this.#outputs.get(inputKey);
+      const value = supposed.valueOf(this.#input, inputKey);
+      const next: ReadonlyMap<string, O> =
+        value === undefined
+          ? new Map()
+          : supposed.run(
+              this,
+              inputKey,
+              () => this.#collect(value, inputKey, supposed),
+              () => (this.#keepLastGood ? known : undefined) ?? new Map(),
+            );
+      outputs.set(inputKey, next);
+      for (const key of known?.keys() ?? []) touched.add(key);
+      for (const key of next.keys()) touched.add(key);
+    }
+    const settled = [...touched].map((key): readonly [string, O | undefined] => {
+      const claim = this.#claims.get(key) ?? [];
+      const kept = (typeof claim === "string" ? [claim] : claim).filter((inputKey) => !outputs.has(inputKey));
+      const entered = [...outputs].flatMap(([inputKey, own]) => (own.has(key) ? [inputKey] : []));
+      const winner = [...kept, ...entered].sort()[0];
+      return [key, winner === undefined ? undefined : (outputs.get(winner) ?? this.#outputs.get(winner))?.get(key)];
+    });
+    return this.differing(settled);
   }
 
   inputNames(): readonly string[] {

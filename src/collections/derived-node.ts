@@ -3,10 +3,18 @@ import type { Edge } from "./edge.ts";
 import type { Engine } from "./engine.ts";
 import { Node } from "./node.ts";
 import { structuralEquals } from "./structural-equals.ts";
+import type { Supposition } from "./supposition.ts";
 import { Tracker } from "./tracker.ts";
 
+/** Where a function finds its inputs: as they are, or as they are supposed to be. */
+export interface InputValues {
+  valueOf<V>(node: Node<V>, key: string): V | undefined;
+}
+
 /** What runs per key of the inputs. */
-export type Compute<O> = (key: string, lookup: Lookup, previous: O | undefined) => O | undefined;
+export type Compute<O> = (key: string, inputs: InputValues, lookup: Lookup, previous: O | undefined) => O | undefined;
+
+const PRESENT: InputValues = { valueOf: (node, key) => node.values.get(key) };
 
 /** A collection made key by key from one or more inputs with the same keys, or, without inputs, one entry `only`. */
 export class DerivedNode<O> extends Node<O> {
@@ -47,6 +55,17 @@ export class DerivedNode<O> extends Node<O> {
     for (const key of due) this.#run(key);
   }
 
+  suppose(due: ReadonlySet<string>, supposed: Supposition): ReadonlyMap<string, O | undefined> {
+    const outputs = [...due].map((key): readonly [string, O | undefined] => {
+      const isThere = key === this.#only || this.#inputs.some((input) => supposed.valueOf(input, key) !== undefined);
+      if (!isThere) return [key, undefined];
+      const last = this.values.get(key);
+      const compute = (): O | undefined => this.#compute(key, supposed, supposed, last);
+      return [key, supposed.run(this, key, compute, () => (this.#keepLastGood ? last : undefined))];
+    });
+    return this.differing(outputs);
+  }
+
   inputNames(): readonly string[] {
     return this.#inputs.map((input) => input.name);
   }
@@ -68,7 +87,7 @@ export class DerivedNode<O> extends Node<O> {
     }
     let output: O | undefined;
     try {
-      output = this.#tracker.run(key, (lookup) => this.#compute(key, lookup, this.values.get(key)));
+      output = this.#tracker.run(key, (lookup) => this.#compute(key, PRESENT, lookup, this.values.get(key)));
     } catch (error) {
       this.fail(key, error);
       if (!this.#keepLastGood) this.put(key, undefined);

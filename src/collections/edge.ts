@@ -54,6 +54,12 @@ export class Edge {
     else for (const inputKey of known) this.dependent.markKey(inputKey);
   }
 
+  /** The inputs that looked at `key`. */
+  inputsOf(key: string): Iterable<string> {
+    const known = this.#inputs.get(key);
+    return known === undefined ? [] : typeof known === "string" ? [known] : known;
+  }
+
   /** For the dump: the inputs by what they looked at, both sorted. */
   *entries(): Iterable<[key: string, inputKeys: string[]]> {
     for (const key of [...this.#inputs.keys()].sort()) {

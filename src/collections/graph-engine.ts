@@ -22,6 +22,7 @@ import { IndexNode } from "./index-node.ts";
 import { Node } from "./node.ts";
 import { SourceNode } from "./source-node.ts";
 import { structuralEquals } from "./structural-equals.ts";
+import { Supposition, type SupposedEdit, type SupposedOutcome } from "./supposition.ts";
 import { VALUE_KEY } from "./tracker.ts";
 
 interface Waiter {
@@ -68,7 +69,7 @@ export class GraphEngine implements Graph, Engine {
     fn: (lookup: Lookup, previous: O | undefined) => O | undefined,
     options?: DeriveOptions<O>,
   ): Value<O> {
-    const compute: Compute<O> = (_key, lookup, previous) => fn(lookup, previous);
+    const compute: Compute<O> = (_key, _inputs, lookup, previous) => fn(lookup, previous);
     return valueOf(new DerivedNode<O>(this, name, { type: "value", inputs: [], only: VALUE_KEY }, compute, options));
   }
 
@@ -79,7 +80,8 @@ export class GraphEngine implements Graph, Engine {
     options?: DeriveOptions<O>,
   ): Collection<O> {
     const node = this.#nodeOf(name, input);
-    const compute: Compute<O> = (key, lookup, previous) => fn(node.values.get(key) as I, key, lookup, previous);
+    const compute: Compute<O> = (key, inputs, lookup, previous) =>
+      fn(inputs.valueOf(node, key) as I, key, lookup, previous);
     return new DerivedNode<O>(this, name, { type: "derive", inputs: [node] }, compute, options);
   }
 
@@ -99,8 +101,8 @@ export class GraphEngine implements Graph, Engine {
     options?: DeriveOptions<O>,
   ): Collection<O> {
     const nodes = Object.entries(inputs).map(([field, input]) => [field, this.#nodeOf(name, input)] as const);
-    const compute: Compute<O> = (key, lookup, previous) => {
-      const values = Object.fromEntries(nodes.map(([field, node]) => [field, node.values.get(key)]));
+    const compute: Compute<O> = (key, inputs, lookup, previous) => {
+      const values = Object.fromEntries(nodes.map(([field, node]) => [field, inputs.valueOf(node, key)]));
       return fn(values as Joined<I>, key, lookup, previous);
     };
     return new DerivedNode<O>(this, name, { type: "join", inputs: nodes.map(([, node]) => node) }, compute, options);
@@ -129,6 +131,19 @@ export class GraphEngine implements Graph, Engine {
       this.#flushing = false;
       this.#release();
     }
+  }
+
+  whatIf(edits: Iterable<SupposedEdit>, wanted: readonly Collection<any>[]): SupposedOutcome {
+    if (this.#flushing) throw new EpoxyError("invalid", "a supposition within a flush would see half of it");
+    if (this.#due) this.flush();
+    const supposition = new Supposition(this);
+    for (const { source, key, value } of edits) supposition.edit(this.#nodeOf("what-if", source), key, value);
+    const last = Math.max(...wanted.map((collection) => this.#nodeOf("what-if", collection).id));
+    for (const node of this.#nodes) {
+      if (node.id > last) break;
+      supposition.advance(node);
+    }
+    return supposition;
   }
 
   settled(): Promise<void> {

@@ -11,6 +11,7 @@ import type {
 } from "./collection.ts";
 import type { DumpOptions, GraphDump } from "./dump.ts";
 import { GraphEngine } from "./graph-engine.ts";
+import type { SupposedEdit, SupposedOutcome } from "./supposition.ts";
 
 export interface GraphOptions {
   /** Called after the flush in which something failed; and with `key` undefined when a subscriber threw. */
@@ -91,6 +92,12 @@ export interface Graph {
    * does nothing.
    */
   flush(): void;
+  /**
+   * What would be different in `wanted` after these edits (an `undefined` value deletes). What is staged is applied first. Costs what
+   * the edits cost, up to the last of the wanted collections, and changes nothing: nobody sees the supposed state but the caller.
+   * @throws `invalid` within a flush
+   */
+  whatIf(edits: Iterable<SupposedEdit>, wanted: readonly Collection<any>[]): SupposedOutcome;
   /** Resolves when nothing is staged. */
   settled(): Promise<void>;
   /** Resolves after the flush with which all of the collections are synced. @throws the signal's reason */

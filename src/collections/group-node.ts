@@ -3,6 +3,7 @@ import type { Edge } from "./edge.ts";
 import type { Engine } from "./engine.ts";
 import type { IndexNode } from "./index-node.ts";
 import { Node } from "./node.ts";
+import type { Supposition } from "./supposition.ts";
 
 /** The groups of an index as a collection. A group is new whenever one of its members changed, came or left. */
 export class GroupNode<V> extends Node<Group<V>> {
@@ -30,6 +31,14 @@ export class GroupNode<V> extends Node<Group<V>> {
       const keys = this.#index.groupKeys(key);
       this.put(key, keys.length === 0 ? undefined : { key, keys, values: this.#index.groupValues(key) });
     }
+  }
+
+  suppose(due: ReadonlySet<string>, supposed: Supposition): ReadonlyMap<string, Group<V> | undefined> {
+    const groups = [...due].map((key): readonly [string, Group<V> | undefined] => {
+      const keys = supposed.keysIn(this.#index, key);
+      return [key, keys.length === 0 ? undefined : { key, keys, values: supposed.index(this.#index, key) }];
+    });
+    return this.differing(groups);
   }
 
   inputNames(): readonly string[] {

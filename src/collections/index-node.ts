@@ -1,5 +1,5 @@
 import type { Collection, Index } from "./collection.ts";
-import type { Edge } from "./edge.ts";
+import type { Dependent, Edge } from "./edge.ts";
 import type { Engine } from "./engine.ts";
 import { SortedView } from "./sorted-view.ts";
 
@@ -23,7 +23,7 @@ export class IndexNode<V> implements Index<V> {
   readonly collection: Indexed<V>;
   readonly edges: Edge[] = [];
   /** Collections made of the groups of this index. */
-  readonly consumers: { markKey(key: string): void }[] = [];
+  readonly consumers: Dependent[] = [];
   readonly #keysOf: (value: V, key: string) => Iterable<string>;
   readonly #groups = new Map<string, string | Members<V>>();
 
@@ -85,6 +85,22 @@ export class IndexNode<V> implements Index<V> {
     }
     for (const consumer of this.consumers) for (const group of touched) consumer.markKey(group);
     for (const edge of this.edges) for (const group of touched) edge.fire(group);
+  }
+
+  /** The keys, sorted, that groups would have if the values became these; only of groups that something would change in. */
+  suppose(changes: ReadonlyMap<string, V | undefined>): ReadonlyMap<string, readonly string[]> {
+    const groups = new Map<string, Set<string>>();
+    const keysOf = (group: string): Set<string> => {
+      const keys = groups.get(group) ?? new Set(this.groupKeys(group));
+      groups.set(group, keys);
+      return keys;
+    };
+    for (const [key, after] of changes) {
+      const before = this.collection.values.get(key);
+      if (before !== undefined) for (const group of this.#groupsOf(before, key, false)) keysOf(group).delete(key);
+      if (after !== undefined) for (const group of this.#groupsOf(after, key, false)) keysOf(group).add(key);
+    }
+    return new Map([...groups].map(([group, keys]) => [group, [...keys].sort()]));
   }
 
   #groupsOf(value: V, key: string, report: boolean): readonly string[] {

@@ -18,3 +18,4 @@ export type { CollectionDump, DumpOptions, GraphDump, IndexDump, LookupDump } fr
 export type { Graph, GraphOptions, Joined, JoinInputs, SourceOptions } from "./graph.ts";
 export { createGraph } from "./graph.ts";
 export { structuralEquals } from "./structural-equals.ts";
+export type { SupposedEdit, SupposedOutcome } from "./supposition.ts";

@@ -1,9 +1,10 @@
 import { EpoxyError } from "../errors/index.ts";
 import type { ChangeListener, ChangeSet, Collection, Index, SubscribeOptions } from "./collection.ts";
-import { type Edge, WHOLE } from "./edge.ts";
+import { type Dependent, type Edge, WHOLE } from "./edge.ts";
 import type { Engine } from "./engine.ts";
 import { IndexNode } from "./index-node.ts";
 import { SortedView } from "./sorted-view.ts";
+import type { Supposition } from "./supposition.ts";
 
 /** What every collection of a graph has in common: its values, who depends on them, and what the running flush changed. */
 export abstract class Node<V> implements Collection<V> {
@@ -17,7 +18,7 @@ export abstract class Node<V> implements Collection<V> {
   readonly indexes: IndexNode<V>[] = [];
   readonly edges: Edge[] = [];
   /** Collections that have this one as input; they run for each key that changes here. */
-  readonly consumers: { markKey(key: string): void }[] = [];
+  readonly consumers: Dependent[] = [];
   readonly listeners = new Set<ChangeListener<V>>();
   dirty = false;
   synced = false;
@@ -36,6 +37,8 @@ export abstract class Node<V> implements Collection<V> {
 
   /** Does the work that is due, by `put`. */
   abstract turn(): void;
+  /** What would differ here if what is due were computed from what `supposed` shows. Changes nothing. */
+  abstract suppose(due: ReadonlySet<string>, supposed: Supposition): ReadonlyMap<string, V | undefined>;
   /** Names of the collections that this one is made from. */
   abstract inputNames(): readonly string[];
   /** Look-ups of this collection into others. */
@@ -97,6 +100,17 @@ export abstract class Node<V> implements Collection<V> {
   protected wake(): void {
     this.dirty = true;
     this.engine.wake();
+  }
+
+  /** The keys whose new value isn't equal to the present one. */
+  protected differing(supposed: Iterable<readonly [key: string, value: V | undefined]>): Map<string, V | undefined> {
+    const differing = new Map<string, V | undefined>();
+    for (const [key, after] of supposed) {
+      const before = this.values.get(key);
+      const isSame = before === undefined || after === undefined ? before === after : this.#equals(before, after);
+      if (!isSame) differing.set(key, after);
+    }
+    return differing;
   }
 
   /** Sets or, with undefined, removes a value; at most once per key and flush. An equal value is no change. */

@@ -2,6 +2,7 @@ import { EpoxyError } from "../errors/index.ts";
 import type { Source } from "./collection.ts";
 import type { Edge } from "./edge.ts";
 import { Node } from "./node.ts";
+import type { Supposition } from "./supposition.ts";
 
 /** A collection filled from outside. Edits are staged until the flush, so that no reader sees half of a batch. */
 export class SourceNode<V> extends Node<V> implements Source<V> {
@@ -46,6 +47,10 @@ export class SourceNode<V> extends Node<V> implements Source<V> {
       this.errors.delete(key);
       this.put(key, value);
     }
+  }
+
+  suppose(due: ReadonlySet<string>, supposed: Supposition): ReadonlyMap<string, V | undefined> {
+    return this.differing([...due].map((key) => [key, supposed.editOf(this, key)] as const));
   }
 
   inputNames(): readonly string[] {

@@ -134,6 +134,34 @@ function build(graph: ReturnType<typeof createGraph>, all: Indexed[], step: Step
   all.push({ collection, byTag: collection.index("tag", (item) => item.tags) });
 }
 
+/** What the graph says that a batch would change, by collection, before it is applied. */
+function suppose(
+  graph: ReturnType<typeof createGraph>,
+  sources: readonly Source<Item>[],
+  contents: readonly ReadonlyMap<string, Item>[],
+  all: readonly Indexed[],
+  batch: readonly (
+    | { readonly source: number; readonly key: string; readonly value: Item | undefined }
+    | { readonly source: number; readonly all: Record<string, Item> }
+  )[],
+): Map<string, Item | undefined>[] {
+  const edits = batch.flatMap((edit) => {
+    const source = sources[edit.source] as Source<Item>;
+    if ("key" in edit) return [{ source, key: edit.key, value: edit.value }];
+    const known = [...(contents[edit.source] as ReadonlyMap<string, Item>).keys()];
+    const gone = [...known, "a", "b", "c", "d", "e", "f"].map((key) => ({ source, key, value: undefined }));
+    return [...gone, ...Object.entries(edit.all).map(([key, value]) => ({ source, key, value }))];
+  });
+  const collections = all.map(({ collection }) => collection);
+  const revision = graph.revision;
+  const outcome = graph.whatIf(edits, collections);
+  const changes = collections.map(
+    (collection) => new Map(outcome.changes(collection).map(({ key, after }) => [key, after])),
+  );
+  expect(graph.revision - revision).toBeLessThanOrEqual(1);
+  return changes;
+}
+
 const keys = fc.constantFrom("a", "b", "c", "d", "e", "f");
 const items = fc.record({ n: fc.nat(9), ref: keys, tags: fc.array(keys, { maxLength: 3 }) });
 const position = fc.nat(11);
@@ -182,6 +210,12 @@ test("after any edits of any graph, the incremental result is that of a computat
         for (const step of specification.slice(0, early)) build(graph, all, step);
         all.forEach(follow);
         for (const [round, batch] of batches.entries()) {
+          const supposed = suppose(graph, sources, contents, all, batch);
+          const actual = all.map(({ collection }) => {
+            const changed = new Set<string>();
+            const stop = collection.subscribe((changes) => changes.forEach(({ key }) => changed.add(key)));
+            return { changed, stop };
+          });
           for (const edit of batch) {
             const source = sources[edit.source] as Source<Item>;
             const content = contents[edit.source] as Map<string, Item>;
@@ -205,6 +239,12 @@ test("after any edits of any graph, the incremental result is that of a computat
             }
           }
           graph.flush();
+          for (const [i, { changed, stop }] of actual.entries()) {
+            stop();
+            const outcome = supposed[i] as Map<string, Item | undefined>;
+            expect([...outcome.keys()].sort()).toEqual([...changed].sort());
+            for (const [key, after] of outcome) expect(all[i]?.collection.get(key)).toEqual(after);
+          }
           const expected = evaluate(contents, specification);
           for (const [i, { collection, byTag }] of all.entries()) {
             const oracle = sorted(expected[i] as ReadonlyMap<string, Item>);
