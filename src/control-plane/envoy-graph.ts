@@ -8,6 +8,8 @@ import {
   clusterName,
   consulUpstreamRef,
   type EndpointAddress,
+  KUBERNETES_SERVICE_PREFIX,
+  type KubernetesService,
   type TranslatedUpstream,
   type TranslationContext,
   type TranslationSettings,
@@ -17,8 +19,15 @@ import {
   translateVirtualHost,
   type UpstreamState,
 } from "../envoy/index.ts";
-import { parseRefKey, refKey, type TranslationProblem } from "../resources/index.ts";
+import { parseRefKey, refKey, refOf, type TranslationProblem } from "../resources/index.ts";
 import { resourceFromBytes, typeUrls } from "../xds/index.ts";
+import {
+  endpointsOfServices,
+  type KubernetesInputs,
+  serviceFacts,
+  serviceLookup,
+  servicesByCluster,
+} from "./kubernetes-graph.ts";
 import { listenerKeyOf, originOf, proxyOf, snapshotKeyOf } from "./fragment-keys.ts";
 import { type BuiltListener, type BuiltVirtualHost, partsOf, sameVirtualHost, serveRoutes } from "./route-graph.ts";
 import { type ServedResource, sameResource, servedEntry } from "./served-resource.ts";
@@ -38,6 +47,8 @@ export interface EnvoyInputs {
   readonly settings: Value<TranslationSettings>;
   /** Whether routes may name Consul services that have no Upstream. */
   readonly consul: boolean;
+  /** Kubernetes, where it is configured. */
+  readonly kubernetes?: KubernetesInputs | undefined;
   /** What was built last before this process, by fragmentKey. */
   readonly lastGood?: {
     listener(key: string): BuiltListener | undefined;
@@ -58,18 +69,37 @@ export interface EnvoyOutputs {
   readonly virtualHosts: Collection<BuiltVirtualHost>;
 }
 
+interface Inputs extends EnvoyInputs {
+  readonly serviceFacts: Collection<KubernetesService> | undefined;
+}
+
 /** Of ten thousand clusters the messages would take far more memory than their bytes. */
 type BuiltUpstream = Omit<TranslatedUpstream, "cluster">;
 const withoutMessage = ({ cluster: _, ...built }: TranslatedUpstream): BuiltUpstream => built;
 
 /** Fragments, upstreams and endpoints as encoded Envoy resources, each made again only when something it depends on changes. */
-export function envoyGraph(graph: Graph, inputs: EnvoyInputs): EnvoyOutputs {
+export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
+  const inputs: Inputs = { ...given, serviceFacts: given.kubernetes && serviceFacts(graph, given.kubernetes) };
   const builtUpstreams = graph.derive("envoy/upstreams", inputs.upstreams, (upstream, _key, lookup) =>
     withoutMessage(translateUpstream(upstream, contextOf(inputs, lookup, undefined))),
   );
   const states = graph.derive("envoy/upstream-states", builtUpstreams, ({ state }) => state);
   const listeners = buildListeners(graph, inputs, states);
   const virtualHosts = buildVirtualHosts(graph, inputs, states);
+  // Before all that is only served, so that asking what would be wrong needs none of it.
+  const upstreamProblems = [
+    graph.derive("envoy/upstream-problems", builtUpstreams, ({ problems }) => nonEmpty(problems)),
+    graph.derive("envoy/upstream-group-problems", inputs.upstreamGroups, (group, _key, lookup) =>
+      nonEmpty(checkUpstreamGroup(group, contextOf(inputs, lookup, states))),
+    ),
+  ];
+  const proxyProblems = [
+    graph.derive("envoy/idle-listener-problems", inputs.idleListeners, (fragment, _key, lookup) =>
+      nonEmpty(translateListener(fragment, contextOf(inputs, lookup, states)).problems),
+    ),
+    graph.derive("envoy/listener-problems", listeners, ({ problems }) => nonEmpty(problems)),
+    graph.derive("envoy/virtual-host-problems", virtualHosts, ({ problems }) => nonEmpty(problems)),
+  ];
   const { tables, ownTables, scopes } = serveRoutes(graph, inputs.listeners, listeners, virtualHosts);
 
   const { upstreams, clusters } = namedServices(graph, inputs, builtUpstreams, virtualHosts);
@@ -84,7 +114,7 @@ export function envoyGraph(graph: Graph, inputs: EnvoyInputs): EnvoyOutputs {
     },
     () => true,
   );
-  const served = serveClusters(graph, inputs, clusters, wanted);
+  const served = serveClusters(graph, inputs, upstreams, clusters, wanted);
   const servedListeners = graph.deriveMany("envoy/served-listeners", listeners, ({ snapshotKey, resource }) =>
     resource === undefined ? [] : [servedEntry(snapshotKey, resource)],
   );
@@ -106,25 +136,14 @@ export function envoyGraph(graph: Graph, inputs: EnvoyInputs): EnvoyOutputs {
     upstreams,
     listeners,
     virtualHosts,
-    upstreamProblems: [
-      graph.derive("envoy/upstream-problems", builtUpstreams, ({ problems }) => nonEmpty(problems)),
-      graph.derive("envoy/upstream-group-problems", inputs.upstreamGroups, (group, _key, lookup) =>
-        nonEmpty(checkUpstreamGroup(group, contextOf(inputs, lookup, states))),
-      ),
-    ],
-    proxyProblems: [
-      graph.derive("envoy/idle-listener-problems", inputs.idleListeners, (fragment, _key, lookup) =>
-        nonEmpty(translateListener(fragment, contextOf(inputs, lookup, states)).problems),
-      ),
-      graph.derive("envoy/listener-problems", listeners, ({ problems }) => nonEmpty(problems)),
-      graph.derive("envoy/virtual-host-problems", virtualHosts, ({ problems }) => nonEmpty(problems)),
-    ],
+    upstreamProblems,
+    proxyProblems,
   };
 }
 
 const nonEmpty = <T>(items: readonly T[]): readonly T[] | undefined => (items.length === 0 ? undefined : items);
 function contextOf(
-  inputs: EnvoyInputs,
+  inputs: Inputs,
   lookup: Lookup,
   states: Collection<UpstreamState> | undefined,
   maxDirectResponseBodyBytes?: number,
@@ -139,6 +158,7 @@ function contextOf(
     },
     upstreamGroup: (ref) => lookup.get(inputs.upstreamGroups, refKey(ref)),
     secret: (ref) => lookup.get(inputs.secrets, refKey(ref)),
+    kubernetesService: inputs.serviceFacts && serviceLookup(inputs.serviceFacts, lookup),
     get settings() {
       return lookup.value(inputs.settings) ?? NO_SETTINGS;
     },
@@ -152,13 +172,10 @@ const NO_SETTINGS: TranslationSettings = {
   regexMaxProgramSize: undefined,
   scopedRoutes: true,
   allUpstreams: false,
+  kubernetesDestinations: true,
 };
 
-function buildListeners(
-  graph: Graph,
-  inputs: EnvoyInputs,
-  states: Collection<UpstreamState>,
-): Collection<BuiltListener> {
+function buildListeners(graph: Graph, inputs: Inputs, states: Collection<UpstreamState>): Collection<BuiltListener> {
   return graph.derive(
     "envoy/listeners",
     inputs.listeners,
@@ -179,7 +196,7 @@ function buildListeners(
 
 function buildVirtualHosts(
   graph: Graph,
-  inputs: EnvoyInputs,
+  inputs: Inputs,
   states: Collection<UpstreamState>,
 ): Collection<BuiltVirtualHost> {
   const limits = graph.derive(
@@ -212,21 +229,28 @@ function upstreamOrigin(cluster: string): string {
 
 const SERVICE_PREFIX = consulUpstreamRef("").name;
 
+function consulServiceUpstream(cluster: string): Upstream {
+  const ref = consulUpstreamRef(cluster.slice(SERVICE_PREFIX.length, -1));
+  const serviceName = ref.name.slice(SERVICE_PREFIX.length);
+  return Upstream.fromPartial({ metadata: { ...ref }, upstreamType: { $case: "consul", value: { serviceName } } });
+}
+
 /** Adds Upstreams for the Consul services that routes name directly, and finds all clusters by name. */
 function namedServices(
   graph: Graph,
-  inputs: EnvoyInputs,
+  inputs: Inputs,
   built: Collection<BuiltUpstream>,
   virtualHosts: Collection<BuiltVirtualHost>,
 ): { readonly upstreams: Collection<Upstream>; readonly clusters: Collection<BuiltUpstream> } {
   const users = graph.groupBy("envoy/service-uses", virtualHosts, ({ clusters }) =>
-    clusters.filter((cluster) => cluster.startsWith(SERVICE_PREFIX)),
+    clusters.filter((cluster) => cluster.startsWith(SERVICE_PREFIX) || cluster.startsWith(KUBERNETES_SERVICE_PREFIX)),
   );
-  const services = graph.deriveMany("envoy/services", users, (_users, cluster) => {
-    const ref = consulUpstreamRef(cluster.slice(SERVICE_PREFIX.length, -1));
-    const serviceName = ref.name.slice(SERVICE_PREFIX.length);
-    const upstreamType = { $case: "consul", value: { serviceName } } as const;
-    return [[refKey(ref), Upstream.fromPartial({ metadata: { ...ref }, upstreamType })] as const];
+  const kubernetesServices = inputs.kubernetes && servicesByCluster(graph, inputs.kubernetes);
+  const services = graph.deriveMany("envoy/services", users, (_users, cluster, lookup) => {
+    const upstream = cluster.startsWith(SERVICE_PREFIX)
+      ? consulServiceUpstream(cluster)
+      : kubernetesServices && lookup.get(kubernetesServices, cluster);
+    return upstream === undefined ? [] : [[refKey(refOf(upstream)), upstream] as const];
   });
   const builtServices = graph.derive("envoy/built-services", services, (upstream, _key, lookup) =>
     withoutMessage(translateUpstream(upstream, contextOf(inputs, lookup, undefined))),
@@ -246,7 +270,7 @@ function namedServices(
 }
 
 /** By the settings, a proxy gets all clusters, those too that none of its routes reaches: `<snapshot key>|<cluster>`. */
-function allClusters(graph: Graph, inputs: EnvoyInputs, clusters: Collection<BuiltUpstream>): Collection<true> {
+function allClusters(graph: Graph, inputs: Inputs, clusters: Collection<BuiltUpstream>): Collection<true> {
   const snapshotKeys = graph.groupBy("envoy/snapshot-keys", inputs.listeners, (fragment) => [
     snapshotKeyOf(proxyOf(fragment)),
   ]);
@@ -259,7 +283,8 @@ function allClusters(graph: Graph, inputs: EnvoyInputs, clusters: Collection<Bui
 /** Each proxy gets the clusters that its routes can reach, and their endpoints, not all there are. */
 function serveClusters(
   graph: Graph,
-  inputs: EnvoyInputs,
+  inputs: Inputs,
+  upstreams: Collection<Upstream>,
   clusters: Collection<BuiltUpstream>,
   wanted: Collection<unknown>,
 ): { readonly clusters: Collection<ServedResource>; readonly assignments: Collection<ServedResource> } {
@@ -273,9 +298,18 @@ function serveClusters(
       return resource && { resource, edsServiceName };
     },
   );
-  const assignments = graph.deriveMany("envoy/assignment-resources", inputs.endpoints, (endpoints, key) => {
+  const { kubernetes } = inputs;
+  const endpoints =
+    kubernetes === undefined
+      ? inputs.endpoints
+      : graph.join(
+          "envoy/endpoints",
+          { given: inputs.endpoints, found: endpointsOfServices(graph, kubernetes, upstreams) },
+          (values) => values.given ?? values.found,
+        );
+  const assignments = graph.deriveMany("envoy/assignment-resources", endpoints, (instances, key) => {
     const service = clusterName(parseRefKey(key));
-    const { bytes } = translateEndpoints(service, endpoints);
+    const { bytes } = translateEndpoints(service, instances);
     return [[service, resourceFromBytes(typeUrls.endpoint, service, bytes, { origin: `Upstream/${key}` })] as const];
   });
   const split = (use: string): readonly [string, string] => {

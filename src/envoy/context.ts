@@ -12,6 +12,14 @@ export interface UpstreamState {
   readonly subsets: readonly (readonly string[])[];
 }
 
+/** A Service of Kubernetes, as far as translation depends on it. */
+export interface KubernetesService {
+  /** Those for TCP. Undefined: not known, as where nobody looks at a cluster. */
+  readonly ports: readonly { readonly port: number; readonly name: string }[] | undefined;
+  /** The name that a service of type ExternalName stands for. */
+  readonly externalName?: string | undefined;
+}
+
 /** The settings that translation depends on. */
 export interface TranslationSettings {
   readonly invalidConfigPolicy: GlooOptions_InvalidConfigPolicy | undefined;
@@ -23,6 +31,8 @@ export interface TranslationSettings {
   readonly scopedRoutes: boolean;
   /** Whether each proxy gets the clusters of all Upstreams, and not only those that its routes lead to. */
   readonly allUpstreams: boolean;
+  /** Whether routes may name Kubernetes services. */
+  readonly kubernetesDestinations: boolean;
 }
 
 /** Takes from the Settings what translation depends on, so that a change of anything else translates nothing again. */
@@ -34,6 +44,7 @@ export function translationSettings(settings: Settings | undefined): Translation
     regexMaxProgramSize: gloo?.regexMaxProgramSize,
     scopedRoutes: gloo?.disableScopedRoutes !== true,
     allUpstreams: gloo?.serveAllUpstreams === true,
+    kubernetesDestinations: gloo?.disableKubernetesDestinations !== true,
   };
 }
 
@@ -46,6 +57,8 @@ export interface TranslationContext {
   upstream(ref: Ref): UpstreamState | undefined;
   upstreamGroup(ref: Ref): UpstreamGroup | undefined;
   secret(ref: Ref): Secret | undefined;
+  /** Undefined: there is no such service. No function: no Kubernetes is configured. */
+  readonly kubernetesService?: ((ref: Ref) => KubernetesService | undefined) | undefined;
   readonly settings: TranslationSettings;
   /** The listener's `routeOptions.maxDirectResponseBodySizeBytes`; undefined: Envoy's default of 4096. */
   readonly maxDirectResponseBodyBytes?: number | undefined;

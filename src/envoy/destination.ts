@@ -1,9 +1,10 @@
-import type { Destination } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
-import type { Ref } from "../resources/index.ts";
+import type { Destination, KubernetesServiceDestination } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import { type Ref, refText } from "../resources/index.ts";
 import type { EnvoyMetadata } from "./api.ts";
-import type { TranslationContext } from "./context.ts";
-import { clusterName, consulUpstreamRef } from "./names.ts";
+import type { TranslationContext, UpstreamState } from "./context.ts";
+import { clusterName, consulUpstreamRef, kubernetesServiceRef } from "./names.ts";
 import type { Report } from "./report.ts";
+import { NO_KUBERNETES, servicePortFault } from "./upstreams/kubernetes.ts";
 
 /** What became of a destination. `faulty`: the report has the error. */
 export type ResolvedDestination =
@@ -35,8 +36,7 @@ export function resolveDestination(
   }
   switch (type.$case) {
     case "kube":
-      report.warn(`${path}.kube`, "Kubernetes services as destinations are not supported yet: requests get 503");
-      return { kind: "unsupported" };
+      return resolveService(type.value, destination, path, context, report);
     case "consul": {
       const { serviceName, tags, dataCenters } = type.value;
       if (tags.length > 0 || dataCenters.length > 0) {
@@ -51,6 +51,38 @@ export function resolveDestination(
     case "upstream":
       return resolveUpstream(type.value, destination, path, context, report);
   }
+}
+
+function resolveService(
+  { ref: service, port }: KubernetesServiceDestination,
+  destination: Destination,
+  path: string,
+  context: TranslationContext,
+  report: Report,
+): ResolvedDestination {
+  const { kubernetesService, settings } = context;
+  if (service === undefined || service.name === "") {
+    report.error(`${path}.kube.ref`, "the destination names no service: set ref.name and ref.namespace");
+    return { kind: "faulty" };
+  }
+  if (kubernetesService === undefined || !settings.kubernetesDestinations) {
+    const why = kubernetesService === undefined ? NO_KUBERNETES : "the Settings say gloo.disableKubernetesDestinations";
+    report.warn(`${path}.kube`, `Kubernetes services can't be destinations, as ${why}: requests get 503`);
+    return { kind: "unsupported" };
+  }
+  const found = kubernetesService(service);
+  const fault =
+    found === undefined
+      ? `service ${refText(service)} not found`
+      : found.ports?.length === 0
+        ? `service ${refText(service)} names no ports: name one in an Upstream of type kube`
+        : servicePortFault(found, service, port);
+  const upstream = kubernetesServiceRef(service, port);
+  if (fault !== undefined) {
+    report.warn(path, invalidDestination("Upstream", upstream, `not found: ${fault}`));
+    return { kind: "missing" };
+  }
+  return chosen(upstream, { valid: true, subsets: [] }, destination, path, report);
 }
 
 function resolveUpstream(
@@ -69,6 +101,17 @@ function resolveUpstream(
     );
     return { kind: "missing" };
   }
+  return chosen(upstream, state, destination, path, report);
+}
+
+/** The cluster of an Upstream, or the part of it that the destination chooses. */
+function chosen(
+  upstream: Ref,
+  state: UpstreamState,
+  destination: Destination,
+  path: string,
+  report: Report,
+): ResolvedDestination {
   const values = Object.entries(destination.subset?.values ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   if (values.length === 0) return { kind: "cluster", cluster: clusterName(upstream), metadataMatch: undefined };
   const keys = values.map(([key]) => key);

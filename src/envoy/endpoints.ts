@@ -14,6 +14,10 @@ export interface EndpointAddress {
   readonly weight?: number | undefined;
   /** What subsets choose by, such as `tag_blue: "1"`. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Further IP addresses of the same instance, which Envoy tries where the first doesn't answer (happy eyeballs). */
+  readonly additionalAddresses?: readonly string[] | undefined;
+  /** Where it runs. Instances without one are in a place of their own. */
+  readonly zone?: string | undefined;
 }
 
 /** Endpoints for Envoy. */
@@ -37,46 +41,61 @@ const MAX_WEIGHT = 0xffff_ffff;
  * @param serviceName - what the cluster asks for: `edsServiceName` of the translated upstream
  */
 export function translateEndpoints(serviceName: string, endpoints: readonly EndpointAddress[]): TranslatedEndpoints {
-  const valid: { readonly key: string; readonly endpoint: LbEndpoint }[] = [];
+  const valid: { readonly key: string; readonly zone: string; readonly endpoint: LbEndpoint }[] = [];
   const rejected: EndpointAddress[] = [];
   for (const endpoint of endpoints) {
-    if (isUsable(endpoint)) valid.push({ key: sortKey(endpoint), endpoint: translate(endpoint) });
-    else rejected.push(endpoint);
+    if (isUsable(endpoint)) {
+      valid.push({ key: sortKey(endpoint), zone: endpoint.zone ?? "", endpoint: translate(endpoint) });
+    } else rejected.push(endpoint);
   }
   valid.sort((a, b) => (a.key < b.key ? -1 : 1));
   // Envoy refuses weights that add up to more than 32 bits: equal shares then.
   const total = endpoints.reduce((sum, { weight }) => sum + (weight ?? 1), 0);
-  const lbEndpoints = valid.map(({ endpoint }) =>
-    total > MAX_WEIGHT ? { ...endpoint, loadBalancingWeight: undefined } : endpoint,
-  );
-  const assignment: ClusterLoadAssignment = {
-    ...EMPTY,
-    clusterName: serviceName,
-    endpoints: lbEndpoints.length === 0 ? [] : [{ ...EMPTY_LOCALITY, lbEndpoints }],
-  };
+  const endpointsIn = (zone: string): LbEndpoint[] =>
+    valid
+      .filter((it) => it.zone === zone)
+      .map(({ endpoint }) => (total > MAX_WEIGHT ? { ...endpoint, loadBalancingWeight: undefined } : endpoint));
+  const zones = [...new Set(valid.map(({ zone }) => zone))].sort();
+  const localities = zones.map((zone) => locality(zone, zones.length > 1, endpointsIn(zone)));
+  const assignment: ClusterLoadAssignment = { ...EMPTY, clusterName: serviceName, endpoints: localities };
   return { assignment, bytes: ClusterLoadAssignment.encode(assignment).finish(), rejected };
 }
 
-function isUsable({ address, port, weight }: EndpointAddress): boolean {
+/** With several, load is shared by their instances where an Upstream asks for weighted localities; Envoy sends none to one without weight. */
+function locality(zone: string, hasOthers: boolean, lbEndpoints: readonly LbEndpoint[]): LocalityLbEndpoints {
+  return {
+    ...EMPTY_LOCALITY,
+    locality: zone === "" ? undefined : { region: "", zone, subZone: "" },
+    lbEndpoints,
+    loadBalancingWeight: zone !== "" || hasOthers ? lbEndpoints.length : undefined,
+  };
+}
+
+function isUsable({ address, additionalAddresses = [], port, weight }: EndpointAddress): boolean {
   const goodWeight = weight === undefined || (Number.isInteger(weight) && weight >= 1 && weight <= MAX_WEIGHT);
-  return (
-    isIP(address) !== 0 && !address.includes("%") && Number.isInteger(port) && port >= 1 && port <= 65_535 && goodWeight
-  );
+  const goodAddresses = [address, ...additionalAddresses].every((it) => isIP(it) !== 0 && !it.includes("%"));
+  return goodAddresses && Number.isInteger(port) && port >= 1 && port <= 65_535 && goodWeight;
 }
 
 const sortedLabels = (labels: EndpointAddress["labels"]): [string, string][] =>
   Object.entries(labels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
 
-const sortKey = ({ address, port, hostname, weight, labels }: EndpointAddress): string =>
-  JSON.stringify([address, port, hostname, weight, sortedLabels(labels)]);
+const sortKey = ({ address, port, hostname, weight, labels, additionalAddresses }: EndpointAddress): string =>
+  JSON.stringify([address, port, hostname, weight, sortedLabels(labels), additionalAddresses]);
 
-function translate({ address, port, hostname = "", weight, labels }: EndpointAddress): LbEndpoint {
+function translate(instance: EndpointAddress): LbEndpoint {
+  const { address, port, hostname = "", weight, labels, additionalAddresses = [] } = instance;
   const metadata = sortedLabels(labels);
   return {
     ...EMPTY_LB_ENDPOINT,
     hostIdentifier: {
       $case: "endpoint",
-      value: { ...EMPTY_ENDPOINT, address: socketAddress(address, port), hostname },
+      value: {
+        ...EMPTY_ENDPOINT,
+        address: socketAddress(address, port),
+        hostname,
+        additionalAddresses: additionalAddresses.map((it) => ({ address: socketAddress(it, port) })),
+      },
     },
     loadBalancingWeight: weight,
     metadata:

@@ -1,4 +1,4 @@
-export type { TranslationContext, TranslationSettings, UpstreamState } from "./context.ts";
+export type { KubernetesService, TranslationContext, TranslationSettings, UpstreamState } from "./context.ts";
 export { translationSettings } from "./context.ts";
 export type { EndpointAddress, TranslatedEndpoints } from "./endpoints.ts";
 export { translateEndpoints } from "./endpoints.ts";
@@ -13,7 +13,16 @@ export type {
 } from "./feature.ts";
 export type { TranslatedListener } from "./listener.ts";
 export { translateListener } from "./listener.ts";
-export { clusterName, consulUpstreamRef, listenerName, routeConfigurationName, virtualHostName } from "./names.ts";
+export {
+  clusterName,
+  consulUpstreamRef,
+  KUBERNETES_SERVICE_PREFIX,
+  kubernetesServiceRef,
+  kubernetesUpstreamName,
+  listenerName,
+  routeConfigurationName,
+  virtualHostName,
+} from "./names.ts";
 export { routeConfigHeader, virtualHostPart } from "./route-configuration.ts";
 export { cutByScope, routeScope, scopedTableName } from "./scoped-routes.ts";
 export type { TranslatedUpstream } from "./upstream.ts";

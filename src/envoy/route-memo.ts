@@ -15,7 +15,7 @@ export interface EncodedRoute extends TranslatedRoute {
 /** `routes` of VirtualHost. */
 const ROUTES_FIELD = 3;
 
-type Asked = "upstream" | "upstreamGroup" | "secret" | "settings";
+type Asked = "upstream" | "upstreamGroup" | "secret" | "kubernetesService" | "settings";
 
 /** What a translation asked of its context, flat: name, argument, answer, and so on. */
 type Answers = unknown[];
@@ -24,6 +24,7 @@ interface Remembered {
   readonly place: RoutePlace;
   readonly sources: string;
   readonly maxBodyBytes: number | undefined;
+  readonly kubernetes: boolean;
   readonly answers: Answers;
   readonly encoded: EncodedRoute;
 }
@@ -54,6 +55,7 @@ export function encodeRoute(
     known.place.refused === place.refused &&
     known.sources === sources &&
     known.maxBodyBytes === context.maxDirectResponseBodyBytes &&
+    known.kubernetes === (context.kubernetesService !== undefined) &&
     answersSame(known.answers, context)
   ) {
     return known.encoded;
@@ -67,6 +69,7 @@ export function encodeRoute(
     place,
     sources,
     maxBodyBytes: context.maxDirectResponseBodyBytes,
+    kubernetes: context.kubernetesService !== undefined,
     answers,
     encoded,
   });
@@ -78,10 +81,12 @@ function recording(context: TranslationContext, answers: Answers): TranslationCo
     answers.push(asked, ref, answer);
     return answer;
   };
+  const { kubernetesService } = context;
   return {
     upstream: (ref) => note("upstream", ref, context.upstream(ref)),
     upstreamGroup: (ref) => note("upstreamGroup", ref, context.upstreamGroup(ref)),
     secret: (ref) => note("secret", ref, context.secret(ref)),
+    kubernetesService: kubernetesService && ((ref) => note("kubernetesService", ref, kubernetesService(ref))),
     get settings() {
       return note("settings", undefined, context.settings);
     },
@@ -93,7 +98,7 @@ function recording(context: TranslationContext, answers: Answers): TranslationCo
 function answersSame(answers: Answers, context: TranslationContext): boolean {
   for (let i = 0; i < answers.length; i += 3) {
     const asked = answers[i] as Asked;
-    const answer = asked === "settings" ? context.settings : context[asked](answers[i + 1] as Ref);
+    const answer = asked === "settings" ? context.settings : context[asked]?.(answers[i + 1] as Ref);
     if (answer !== answers[i + 2]) return false;
   }
   return true;

@@ -7,6 +7,7 @@ import { features, unimplementedIn } from "./features/index.ts";
 import { clusterName } from "./names.ts";
 import { createReport, type Report } from "./report.ts";
 import { consulCluster, consulSubsetKeys } from "./upstreams/consul.ts";
+import { kubernetesCluster, kubernetesSubsetKeys } from "./upstreams/kubernetes.ts";
 import { pipeCluster } from "./upstreams/pipe.ts";
 import { staticCluster } from "./upstreams/static.ts";
 
@@ -42,7 +43,7 @@ export function translateUpstream(upstream: Upstream, context: TranslationContex
   const report = createReport(() => [{ kind: "Upstream", ref }]);
   const name = clusterName(ref);
   const unprotected = unimplementedIn.upstream(upstream, "", report);
-  const body = translateType(upstream, name, report);
+  const body = translateType(upstream, name, context, report);
   const contributed = applyFeatures(
     { ...EMPTY, name, connectTimeout: CONNECT_TIMEOUT, ...body },
     upstream,
@@ -61,19 +62,22 @@ export function translateUpstream(upstream: Upstream, context: TranslationContex
 }
 
 function stateOf({ upstreamType }: Upstream): UpstreamState {
+  if (upstreamType?.$case === "kube") return { valid: true, subsets: kubernetesSubsetKeys(upstreamType.value) };
   if (upstreamType?.$case !== "consul") return NO_SUBSETS;
   const keys = consulSubsetKeys(upstreamType.value);
   return keys.length === 0 ? NO_SUBSETS : { valid: true, subsets: [keys] };
 }
 
 function translateType(
-  { upstreamType: type }: Upstream,
+  upstream: Upstream,
   name: string,
+  context: TranslationContext,
   report: Report,
 ): Partial<EnvoyCluster> | undefined {
+  const { upstreamType: type } = upstream;
   switch (type?.$case) {
     case undefined:
-      report.error("", "the upstream has no type: set static, consul or pipe");
+      report.error("", "the upstream has no type: set static, kube, consul or pipe");
       return undefined;
     case "static":
       return staticCluster(type.value, name, report);
@@ -82,6 +86,7 @@ function translateType(
     case "pipe":
       return pipeCluster(type.value, name, report);
     case "kube":
+      return kubernetesCluster(type.value, refOf(upstream), name, context, report);
     case "aws":
     case "azure":
     case "awsEc2":

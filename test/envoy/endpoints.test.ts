@@ -31,3 +31,28 @@ test.each([
   expect(assignment.endpoints[0]?.lbEndpoints).toHaveLength(1);
   expect(rejected).toEqual([bad]);
 });
+
+test("zones become localities, weighted by their endpoints, and further addresses are tried after the first", () => {
+  const inZone = (address: string, zone: string) => ({ address, port: 80, zone });
+  const { assignment } = translateEndpoints("pets", [
+    inZone("10.0.0.3", "b"),
+    { ...inZone("10.0.0.1", "a"), additionalAddresses: ["fd00::1"] },
+    inZone("10.0.0.2", "a"),
+  ]);
+  const address = (value: string) => ({ address: { $case: "socketAddress", value: { address: value } } });
+  expect(assignment.endpoints).toMatchObject([
+    {
+      locality: { zone: "a" },
+      loadBalancingWeight: 2,
+      lbEndpoints: [
+        {
+          hostIdentifier: {
+            value: { address: address("10.0.0.1"), additionalAddresses: [{ address: address("fd00::1") }] },
+          },
+        },
+        {},
+      ],
+    },
+    { locality: { zone: "b" }, loadBalancingWeight: 1, lbEndpoints: [{}] },
+  ]);
+});

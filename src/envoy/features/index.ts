@@ -94,8 +94,8 @@ export const unimplementedIn = {
     ),
     "consul.queryOptions",
     "consul.dataCenters",
+    ...["serviceName", "serviceNamespace", "servicePort", "selector", "subsetSpec"].map((field) => `kube.${field}`),
     // Upstreams of other types have their own warning.
-    "kube",
     "aws",
     "azure",
     "awsEc2",

@@ -1,3 +1,4 @@
+import { parse } from "yaml";
 import type { ProxyFragment } from "../../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
 import { kinds } from "../../../generated/sdk/gloo/v1.ts";
 import type { Upstream } from "../../../generated/proto/epoxy/gloo/v1/upstream.ts";
@@ -13,6 +14,7 @@ import {
   translateVirtualHost,
   translationSettings,
 } from "../../../src/envoy/index.ts";
+import { readService, type Service } from "../../../src/discovery/index.ts";
 import { createRegistry, parseResources, refKey, refOf } from "../../../src/resources/index.ts";
 
 /** Everything of one input, translated. */
@@ -26,14 +28,15 @@ const registry = createRegistry(kinds);
 
 /**
  * Translates YAML documents in Kubernetes' shape: ProxyFragments, Upstreams, UpstreamGroups and Settings. Fragments and groups find
- * the Upstreams of the same text.
+ * the Upstreams of the same text. With Services among them, Kubernetes counts as configured.
  */
 export function translateYaml(
   text: string,
   source = "input",
   extra: Pick<TranslationContext, "maxDirectResponseBodyBytes"> = {},
 ): Translated {
-  const { documents, problems } = parseResources(registry, text, source);
+  const { resources, services } = splitServices(text);
+  const { documents, problems } = parseResources(registry, resources, source);
   if (problems.length > 0) throw new AggregateError(problems, problems.map((problem) => problem.message).join("\n"));
   const of = <T>(kind: string): T[] =>
     documents.filter((document) => document.kind.kind === kind).map((document) => document.resource as T);
@@ -45,6 +48,7 @@ export function translateYaml(
     upstream: () => undefined,
     upstreamGroup: () => undefined,
     secret: () => undefined,
+    kubernetesService: services.size === 0 ? undefined : (ref) => services.get(refKey(ref)),
   } satisfies TranslationContext;
   const upstreams = new Map(
     of<Upstream>("Upstream").map((upstream) => [refKey(refOf(upstream)), translateUpstream(upstream, base)]),
@@ -62,6 +66,17 @@ export function translateYaml(
     virtualHosts: fragments
       .filter(({ virtualHosts }) => virtualHosts.length > 0)
       .map((fragment) => translateVirtualHost(fragment, context)),
+  };
+}
+
+/** Takes the Services of Kubernetes out of a text. */
+function splitServices(text: string): { readonly resources: string; readonly services: ReadonlyMap<string, Service> } {
+  const isService = (document: string): boolean => /^kind: Service$/m.test(document);
+  const documents = text.split(/^---$/m);
+  const services = documents.filter(isService).map((document) => readService(parse(document)));
+  return {
+    resources: documents.filter((document) => !isService(document)).join("---"),
+    services: new Map(services.map((service) => [refKey(service.ref), service])),
   };
 }
 
