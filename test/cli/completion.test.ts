@@ -62,7 +62,7 @@ describe.each(Object.entries(shells).filter(([name]) => name === "bash" || hasSh
 
     it.each([
       ["epoxy cre", ["create"]],
-      ["epoxy create upstream ", ["consul", "pipe", "static"]],
+      ["epoxy create upstream ", ["consul", "kube", "pipe", "static"]],
       ["epoxy get virt", ["virtualhostoptions", "virtualservices"]],
       ["epoxy --dir data get upstreamg", ["upstreamgroups"]],
       ["epoxy get -o ", ["json", "kube-yaml", "table", "wide", "yaml"]],

@@ -50,6 +50,12 @@ static:
       { consul: { serviceName: "pets", serviceTags: ["a", "b"] } },
     ],
     [
+      "upstream kube k --kube-service pets --kube-service-port 8080 --kube-service-labels app=pets",
+      {
+        kube: { serviceName: "pets", serviceNamespace: "default", servicePort: 8080, selector: { app: "pets" } },
+      },
+    ],
+    [
       "upstream pipe p --pipe-path /run/x --service-spec-type grpc",
       { pipe: { path: "/run/x", serviceSpec: { grpc: {} } } },
     ],
@@ -107,6 +113,11 @@ static:
       "upstream static s --static-hosts a:99999",
       'option --static-hosts needs host:port with a port from 1 to 65535, found "a:99999"',
     ],
+    ["upstream kube k", "the Service's name is missing: --kube-service NAME"],
+    [
+      "upstream kube k --kube-service pets --kube-service-port 0",
+      "option --kube-service-port needs a port from 1 to 65535, found 0",
+    ],
     ["upstream consul c", "the service's name is missing: --consul-service NAME"],
     [
       "upstreamgroup u --weighted-upstreams a=1",
@@ -117,7 +128,7 @@ static:
     ["secret tls t --certchain x", "--certchain and --privatekey belong together: give both"],
     ["secret encryptionkey e --key short", "--key needs 32 bytes, found 5"],
     ["secret header h --headers a", 'option --headers needs name=value, found "a"'],
-    ["", "say what to create: a command (upstream, upstreamgroup, virtualservice, secret) or -f FILE"],
+    ["", "say what to create: a command (upstream, upstreamgroup, virtualservice, routetable, secret) or -f FILE"],
   ])("refuses `epoxy create %s`", async (line, message) => {
     await using bed = await createBed();
     const { code, stdout, stderr } = await bed.run(`create ${line}`.trim());

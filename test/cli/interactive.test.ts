@@ -13,6 +13,8 @@ async function dialogue(words: readonly string[], answers: readonly (readonly [q
   try {
     for (const [question, answer] of answers) {
       await waitFor(() => output.includes(question));
+      // What comes after this answer is another question, even one with the same text.
+      output = "";
       child.stdin.write(`${answer}\n`);
     }
     return { code: await ended, output };
@@ -47,6 +49,39 @@ describe("-i", () => {
     expect(shop?.virtualHost.routes).toMatchObject([
       { matchers: [{ prefix: "/" }], options: { prefixRewrite: "/v1" } },
     ]);
+  });
+
+  it("asks for what each kind needs, again until it is answered", async () => {
+    await using bed = await createBed();
+    const dir = ["--dir", bed.dir];
+    const socket = await dialogue(
+      ["create", "upstream", "pipe", "-i", ...dir],
+      [
+        ["Name: ", ""],
+        ["Name: ", "local"],
+        ["Path of the Unix socket", "/run/app.sock"],
+      ],
+    );
+    expect(socket.code).toBe(0);
+    expect((await bed.run("get us local -o yaml")).stdout).toContain("path: /run/app.sock");
+    const group = await dialogue(
+      ["create", "upstreamgroup", "-i", ...dir],
+      [
+        ["Name: ", "canary"],
+        ["Upstreams (", "gloo-system.v1=9,gloo-system.v2=1"],
+      ],
+    );
+    expect(group.code).toBe(0);
+    expect((await bed.run("get ug canary -o yaml")).stdout).toMatch(/weight: 9\n[^]*weight: 1\n/);
+    const table = await dialogue(
+      ["create", "routetable", "docs", "-i", ...dir],
+      [
+        ["Labels", "team=docs"],
+        ["lowest first [0]: ", "7"],
+      ],
+    );
+    expect(table.code).toBe(0);
+    expect((await bed.run("get rt docs -o yaml")).stdout).toMatch(/team: docs\n[^]*weight: 7\n/);
   });
 
   it("asks nothing where nobody can answer", async () => {

@@ -17,7 +17,9 @@ export async function createFromFile({
   signal,
 }: Invocation<typeof createOptions>): Promise<undefined> {
   if (!values.file || words.length > 0) {
-    throw new UsageError("say what to create: a command (upstream, upstreamgroup, virtualservice, secret) or -f FILE");
+    throw new UsageError(
+      "say what to create: a command (upstream, upstreamgroup, virtualservice, routetable, secret) or -f FILE",
+    );
   }
   const source = values.file === "-" ? "standard input" : values.file;
   const text = values.file === "-" ? await terminal.input() : readText(values.file);

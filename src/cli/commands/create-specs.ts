@@ -23,9 +23,20 @@ export const consulUpstreamOptions = {
   ...writeOptions,
 } as const satisfies OptionTable;
 
+export const kubeUpstreamOptions = {
+  "kube-service": { type: "text", value: "NAME", help: "name of the Kubernetes Service" },
+  "kube-service-namespace": { type: "text", value: "NAMESPACE", default: "default", help: "namespace of the Service" },
+  "kube-service-port": { type: "integer", value: "PORT", default: 80, help: "port of the Service, not of its pods" },
+  "kube-service-labels": { type: "list", value: "NAME=VALUE", help: "only pods with all of these labels" },
+  ...serviceSpec,
+  ...interactiveOption,
+  ...writeOptions,
+} as const satisfies OptionTable;
+
 export const pipeUpstreamOptions = {
   "pipe-path": { type: "text", value: "PATH", help: "path of the Unix socket on the proxy's host" },
   ...serviceSpec,
+  ...interactiveOption,
   ...writeOptions,
 } as const satisfies OptionTable;
 
@@ -35,6 +46,7 @@ export const upstreamGroupOptions = {
     value: "NAMESPACE.NAME=WEIGHT",
     help: "upstreams, and the share of the requests that each gets",
   },
+  ...interactiveOption,
   ...writeOptions,
 } as const satisfies OptionTable;
 
@@ -52,6 +64,7 @@ export const routeTableOptions = {
     help: "place among the route tables that one selector finds: the lowest weight comes first (default 0)",
   },
   labels: { type: "list", value: "NAME=VALUE", help: "labels, by which routes can select the table" },
+  ...interactiveOption,
   ...writeOptions,
 } as const satisfies OptionTable;
 
@@ -164,10 +177,32 @@ const createUpstream: Command = defineCommand({
       "epoxy create upstream consul petstore --consul-service petstore",
     ),
     creating(
+      "kube",
+      "creates an upstream of a Service in Kubernetes",
+      kubeUpstreamOptions,
+      async () =>
+        interactive(
+          kubeUpstreamOptions,
+          [
+            nameQuestion,
+            { option: "kube-service", text: "Service in Kubernetes", required: true },
+            { option: "kube-service-namespace", text: "Its namespace", fallback: "default" },
+            { option: "kube-service-port", text: "Its port", fallback: "80" },
+          ],
+          (await import("./create-upstream.ts")).createKubeUpstream,
+        ),
+      "epoxy create upstream kube petstore --kube-service petstore --kube-service-port 8080",
+    ),
+    creating(
       "pipe",
       "creates an upstream behind a Unix socket",
       pipeUpstreamOptions,
-      async () => (await import("./create-upstream.ts")).createPipeUpstream,
+      async () =>
+        interactive(
+          pipeUpstreamOptions,
+          [nameQuestion, { option: "pipe-path", text: "Path of the Unix socket on the proxy's host", required: true }],
+          (await import("./create-upstream.ts")).createPipeUpstream,
+        ),
       "epoxy create upstream pipe local --pipe-path /run/app.sock",
     ),
   ],
@@ -261,7 +296,19 @@ export const createCommand: Command = defineCommand({
       "upstreamgroup",
       "creates an upstream group, which spreads requests by weight",
       upstreamGroupOptions,
-      async () => (await import("./create-upstream.ts")).createUpstreamGroup,
+      async () =>
+        interactive(
+          upstreamGroupOptions,
+          [
+            nameQuestion,
+            {
+              option: "weighted-upstreams",
+              text: "Upstreams (NAMESPACE.NAME=WEIGHT, with commas between them)",
+              required: true,
+            },
+          ],
+          (await import("./create-upstream.ts")).createUpstreamGroup,
+        ),
       "epoxy create upstreamgroup canary --weighted-upstreams gloo-system.v1=9,gloo-system.v2=1",
       ["ug", "upstreamgroups"],
     ),
@@ -286,7 +333,16 @@ export const createCommand: Command = defineCommand({
       "routetable",
       "creates a route table without routes, which virtual services can delegate to",
       routeTableOptions,
-      async () => (await import("./create-virtual-service.ts")).createRouteTable,
+      async () =>
+        interactive(
+          routeTableOptions,
+          [
+            nameQuestion,
+            { option: "labels", text: "Labels (NAME=VALUE, with commas between them; empty: none)" },
+            { option: "weight", text: "Place among the tables that one selector finds, lowest first", fallback: "0" },
+          ],
+          (await import("./create-virtual-service.ts")).createRouteTable,
+        ),
       "epoxy create routetable docs --labels team=docs",
       ["rt", "routetables"],
     ),

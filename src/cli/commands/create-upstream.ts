@@ -6,6 +6,7 @@ import { keyValues } from "../key-values.ts";
 import { UsageError } from "../usage-error.ts";
 import type {
   consulUpstreamOptions,
+  kubeUpstreamOptions,
   pipeUpstreamOptions,
   staticUpstreamOptions,
   upstreamGroupOptions,
@@ -46,6 +47,21 @@ export async function createConsulUpstream(invocation: Invocation<typeof consulU
   const serviceTags = values["consul-service-tags"];
   const fields = { serviceName, serviceTags, ...serviceSpec(values["service-spec-type"]) };
   return createResource(invocation, UpstreamKind, { consul: fields });
+}
+
+/** `epoxy create upstream kube` */
+export async function createKubeUpstream(invocation: Invocation<typeof kubeUpstreamOptions>): Promise<undefined> {
+  const { values } = invocation;
+  const serviceName = values["kube-service"];
+  if (!serviceName) throw new UsageError("the Service's name is missing: --kube-service NAME");
+  const servicePort = values["kube-service-port"];
+  if (servicePort < 1 || servicePort > 65_535) {
+    throw new UsageError(`option --kube-service-port needs a port from 1 to 65535, found ${servicePort}`);
+  }
+  const selector = keyValues("--kube-service-labels", values["kube-service-labels"]);
+  const serviceNamespace = values["kube-service-namespace"];
+  const fields = { serviceName, serviceNamespace, servicePort, selector, ...serviceSpec(values["service-spec-type"]) };
+  return createResource(invocation, UpstreamKind, { kube: fields });
 }
 
 /** `epoxy create upstream pipe` */
