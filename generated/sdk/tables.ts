@@ -2589,6 +2589,11 @@ message Settings.SecretOptions.Source
 1 kubernetes Settings.KubernetesSecrets oneof=source
 2 vault Settings.VaultSecrets oneof=source
 3 directory Settings.Directory oneof=source
+message Settings.VaultAppRoleAuth
+1 role_id string
+2 secret_id string sensitive
+3 secret_id_file string
+4 mount_path string
 message Settings.VaultAwsAuth
 1 vault_role string
 2 region string
@@ -2598,6 +2603,10 @@ message Settings.VaultAwsAuth
 6 secret_access_key string sensitive
 7 session_token string sensitive
 8 lease_increment int32
+message Settings.VaultKubernetesAuth
+1 role string
+2 mount_path string
+3 token_file string
 message Settings.VaultSecrets
 1 token string sensitive
 2 address string
@@ -2612,6 +2621,10 @@ message Settings.VaultSecrets
 11 tls_config Settings.VaultTlsConfig
 12 access_token string oneof=authMethod sensitive
 13 aws Settings.VaultAwsAuth oneof=authMethod
+14 token_file string oneof=authMethod
+15 app_role Settings.VaultAppRoleAuth oneof=authMethod
+16 kubernetes Settings.VaultKubernetesAuth oneof=authMethod
+17 namespace string
 message Settings.VaultTlsConfig
 1 ca_cert string
 2 ca_path string
@@ -2650,7 +2663,7 @@ message TlsSecret
 1 cert_chain string
 2 private_key string sensitive
 3 root_ca string
-4 ocsp_staple bytes
+4 ocsp_staple bytes sensitive
 message Upstream inline=upstreamSpec
 1 metadata .epoxy.core.v1.Metadata
 2 namespaced_statuses .epoxy.core.v1.NamespacedStatuses

@@ -38,6 +38,29 @@ export const storageOptions = {
     help: "certificate to show to Consul",
   },
   "consul-client-key": { type: "text", value: "FILE", env: "CONSUL_CLIENT_KEY", help: "key of that certificate" },
+  "use-vault": { type: "flag", help: "secrets are in Vault, whatever the Settings say" },
+  "vault-address": {
+    type: "text",
+    value: "URL",
+    help: "address of Vault (default: the Settings', VAULT_ADDR, https://127.0.0.1:8200)",
+  },
+  "vault-token": {
+    type: "text",
+    value: "TOKEN",
+    help: "token for Vault (default: as the Settings log in, VAULT_TOKEN)",
+  },
+  "vault-root-key": { type: "text", value: "KEY", help: "first part of all keys in Vault (default gloo)" },
+  "vault-path-prefix": {
+    type: "text",
+    value: "MOUNT",
+    help: "where Vault's key-value engine is mounted (default secret)",
+  },
+  "vault-ca-cert": { type: "text", value: "FILE", help: "certificate of Vault's authority, in PEM" },
+  "vault-ca-path": { type: "text", value: "DIR", help: "folder of authorities' certificates for Vault" },
+  "vault-client-cert": { type: "text", value: "FILE", help: "certificate to show to Vault" },
+  "vault-client-key": { type: "text", value: "FILE", help: "key of that certificate" },
+  "vault-tls-insecure": { type: "flag", help: "don't check Vault's certificate" },
+  "vault-tls-server-name": { type: "text", value: "NAME", help: "name that Vault's certificate must be for" },
 } as const satisfies OptionTable;
 
 /** Options of all commands, wherever they stand on the line; those that don't matter to a command are passed over. */

@@ -15,7 +15,7 @@ import {
 import { readText } from "./read-text.ts";
 import type { Stores } from "./stores.ts";
 
-/** Where a stored resource, or a field of it, is: a file with line and column, or a key of Consul. */
+/** Where a stored resource, or a field of it, is: a file with line and column, or a key of Consul or Vault. */
 export type StoredPlaces = (kind: AnyKind, ref: Ref, path: string | undefined) => SourceLocation | undefined;
 
 interface FoundFile {
@@ -40,12 +40,10 @@ export function storedPlaces(stores: Stores): StoredPlaces {
 
   return (kind, ref, path) => {
     for (const source of stores.sources(kind)) {
-      if (source.type === "consul") {
+      if (source.type !== "directory") {
         const { group, version } = kind;
-        return {
-          source: [source.rootKey, group, version, kind.kind, ref.namespace, ref.name].filter(Boolean).join("/"),
-          path,
-        };
+        const root = source.type === "vault" ? `${source.mount}/data/${source.rootKey}` : source.rootKey;
+        return { source: [root, group, version, kind.kind, ref.namespace, ref.name].filter(Boolean).join("/"), path };
       }
       const folder = join(source.directory, source.flat ? "" : kind.plural, ref.namespace);
       const own = join(folder, `${ref.name}.yaml`);

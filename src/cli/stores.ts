@@ -9,6 +9,7 @@ import {
   DEFAULT_NAMESPACE,
   type SourceView,
   secretSources,
+  vaultSource,
 } from "../control-plane/settings/index.ts";
 import { EpoxyError, isNotFound } from "../errors/index.ts";
 import type { AnyKind, Kind, Resource } from "../resources/index.ts";
@@ -51,12 +52,14 @@ export async function openStores(
   if (use === "existing" && options.dir && !existsSync(directory)) {
     throw new EpoxyError("not_found", `there is no folder ${directory}: check --dir and EPOXY_DIR`);
   }
-  if (!options["use-consul"] && !options.dir && !existsSync(directory)) {
+  const hasDirectory = Boolean(options.dir) || existsSync(directory);
+  const noDirectory = (): EpoxyError => {
     const hint = "name the folder with --dir or EPOXY_DIR, or give --use-consul";
-    throw new EpoxyError("not_found", `there is no folder ./${defaultDirectory}: ${hint}`);
-  }
-  const usesDirectory = !options["use-consul"] || Boolean(options.dir);
-  const settings = usesDirectory ? await readSettings(directory, signal) : undefined;
+    return new EpoxyError("not_found", `there is no folder ./${defaultDirectory}: ${hint}`);
+  };
+  if (!options["use-consul"] && !options["use-vault"] && !hasDirectory) throw noDirectory();
+  const usesDirectory = options.dir ? true : !options["use-consul"];
+  const settings = usesDirectory && hasDirectory ? await readSettings(directory, signal) : undefined;
   const storages = new Map<string, Promise<Storage>>();
 
   const open = (source: SourceView): Promise<Storage> => {
@@ -68,12 +71,14 @@ export async function openStores(
   const sourcesOf = (kind: AnyKind): readonly SourceView[] => {
     const isPlain = settings === undefined && isPlainFolder(directory);
     const inConsul = { type: "consul", rootKey: options["consul-root-key"] || "gloo" } as const;
+    if (kind.kind === SecretKind.kind && options["use-vault"]) return [vaultOf(options, settings)];
     if (kind.kind === SettingsKind.kind || kind.kind === SecretKind.kind) {
       if (!usesDirectory) throw notInConsul(kind);
       if (isPlain) return [folder(directory, false)];
       return kind.kind === SecretKind.kind ? secretSources(settings, directory) : [folder(directory, true)];
     }
     if (options["use-consul"]) return [inConsul];
+    if (!hasDirectory) throw noDirectory();
     if (isPlain) return [folder(directory, false)];
     return [kind.kind === ArtifactKind.kind ? artifactSource(settings, directory) : configSource(settings, directory)];
   };
@@ -125,7 +130,30 @@ async function readSettings(directory: string, signal: AbortSignal): Promise<Set
 const isPlainFolder = (directory: string): boolean =>
   !existsSync(join(directory, "config")) && kinds.some(({ plural }) => existsSync(join(directory, plural)));
 
+/** Vault as the Settings say it, if they name it, with what the options say instead. */
+function vaultOf(options: StoreOptions, settings: Settings | undefined): SourceView {
+  const single = settings?.secretSource;
+  const listed = settings?.secretOptions?.sources.find(({ source }) => source?.$case === "vault")?.source;
+  const named = listed?.$case === "vault" ? listed.value : undefined;
+  return vaultSource(named ?? (single?.$case === "vaultSecretSource" ? single.value : undefined), "--use-vault", {
+    address: options["vault-address"],
+    token: options["vault-token"],
+    rootKey: options["vault-root-key"],
+    pathPrefix: options["vault-path-prefix"],
+    caCert: options["vault-ca-cert"],
+    caPath: options["vault-ca-path"],
+    clientCert: options["vault-client-cert"],
+    clientKey: options["vault-client-key"],
+    tlsServerName: options["vault-tls-server-name"],
+    insecure: options["vault-tls-insecure"],
+  });
+}
+
 async function openSource(source: SourceView, options: StoreOptions, settings: Settings | undefined): Promise<Storage> {
+  if (source.type === "vault") {
+    const { createVaultStorage } = await import("../storage/vault/index.ts");
+    return createVaultStorage({ ...source.vault, mount: source.mount, rootKey: source.rootKey });
+  }
   if (source.type === "directory") {
     const { directory, statusDirectory, flat } = source;
     return createFileStorage({ directory, statusDirectory, folder: (kind) => (flat ? "" : kind.plural) });
@@ -146,4 +174,6 @@ async function openSource(source: SourceView, options: StoreOptions, settings: S
 }
 
 const notInConsul = (kind: AnyKind): UsageError =>
-  new UsageError(`${kind.plural} are not kept in Consul: name the folder of \`epoxy serve\` with --dir, too`);
+  new UsageError(
+    `${kind.plural} are not kept in Consul: name the folder of \`epoxy serve\` with --dir, too${kind.kind === SecretKind.kind ? ", or give --use-vault" : ""}`,
+  );

@@ -4,6 +4,7 @@ import type { AnyKind } from "../resources/index.ts";
 import type { Storage } from "../storage/index.ts";
 import { createConsulStorage } from "../storage/consul/index.ts";
 import { createFileStorage } from "../storage/file/index.ts";
+import { createVaultStorage } from "../storage/vault/index.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
 import type { SourceView } from "./settings/source-view.ts";
 
@@ -46,6 +47,10 @@ function openStorage(
   fileMode: number | undefined,
 ): Storage {
   if (source.type === "consul") return createConsulStorage({ client, rootKey: source.rootKey });
+  if (source.type === "vault") {
+    const { vault, mount, rootKey } = source;
+    return createVaultStorage({ ...vault, mount, rootKey, refreshInterval: view.refreshMs });
+  }
   const folder = (kind: AnyKind): string => (source.flat && kind.kind === SecretKind.kind ? "" : kind.plural);
   const { directory, statusDirectory } = source;
   return createFileStorage({ directory, statusDirectory, folder, rescanInterval: view.refreshMs, fileMode });

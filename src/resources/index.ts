@@ -17,6 +17,7 @@ export {
   type ParsedDocument,
   type ParseOptions,
   type ParseResult,
+  parseResourceJson,
   parseResources,
 } from "./parse.ts";
 export type { Ref } from "./ref.ts";

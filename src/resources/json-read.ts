@@ -17,6 +17,7 @@ import { readEnum, readScalar } from "./json-read-scalar.ts";
 import { createMessage, isMapKeyed, setField, setOwn } from "./message.ts";
 import type { Field, FieldValueType, MessageType, ScalarType } from "./message-type.ts";
 import { nearestName } from "./nearest-name.ts";
+import { holdsSecrets } from "./walk.ts";
 import { wellKnownType } from "./well-known.ts";
 import { wrapperScalar } from "./wrappers.ts";
 
@@ -55,7 +56,9 @@ export function readMessage(context: JsonContext, type: MessageType, json: unkno
   if (type.typeName.startsWith("google.protobuf.") && wellKnownType(type.typeName) !== undefined) {
     return readWellKnown(context, type, json, secret);
   }
-  if (!isObject(json)) return report(context, `expected an object, found ${describe(json, secret)}`);
+  if (!isObject(json)) {
+    return report(context, `expected an object, found ${describe(json, secret || holdsSecrets(type))}`);
+  }
   const message = createMessage(type);
   readFields(context, type, json, message, { secret });
   return message;
@@ -95,7 +98,7 @@ export function readFields(
       context.path.push(key);
       if (context.path.length > maxJsonDepth) report(context, `nested more than ${maxJsonDepth} levels deep`);
       else if (isObject(value)) readFields(context, type, value, message, options, given);
-      else report(context, `expected an object, found ${describe(value, options.secret)}`);
+      else report(context, `expected an object, found ${describe(value, options.secret || holdsSecrets(type))}`);
       context.path.pop();
       continue;
     }
@@ -182,7 +185,8 @@ function unwrap(json: unknown, wrapper: string): unknown {
 
 function readList(context: JsonContext, field: Field, json: unknown, secret: boolean): readonly unknown[] | undefined {
   if (!Array.isArray(json)) {
-    return report(context, `expected a list, found ${describe(json, secret)}: begin each item with "- "`);
+    const hidden = secret || isSecretHolder(field);
+    return report(context, `expected a list, found ${describe(json, hidden)}: begin each item with "- "`);
   }
   const items: unknown[] = [];
   for (let index = 0; index < json.length; index++) {
@@ -194,8 +198,12 @@ function readList(context: JsonContext, field: Field, json: unknown, secret: boo
   return items;
 }
 
+const isSecretHolder = ({ type }: Field): boolean => type.kind === "message" && holdsSecrets(type.message);
+
 function readMap(context: JsonContext, field: Field, json: unknown, secret: boolean): unknown {
-  if (!isObject(json)) return report(context, `expected an object, found ${describe(json, secret)}`);
+  if (!isObject(json)) {
+    return report(context, `expected an object, found ${describe(json, secret || isSecretHolder(field))}`);
+  }
   const keyType = field.mapKey ?? "string";
   const entries = new Map<unknown, unknown>();
   for (const key of Object.keys(json)) {

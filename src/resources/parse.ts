@@ -6,6 +6,7 @@ import { nearestName } from "./nearest-name.ts";
 import { type Ref, refKey, refText } from "./ref.ts";
 import { apiVersionOf, type Registry } from "./registry.ts";
 import { defaultStatusNamespace, type ReadResourceOptions, readResource, type Shape, shapeOf } from "./shape.ts";
+import { holdsSecrets } from "./walk.ts";
 import { readText, type TextDocument, type TextLimits, type TextTree } from "./text-tree.ts";
 
 /** How resources are read. */
@@ -71,6 +72,21 @@ export function parseResources<T extends Resource>(
   return parseTree(kind, readText(text, source, options), source, options);
 }
 
+/**
+ * {@link parseResources} of one resource that an engine holds as JSON, not as text: problems have paths, but no lines.
+ *
+ * @param place names the resource in errors: a key
+ */
+export function parseResourceJson<T extends Resource>(
+  kind: Kind<T>,
+  json: unknown,
+  place: string,
+  options: ParseOptions = {},
+): ParseResult<T> {
+  const document = { index: 0, json: json ?? {}, locate: () => ({}) };
+  return parseTree(kind, { documents: [document], problems: [] }, place, options);
+}
+
 /** {@link parseResources} of a text that has been read. */
 export function parseTree<T extends Resource>(
   kind: Kind<T> | Registry,
@@ -111,7 +127,7 @@ class ResourceReader<T extends Resource> {
   read(document: TextDocument, json: unknown, path: readonly PathStep[]): void {
     if (!isObject(json)) {
       this.#reject(document, undefined, undefined, [
-        this.#error(document, `expected an object, found ${describe(json)}`, path),
+        this.#error(document, `expected an object, found ${describe(json, this.#isSecret())}`, path),
       ]);
       return;
     }
@@ -143,6 +159,11 @@ class ResourceReader<T extends Resource> {
       this.#seen.set(key, location);
     }
     this.documents.push({ resource, kind, index: document.index, shape, location, notes });
+  }
+
+  /** Whether what stands in the place of a resource may be meant for a sensitive field of it. */
+  #isSecret(): boolean {
+    return !("byKind" in this.#expected) && holdsSecrets(this.#expected.type);
   }
 
   #kindOf(

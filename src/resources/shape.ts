@@ -15,6 +15,7 @@ import { createMessage } from "./message.ts";
 import type { Field, MessageType } from "./message-type.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { Ref } from "./ref.ts";
+import { holdsSecrets } from "./walk.ts";
 
 /** How a document is laid out: fields beside `metadata`, or under `spec` as in Kubernetes. */
 export type Shape = "bare" | "kubernetes";
@@ -118,7 +119,7 @@ function readSpec(context: JsonContext, type: MessageType, spec: unknown, messag
   if (spec === undefined || spec === null) return;
   context.path.push("spec");
   if (isObject(spec)) readFields(context, type, spec, message, { exclude: ownFields });
-  else report(context, `expected an object, found ${describe(spec)}`);
+  else report(context, `expected an object, found ${describe(spec, holdsSecrets(type))}`);
   context.path.pop();
 }
 

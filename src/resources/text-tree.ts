@@ -20,8 +20,8 @@ export interface TextDocument {
   readonly index: number;
   /** null: the document is empty. */
   readonly json: unknown;
-  /** Where a value, or a key, stands; of the nearest that exists. Lines and columns count from 1. */
-  locate(path: readonly PathStep[], atKey: boolean): LineAndColumn;
+  /** Where a value, or a key, stands; of the nearest that exists. Lines and columns count from 1; what is no text has none. */
+  locate(path: readonly PathStep[], atKey: boolean): Partial<LineAndColumn>;
 }
 
 /** What a text holds. */

@@ -44,6 +44,15 @@ function itemsOf(field: Field, value: unknown): Iterable<readonly [PathStep | un
   return [[undefined, value]];
 }
 
+/** Whether a message has sensitive fields, at any depth: what stands in its place by mistake is then as secret. Not for hot paths. */
+export function holdsSecrets(type: MessageType, seen: Set<MessageType> = new Set()): boolean {
+  if (seen.has(type)) return false;
+  seen.add(type);
+  return type.fields.some(
+    (field) => field.sensitive || (field.type.kind === "message" && holdsSecrets(field.type.message, seen)),
+  );
+}
+
 const redacted = "[redacted]";
 
 /**

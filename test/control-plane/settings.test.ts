@@ -89,7 +89,7 @@ gloo: {xdsBindAddr: "127.0.0.1:9977", disableGrpcWeb: true, istioOptions: {enabl
 gateway: {readGatewaysFromAllNamespaces: true, validation: {alwaysAccept: true}}
 discovery: {fdsMode: WHITELIST, udsOptions: {enabled: false, watchLabels: {a: b}}}
 vaultSecretSource: {address: "http://127.0.0.1:8200"}
-secretOptions: {sources: [{directory: {directory: a}}, {vault: {address: "http://127.0.0.1:8200"}}]}
+secretOptions: {sources: [{directory: {directory: a}}, {vault: {address: "http://127.0.0.1:8200"}}, {kubernetes: {}}]}
 `);
     expect(notHonoured(SettingsType, given).toSorted()).toEqual([
       "discovery.fdsMode",
@@ -98,7 +98,7 @@ secretOptions: {sources: [{directory: {directory: a}}, {vault: {address: "http:/
       "gloo.disableGrpcWeb",
       "gloo.istioOptions",
       "linkerd",
-      "secretOptions.sources[1].vault",
+      "secretOptions.sources[2].kubernetes",
       "vaultSecretSource",
     ]);
   });

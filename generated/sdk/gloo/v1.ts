@@ -103,7 +103,9 @@ import type {
   Settings_ObservabilityOptions_MetricLabels,
   Settings_SecretOptions,
   Settings_SecretOptions_Source,
+  Settings_VaultAppRoleAuth,
   Settings_VaultAwsAuth,
+  Settings_VaultKubernetesAuth,
   Settings_VaultSecrets,
   Settings_VaultTlsConfig,
   UpstreamOptions,
@@ -598,6 +600,16 @@ export const Settings_SecretOptions_SourceType: MessageType<Settings_SecretOptio
 /** The message `epoxy.gloo.v1.Settings.VaultSecrets`. */
 export const Settings_VaultSecretsType: MessageType<Settings_VaultSecrets> = tables.message(
   "epoxy.gloo.v1.Settings.VaultSecrets",
+);
+
+/** The message `epoxy.gloo.v1.Settings.VaultAppRoleAuth`. */
+export const Settings_VaultAppRoleAuthType: MessageType<Settings_VaultAppRoleAuth> = tables.message(
+  "epoxy.gloo.v1.Settings.VaultAppRoleAuth",
+);
+
+/** The message `epoxy.gloo.v1.Settings.VaultKubernetesAuth`. */
+export const Settings_VaultKubernetesAuthType: MessageType<Settings_VaultKubernetesAuth> = tables.message(
+  "epoxy.gloo.v1.Settings.VaultKubernetesAuth",
 );
 
 /** The message `epoxy.gloo.v1.Settings.VaultAwsAuth`. */

@@ -70,7 +70,7 @@ export async function validate(invocation: CheckInvocation): Promise<number> {
 const keyOf = (kind: string, resource: CheckedResource["resource"]): string => `${kind}/${refKey(refOf(resource))}`;
 
 async function storedSubject(stores: Stores, { values, signal }: CheckInvocation): Promise<Subject> {
-  const knowsSecrets = !values["use-consul"] || Boolean(values.dir);
+  const knowsSecrets = !values["use-consul"] || values["use-vault"] || Boolean(values.dir);
   const { resources, problems } = await storedConfiguration(stores, knowsSecrets, signal);
   return { resources, problems, knowsSecrets, settings: stores.settings, place: storedPlaces(stores) };
 }

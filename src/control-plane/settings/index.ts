@@ -7,3 +7,4 @@ export {
   type SourceView,
   secretSources,
 } from "./source-view.ts";
+export { vaultSource, type VaultOverrides } from "./vault-source.ts";

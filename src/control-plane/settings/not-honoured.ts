@@ -10,6 +10,7 @@ export const honoured: ReadonlySet<string> = new Set([
   "directoryConfigSource",
   "consulKvSource",
   "directorySecretSource",
+  "vaultSecretSource",
   "directoryArtifactSource",
   "consulKvArtifactSource",
   "refreshRate",
@@ -56,11 +57,17 @@ const ancestors: ReadonlySet<string> = new Set(
 /** Paths of all fields that are set and that nothing goes by, so that no setting is silently without effect. */
 export function notHonoured(type: MessageType<Settings>, settings: Settings): readonly string[] {
   const paths: string[] = [];
+  const hasSeveral = (settings.secretOptions?.sources.length ?? 0) > 0;
   walkSetFields(type, settings, (path, _field, value) => {
     const plain = path.replace(/\[[^\]]*\]/g, "");
+    // The list takes its place.
+    if (hasSeveral && plain === settings.secretSource?.$case) {
+      paths.push(path);
+      return "skip";
+    }
     if (honoured.has(plain)) return "skip";
     if (plain === "secretOptions" || plain === "secretOptions.sources") return undefined;
-    if (/^secretOptions\.sources\.directory$/.test(plain)) return "skip";
+    if (/^secretOptions\.sources\.(directory|vault)$/.test(plain)) return "skip";
     if (ancestors.has(plain) && Object.keys(value as object).length > 0) return undefined;
     paths.push(path);
     return "skip";

@@ -3,6 +3,7 @@ import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.t
 import type { Duration } from "../../../generated/proto/google/protobuf/duration.ts";
 import type { ConsulOptions } from "../../consul/index.ts";
 import { EpoxyError } from "../../errors/index.ts";
+import { vaultSource, type VaultView } from "./vault-source.ts";
 
 export const DEFAULT_NAMESPACE = "gloo-system";
 
@@ -16,7 +17,8 @@ export type SourceView =
       /** The namespaces' folders lie in the directory itself, without one for the kind. */
       readonly flat: boolean;
     }
-  | { readonly type: "consul"; readonly rootKey: string };
+  | { readonly type: "consul"; readonly rootKey: string }
+  | VaultView;
 
 function directory(
   given: { readonly directory: string; readonly statusDirectory?: string },
@@ -73,21 +75,39 @@ export function artifactSource(settings: Settings | undefined, dataDirectory: st
   }
 }
 
-/** The directories among the sources of secrets; Vault and Kubernetes are reported as not honoured. */
+/**
+ * Where secrets are, in order: of several that have one the first counts, and the first is written to. `secretOptions` takes the place of the single
+ * source. Kubernetes is reported as not honoured. @throws `invalid`
+ */
 export function secretSources(settings: Settings | undefined, dataDirectory: string): readonly SourceView[] {
-  const source = settings?.secretSource;
   const options = settings?.secretOptions?.sources ?? [];
-  if (source === undefined && options.length === 0)
-    return [directory({ directory: "secret" }, dataDirectory, "directorySecretSource")];
-  const first =
-    source?.$case === "directorySecretSource" ? [directory(source.value, dataDirectory, "directorySecretSource")] : [];
-  const others = options.flatMap(({ source: option }, index) =>
-    option?.$case === "directory"
-      ? // Gloo has no `secrets` folder below the directories of secretOptions.
-        [directory(option.value, dataDirectory, `secretOptions.sources[${index}].directory`, true)]
-      : [],
-  );
-  return [...first, ...others];
+  if (options.length === 0) return singleSecretSource(settings, dataDirectory);
+  return options.flatMap(({ source }, index) => {
+    const field = `secretOptions.sources[${index}]`;
+    switch (source?.$case) {
+      case "directory":
+        // Gloo has no `secrets` folder below the directories of secretOptions.
+        return [directory(source.value, dataDirectory, `${field}.directory`, true)];
+      case "vault":
+        return [vaultSource(source.value, `${field}.vault`)];
+      default:
+        return [];
+    }
+  });
+}
+
+function singleSecretSource(settings: Settings | undefined, dataDirectory: string): readonly SourceView[] {
+  const source = settings?.secretSource;
+  switch (source?.$case) {
+    case undefined:
+      return [directory({ directory: "secret" }, dataDirectory, "directorySecretSource")];
+    case "directorySecretSource":
+      return [directory(source.value, dataDirectory, "directorySecretSource")];
+    case "vaultSecretSource":
+      return [vaultSource(source.value, "vaultSecretSource")];
+    case "kubernetesSecretSource":
+      return [];
+  }
 }
 
 /** How to reach Consul; undefined: the settings name none. */

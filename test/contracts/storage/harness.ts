@@ -16,6 +16,8 @@ export interface StorageHarness<F extends StorageFixture = StorageFixture> {
   readonly another?: (fixture: F) => Promise<Storage>;
   /** Puts a text in the place of a resource, past the storage. */
   readonly putRaw?: (fixture: F, kind: AnyKind, ref: Ref, text: string) => Promise<void>;
+  /** The engine holds JSON, not text: problems have paths, but no lines. */
+  readonly holdsJson?: boolean;
   /** Makes the engine fail until the function that it resolves to is called. */
   readonly interrupt?: (fixture: F) => Promise<() => Promise<void>>;
 }

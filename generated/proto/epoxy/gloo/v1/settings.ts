@@ -244,7 +244,40 @@ export interface Settings_VaultSecrets {
     | //
     /** With an AWS identity. */
     { readonly $case: "aws"; readonly value: Settings_VaultAwsAuth }
+    | //
+    /** With the token in a file, which something else keeps up to date, such as Vault's agent. An addition of Epoxy's. */
+    { readonly $case: "tokenFile"; readonly value: string }
+    | //
+    /** As an application (AppRole). An addition of Epoxy's. */
+    { readonly $case: "appRole"; readonly value: Settings_VaultAppRoleAuth }
+    | //
+    /** As a service account of Kubernetes. An addition of Epoxy's. */
+    { readonly $case: "kubernetes"; readonly value: Settings_VaultKubernetesAuth }
     | undefined;
+  /** Namespace in Vault Enterprise or OpenBao. Empty: the root. An addition of Epoxy's. */
+  readonly namespace: string;
+}
+
+/** VaultAppRoleAuth logs in to Vault as an application. An addition of Epoxy's. */
+export interface Settings_VaultAppRoleAuth {
+  /** Role ID. Required. */
+  readonly roleId: string;
+  /** Secret ID. Better: `secretIdFile`, so that no Settings hold it. */
+  readonly secretId: string;
+  /** File with the secret ID, read anew for each login. */
+  readonly secretIdFile: string;
+  /** Mount path of Vault's AppRole method. Default `approle`. */
+  readonly mountPath: string;
+}
+
+/** VaultKubernetesAuth logs in to Vault as a service account of Kubernetes. An addition of Epoxy's. */
+export interface Settings_VaultKubernetesAuth {
+  /** Role in Vault. Required. */
+  readonly role: string;
+  /** Mount path of Vault's Kubernetes method. Default `kubernetes`. */
+  readonly mountPath: string;
+  /** File with the service account's token, read anew for each login. Default: where Kubernetes puts it in each pod. */
+  readonly tokenFile: string;
 }
 
 /** VaultAwsAuth logs in to Vault with an AWS identity. */
@@ -1694,6 +1727,7 @@ function createBaseSettings_VaultSecrets(): Settings_VaultSecrets {
     pathPrefix: "",
     tlsConfig: undefined,
     authMethod: undefined,
+    namespace: "",
   };
 }
 
@@ -1739,6 +1773,18 @@ export const Settings_VaultSecrets: MessageFns<Settings_VaultSecrets> = {
       case "aws":
         Settings_VaultAwsAuth.encode(message.authMethod.value, writer.uint32(106).fork()).join();
         break;
+      case "tokenFile":
+        writer.uint32(114).string(message.authMethod.value);
+        break;
+      case "appRole":
+        Settings_VaultAppRoleAuth.encode(message.authMethod.value, writer.uint32(122).fork()).join();
+        break;
+      case "kubernetes":
+        Settings_VaultKubernetesAuth.encode(message.authMethod.value, writer.uint32(130).fork()).join();
+        break;
+    }
+    if (message.namespace !== "") {
+      writer.uint32(138).string(message.namespace);
     }
     return writer;
   },
@@ -1860,6 +1906,41 @@ export const Settings_VaultSecrets: MessageFns<Settings_VaultSecrets> = {
             message.authMethod = { $case: "aws", value: Settings_VaultAwsAuth.decode(reader, reader.uint32()) };
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.authMethod = { $case: "tokenFile", value: reader.string() };
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.authMethod = { $case: "appRole", value: Settings_VaultAppRoleAuth.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.authMethod = {
+              $case: "kubernetes",
+              value: Settings_VaultKubernetesAuth.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1903,7 +1984,202 @@ export const Settings_VaultSecrets: MessageFns<Settings_VaultSecrets> = {
         }
         break;
       }
+      case "tokenFile": {
+        if (object.authMethod?.value !== undefined && object.authMethod?.value !== null) {
+          message.authMethod = { $case: "tokenFile", value: object.authMethod.value };
+        }
+        break;
+      }
+      case "appRole": {
+        if (object.authMethod?.value !== undefined && object.authMethod?.value !== null) {
+          message.authMethod = {
+            $case: "appRole",
+            value: Settings_VaultAppRoleAuth.fromPartial(object.authMethod.value),
+          };
+        }
+        break;
+      }
+      case "kubernetes": {
+        if (object.authMethod?.value !== undefined && object.authMethod?.value !== null) {
+          message.authMethod = {
+            $case: "kubernetes",
+            value: Settings_VaultKubernetesAuth.fromPartial(object.authMethod.value),
+          };
+        }
+        break;
+      }
     }
+    message.namespace = object.namespace ?? "";
+    return message;
+  },
+};
+
+function createBaseSettings_VaultAppRoleAuth(): Settings_VaultAppRoleAuth {
+  return { roleId: "", secretId: "", secretIdFile: "", mountPath: "" };
+}
+
+export const Settings_VaultAppRoleAuth: MessageFns<Settings_VaultAppRoleAuth> = {
+  encode(message: Settings_VaultAppRoleAuth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roleId !== "") {
+      writer.uint32(10).string(message.roleId);
+    }
+    if (message.secretId !== "") {
+      writer.uint32(18).string(message.secretId);
+    }
+    if (message.secretIdFile !== "") {
+      writer.uint32(26).string(message.secretIdFile);
+    }
+    if (message.mountPath !== "") {
+      writer.uint32(34).string(message.mountPath);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Settings_VaultAppRoleAuth {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettings_VaultAppRoleAuth() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.roleId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.secretId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.secretIdFile = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.mountPath = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Settings_VaultAppRoleAuth>): Settings_VaultAppRoleAuth {
+    return Settings_VaultAppRoleAuth.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Settings_VaultAppRoleAuth>): Settings_VaultAppRoleAuth {
+    const message = createBaseSettings_VaultAppRoleAuth() as any;
+    message.roleId = object.roleId ?? "";
+    message.secretId = object.secretId ?? "";
+    message.secretIdFile = object.secretIdFile ?? "";
+    message.mountPath = object.mountPath ?? "";
+    return message;
+  },
+};
+
+function createBaseSettings_VaultKubernetesAuth(): Settings_VaultKubernetesAuth {
+  return { role: "", mountPath: "", tokenFile: "" };
+}
+
+export const Settings_VaultKubernetesAuth: MessageFns<Settings_VaultKubernetesAuth> = {
+  encode(message: Settings_VaultKubernetesAuth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.role !== "") {
+      writer.uint32(10).string(message.role);
+    }
+    if (message.mountPath !== "") {
+      writer.uint32(18).string(message.mountPath);
+    }
+    if (message.tokenFile !== "") {
+      writer.uint32(26).string(message.tokenFile);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Settings_VaultKubernetesAuth {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSettings_VaultKubernetesAuth() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.mountPath = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tokenFile = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Settings_VaultKubernetesAuth>): Settings_VaultKubernetesAuth {
+    return Settings_VaultKubernetesAuth.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Settings_VaultKubernetesAuth>): Settings_VaultKubernetesAuth {
+    const message = createBaseSettings_VaultKubernetesAuth() as any;
+    message.role = object.role ?? "";
+    message.mountPath = object.mountPath ?? "";
+    message.tokenFile = object.tokenFile ?? "";
     return message;
   },
 };
