@@ -2217,6 +2217,7 @@ message GlooOptions
 19 enable_auto_websocket_transformation_passthrough .google.protobuf.BoolValue
 1000 disable_scoped_routes .google.protobuf.BoolValue
 1001 serve_all_upstreams .google.protobuf.BoolValue
+1010 xds GlooOptions.XdsOptions
 message GlooOptions.AWSOptions
 1 enable_credentials_discovey bool oneof=credentialsFetcher
 2 service_account_credentials GlooOptions.AWSOptions.ServiceAccountCredentials oneof=credentialsFetcher
@@ -2236,6 +2237,21 @@ message GlooOptions.IstioOptions
 1 append_x_forwarded_host .google.protobuf.BoolValue deprecated
 2 enable_auto_mtls .google.protobuf.BoolValue
 3 enable_integration .google.protobuf.BoolValue
+message GlooOptions.XdsOptions
+1 tls GlooOptions.XdsOptions.Tls
+2 plaintext bool
+3 clients []GlooOptions.XdsOptions.ClientRule
+message GlooOptions.XdsOptions.ClientRule
+1 san string
+2 common_name string
+3 token_file string
+4 roles []string
+5 node_ids []string
+message GlooOptions.XdsOptions.Tls
+1 cert_file string
+2 key_file string
+3 client_ca_file string
+4 client_certificate_optional bool
 message HeaderSecret
 1 headers {string}string sensitive
 message HeaderValue

@@ -25,6 +25,7 @@ import type { HostPort } from "./settings/host-port.ts";
 import { notHonoured, notHonouredText } from "./settings/not-honoured.ts";
 import { type SettingsView, viewSettings } from "./settings/settings-view.ts";
 import { DEFAULT_NAMESPACE } from "./settings/source-view.ts";
+import { checkXds, type XdsOverrides } from "./settings/xds-view.ts";
 import { watchSettings } from "./settings/watch-settings.ts";
 import { createXdsFrontend, type XdsFrontend } from "./xds-frontend.ts";
 
@@ -37,6 +38,8 @@ export interface ControlPlaneOptions {
   readonly components?: readonly Component[] | undefined;
   /** Overrides `gloo.xdsBindAddr`. */
   readonly xdsAddress?: HostPort | undefined;
+  /** Overrides `gloo.xds`. */
+  readonly xds?: Omit<XdsOverrides, "address"> | undefined;
   /** Where health, metrics and debug pages are; undefined: nowhere. */
   readonly adminAddress?: HostPort | undefined;
   readonly logger?: Logger | undefined;
@@ -96,11 +99,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   };
 
   async function apply(settings: Settings | undefined): Promise<void> {
-    const next = viewSettings(settings, options.dataDirectory);
+    const next = viewSettings(settings, options.dataDirectory, { ...options.xds, address: options.xdsAddress });
     if (active.has("xds")) {
-      const address = options.xdsAddress ?? next.xdsBindAddress;
+      checkXds(next.xds);
       frontend ??= createXdsFrontend(cache, quarantine, logger, mergeEvents([metrics.xdsEvents, refusals.xdsEvents]));
-      await frontend.listen(address);
+      await frontend.listen(next.xds);
     }
     if (engine !== undefined && view !== undefined && sameSources(view, next)) {
       engine.update(next);
@@ -218,7 +221,7 @@ function defaultStateDirectory(dataDirectory: string, components: ReadonlySet<Co
 
 /** Whether two views read the same things in the same way, so that the engine can go on. */
 function sameSources(a: SettingsView, b: SettingsView): boolean {
-  const relevant = ({ gateway, translation, xdsBindAddress, ...sources }: SettingsView) => sources;
+  const relevant = ({ gateway, translation, xds, ...sources }: SettingsView) => sources;
   return JSON.stringify(relevant(a)) === JSON.stringify(relevant(b));
 }
 

@@ -9,5 +9,6 @@ export function mergeEvents(listeners: readonly XdsEvents[]): XdsEvents {
     onSend: (event, bytes) => listeners.forEach((it) => it.onSend?.(event, bytes)),
     onAck: (event) => listeners.forEach((it) => it.onAck?.(event)),
     onNack: (event) => listeners.forEach((it) => it.onNack?.(event)),
+    onDenied: (event) => listeners.forEach((it) => it.onDenied?.(event)),
   };
 }

@@ -1,23 +1,30 @@
 import {
   createXdsServer,
+  openXdsSecurity,
   type Quarantine,
   type StreamState,
   type XdsCache,
   type XdsEvents,
   type XdsMetrics,
+  type XdsSecurity,
+  type XdsSecurityFiles,
   type XdsServer,
 } from "../xds/index.ts";
 import type { Logger } from "./logger.ts";
 import { FALLBACK_KEY } from "./served-resource.ts";
 import { formatHostPort, type HostPort, isLoopback } from "./settings/host-port.ts";
+import type { XdsView } from "./settings/xds-view.ts";
 
-/** The xDS server at the address that the settings say, which may change while it runs. */
+/** The xDS server as the settings want it, which may change while it runs. */
 export interface XdsFrontend {
   readonly address: HostPort | undefined;
   readonly metrics: XdsMetrics | undefined;
   streams(): StreamState[];
-  /** Moves to an address; nothing happens if it is the one in use. @throws `unavailable`; the server then stays where it was */
-  listen(address: HostPort): Promise<void>;
+  /**
+   * Goes by the view: at another address a new server takes over, and what secures connections holds from now on. Nothing happens where nothing differs.
+   * @throws `unavailable` or `invalid`; the server then stays as it was
+   */
+  listen(view: XdsView): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,8 +35,63 @@ export function createXdsFrontend(
   events: XdsEvents,
 ): XdsFrontend {
   let server: XdsServer | undefined;
-  let asked: HostPort | undefined;
+  let current: XdsView | undefined;
   let address: HostPort | undefined;
+  let files: XdsSecurityFiles | undefined;
+  let stopListening: (() => void) | undefined;
+  const listeners = new Set<() => void>();
+  const changed = (): void => listeners.forEach((listener) => listener());
+  const security: XdsSecurity = {
+    get tls() {
+      return files?.tls;
+    },
+    get authorizer() {
+      return files?.authorizer;
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+
+  function use(next: XdsSecurityFiles): void {
+    stopListening?.();
+    files?.close();
+    files = next;
+    stopListening = next.subscribe?.(changed);
+    changed();
+  }
+
+  /** At the new address, beside the one in use. */
+  async function openServer({ host, port }: HostPort): Promise<void> {
+    const next = createXdsServer({
+      cache,
+      quarantine,
+      snapshotKey: ({ metadata }) => {
+        const role = metadata?.["role"];
+        return typeof role === "string" && role !== "" ? role : undefined;
+      },
+      fallbackKey: FALLBACK_KEY,
+      host,
+      port,
+      identifier: "epoxy",
+      security,
+      // The settings were judged already.
+      plaintext: true,
+      events,
+      logger,
+    });
+    try {
+      address = await next.listen();
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+    const previous = server;
+    server = next;
+    await previous?.close();
+  }
+
   return {
     get address() {
       return address;
@@ -38,40 +100,39 @@ export function createXdsFrontend(
       return server?.metrics;
     },
     streams: () => server?.streams() ?? [],
-    async listen(wanted) {
-      if (asked?.host === wanted.host && asked.port === wanted.port) return;
-      const next = createXdsServer({
-        cache,
-        quarantine,
-        snapshotKey: ({ metadata }) => {
-          const role = metadata?.["role"];
-          return typeof role === "string" && role !== "" ? role : undefined;
-        },
-        fallbackKey: FALLBACK_KEY,
-        host: wanted.host,
-        port: wanted.port,
-        identifier: "epoxy",
-        events,
-        logger,
-      });
+    async listen(view) {
+      if (JSON.stringify(view) === JSON.stringify(current)) return;
+      const next = await openXdsSecurity({ ...view, logger });
+      const previous = files;
       try {
-        address = await next.listen();
+        if (current?.address.host !== view.address.host || current.address.port !== view.address.port) {
+          // Nobody gets in before the new rules hold.
+          files = next;
+          await openServer(view.address);
+        }
       } catch (error) {
-        await next.close();
+        files = previous;
+        next.close();
         throw error;
       }
-      asked = wanted;
-      const previous = server;
-      server = next;
-      logger.info({ address: formatHostPort(address) }, `xDS is served at ${formatHostPort(address)}`);
-      if (!isLoopback(wanted.host)) {
-        logger.warn(
-          { address: formatHostPort(address) },
-          "xDS is served in plain text beyond this machine: keep the network private",
-        );
-      }
-      await previous?.close();
+      files = previous;
+      use(next);
+      current = view;
+      announce(view);
     },
-    close: async () => server?.close(),
+    async close() {
+      stopListening?.();
+      files?.close();
+      await server?.close();
+    },
   };
+
+  function announce({ tls, clients }: XdsView): void {
+    const place = address === undefined ? "" : formatHostPort(address);
+    const how = tls === undefined ? "in plain text" : tls.clientCaFile === undefined ? "over TLS" : "over mutual TLS";
+    logger.info({ address: place, clientRules: clients.length }, `xDS is served at ${place} ${how}`);
+    if (tls === undefined && address !== undefined && !isLoopback(address.host)) {
+      logger.warn({ address: place }, "xDS is served in plain text beyond this machine: keep the network private");
+    }
+  }
 }

@@ -5,7 +5,13 @@ export { createXdsCache } from "./cache/xds-cache.ts";
 export type { QuarantinedContent, Quarantine, Refusal } from "./quarantine/quarantine.ts";
 export { createQuarantine } from "./quarantine/quarantine.ts";
 export type { Batching } from "./server/batcher.ts";
+export type { Denial, PeerCertificate, XdsAuthorizer, XdsPeer } from "./security/authorizer.ts";
+export type { ClientRule } from "./security/client-rules.ts";
+export type { XdsSecurity, XdsSecurityFiles, XdsSecurityOptions } from "./security/security.ts";
+export { openXdsSecurity } from "./security/security.ts";
+export type { TlsFiles, TlsMaterial } from "./security/tls-files.ts";
 export type {
+  DenialEvent,
   NackEvent,
   ResponseEvent,
   StreamInfo,

@@ -74,6 +74,18 @@ export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
   return { ...request, resourceNames: nameList(joinAdjacent(bytes, names)) };
 }
 
+/** Reads who sends a request of either form; undefined if it doesn't say. Throws if the bytes are no such message. */
+export function decodeRequestNode(mode: "sotw" | "delta", bytes: Uint8Array): XdsNode | undefined {
+  const nodeField = mode === "sotw" ? 2 : 1;
+  let node: XdsNode | undefined;
+  readFields(bytes, (reader, field) => {
+    if (field !== nodeField) return false;
+    node = decodeNode(reader.bytes());
+    return true;
+  });
+  return node;
+}
+
 /** Reads a DeltaDiscoveryRequest. Throws if the bytes are no such message. */
 export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
   const reader = new BinaryReader(bytes);

@@ -26,7 +26,7 @@ describe("the settings in force", () => {
       secrets: [{ type: "directory", directory: "/data/secret" }],
       artifacts: { type: "directory", directory: "/data/artifact" },
       consul: undefined,
-      xdsBindAddress: { host: "127.0.0.1", port: 9977 },
+      xds: { address: { host: "127.0.0.1", port: 9977 }, tls: undefined, plaintext: false, clients: [] },
     });
   });
 
@@ -47,7 +47,7 @@ consulKvArtifactSource: {}
       artifacts: { type: "consul", rootKey: "gloo" },
       consul: { address: "consul:8500" },
       consulDiscovery: { upstreams: true },
-      xdsBindAddress: { host: "0.0.0.0", port: 9977 },
+      xds: { address: { host: "0.0.0.0", port: 9977 }, tls: undefined, plaintext: false, clients: [] },
       refreshMs: 15_000,
     });
   });

@@ -81,6 +81,9 @@ import type {
   GlooOptions_AWSOptions_ServiceAccountCredentials,
   GlooOptions_InvalidConfigPolicy,
   GlooOptions_IstioOptions,
+  GlooOptions_XdsOptions,
+  GlooOptions_XdsOptions_ClientRule,
+  GlooOptions_XdsOptions_Tls,
   LabelSelector,
   LabelSelectorRequirement,
   Settings,
@@ -729,6 +732,21 @@ export const GlooOptions_InvalidConfigPolicyType: MessageType<GlooOptions_Invali
 /** The message `epoxy.gloo.v1.GlooOptions.IstioOptions`. */
 export const GlooOptions_IstioOptionsType: MessageType<GlooOptions_IstioOptions> = tables.message(
   "epoxy.gloo.v1.GlooOptions.IstioOptions",
+);
+
+/** The message `epoxy.gloo.v1.GlooOptions.XdsOptions`. */
+export const GlooOptions_XdsOptionsType: MessageType<GlooOptions_XdsOptions> = tables.message(
+  "epoxy.gloo.v1.GlooOptions.XdsOptions",
+);
+
+/** The message `epoxy.gloo.v1.GlooOptions.XdsOptions.Tls`. */
+export const GlooOptions_XdsOptions_TlsType: MessageType<GlooOptions_XdsOptions_Tls> = tables.message(
+  "epoxy.gloo.v1.GlooOptions.XdsOptions.Tls",
+);
+
+/** The message `epoxy.gloo.v1.GlooOptions.XdsOptions.ClientRule`. */
+export const GlooOptions_XdsOptions_ClientRuleType: MessageType<GlooOptions_XdsOptions_ClientRule> = tables.message(
+  "epoxy.gloo.v1.GlooOptions.XdsOptions.ClientRule",
 );
 
 /** The message `epoxy.gloo.v1.VirtualServiceOptions`. */

@@ -6,6 +6,7 @@ import {
   formatHostPort,
   type HostPort,
   parseHostPort,
+  type XdsOverrides,
 } from "../../control-plane/index.ts";
 import type { Invocation } from "../command.ts";
 import { createLogger } from "../create-logger.ts";
@@ -28,6 +29,11 @@ export async function serve({ values, given, terminal, signal }: Invocation<type
     settings: { namespace: values.namespace, name: values.name },
     components: only.length === 0 ? undefined : only,
     xdsAddress: readAddress(values["xds-address"], "--xds-address"),
+    xds: {
+      tls: readTls(values),
+      plaintext: values["xds-plaintext"],
+      tokenFile: values["xds-token-file"] || undefined,
+    },
     adminAddress:
       values["admin-address"] === "none" ? undefined : readAddress(values["admin-address"], "--admin-address"),
     logger,
@@ -54,6 +60,14 @@ function readComponent(name: string): Component {
   const found = components.find((component) => component === name);
   if (found !== undefined) return found;
   throw new UsageError(`option --only can't be "${name}"`, { word: name, candidates: components, all: components });
+}
+
+function readTls(values: Invocation<typeof serveOptions>["values"]): XdsOverrides["tls"] {
+  const { "xds-tls-cert": certFile, "xds-tls-key": keyFile, "xds-tls-client-ca": clientCaFile } = values;
+  if (!certFile && !keyFile && !clientCaFile) return undefined;
+  if (!certFile || !keyFile)
+    throw new UsageError("TLS for Envoy takes a certificate and its key: give --xds-tls-cert and --xds-tls-key");
+  return { certFile, keyFile, clientCaFile: clientCaFile || undefined };
 }
 
 function readAddress(text: string | undefined, option: string): HostPort | undefined {

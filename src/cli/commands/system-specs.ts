@@ -25,6 +25,26 @@ export const serveOptions = {
     value: "HOST:PORT",
     help: "where Envoy connects (default: gloo.xdsBindAddr of the Settings, else 127.0.0.1:9977)",
   },
+  "xds-tls-cert": {
+    type: "text",
+    value: "FILE",
+    env: "EPOXY_XDS_TLS_CERT",
+    help: "certificate to show to Envoy, in PEM; read again when it changes (default: gloo.xds.tls of the Settings, else plain text)",
+  },
+  "xds-tls-key": { type: "text", value: "FILE", env: "EPOXY_XDS_TLS_KEY", help: "key of that certificate" },
+  "xds-tls-client-ca": {
+    type: "text",
+    value: "FILE",
+    env: "EPOXY_XDS_TLS_CLIENT_CA",
+    help: "authorities whose certificates Envoys must show (mutual TLS)",
+  },
+  "xds-token-file": {
+    type: "text",
+    value: "FILE",
+    env: "EPOXY_XDS_TOKEN_FILE",
+    help: "tokens, one on a line; Envoys that bring one may ask for any role, others only for what gloo.xds.clients says",
+  },
+  "xds-plaintext": { type: "flag", help: "serve other machines in plain text, secrets included" },
   "admin-address": {
     type: "text",
     value: "HOST:PORT",

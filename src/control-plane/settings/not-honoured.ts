@@ -18,6 +18,7 @@ export const honoured: ReadonlySet<string> = new Set([
   "devMode",
   "discovery.udsOptions.enabled",
   "gloo.xdsBindAddr",
+  "gloo.xds",
   "gloo.circuitBreakers",
   "gloo.invalidConfigPolicy",
   "gloo.regexMaxProgramSize",

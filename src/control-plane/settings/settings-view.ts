@@ -2,7 +2,7 @@ import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.t
 import type { ConsulOptions } from "../../consul/index.ts";
 import { type TranslationSettings, translationSettings } from "../../envoy/index.ts";
 import type { GatewaySettings } from "../../gateway/index.ts";
-import { type HostPort, parseHostPort } from "./host-port.ts";
+import { type XdsOverrides, type XdsView, viewXds } from "./xds-view.ts";
 import {
   artifactSource,
   configSource,
@@ -12,8 +12,6 @@ import {
   type SourceView,
   secretSources,
 } from "./source-view.ts";
-
-export const DEFAULT_XDS_ADDRESS = "127.0.0.1:9977";
 
 /** What discovery from Consul is to do; undefined members of the view mean that there is none. */
 export interface ConsulDiscoveryView {
@@ -34,7 +32,7 @@ export interface SettingsView {
   readonly artifacts: SourceView;
   readonly consul: ConsulOptions | undefined;
   readonly consulDiscovery: ConsulDiscoveryView | undefined;
-  readonly xdsBindAddress: HostPort;
+  readonly xds: XdsView;
   readonly refreshMs: number;
   readonly gateway: GatewaySettings;
   readonly translation: TranslationSettings;
@@ -48,7 +46,7 @@ const DEFAULT_REFRESH_MS = 60_000;
  * @param dataDirectory relative directories start here; without a source the resources are in its `config`, `secret` and `artifact`
  * @throws `invalid` with the field's path
  */
-export function viewSettings(settings: Settings | undefined, dataDirectory: string): SettingsView {
+export function viewSettings(settings: Settings | undefined, dataDirectory: string, xds?: XdsOverrides): SettingsView {
   const writeNamespace = settings?.discoveryNamespace || DEFAULT_NAMESPACE;
   const watched = settings?.watchNamespaces.filter((namespace) => namespace !== "") ?? [];
   const consul = consulOptions(settings);
@@ -60,7 +58,7 @@ export function viewSettings(settings: Settings | undefined, dataDirectory: stri
     artifacts: artifactSource(settings, dataDirectory),
     consul,
     consulDiscovery: consulDiscovery(settings),
-    xdsBindAddress: parseHostPort(settings?.gloo?.xdsBindAddr || DEFAULT_XDS_ADDRESS, "gloo.xdsBindAddr"),
+    xds: viewXds(settings, dataDirectory, xds),
     refreshMs: durationMs(settings?.refreshRate) ?? DEFAULT_REFRESH_MS,
     gateway: {
       writeNamespace,

@@ -38,6 +38,16 @@ export interface NackEvent extends ResponseEvent {
   readonly errorDetail: ErrorDetail;
 }
 
+/** A client was turned away. */
+export interface DenialEvent {
+  readonly peer: string;
+  /** What it said of itself, if it got so far. */
+  readonly node: string | undefined;
+  readonly key: string | undefined;
+  readonly code: "connection" | "unauthenticated" | "denied";
+  readonly reason: string;
+}
+
 /** What happens on the streams. Handlers are called from within and must return soon; one that throws ends its stream. */
 export interface XdsEvents {
   onStreamOpen?(stream: StreamInfo): void;
@@ -46,12 +56,15 @@ export interface XdsEvents {
   onSend?(event: ResponseEvent, bytes: number): void;
   onAck?(event: ResponseEvent): void;
   onNack?(event: NackEvent): void;
+  onDenied?(event: DenialEvent): void;
 }
 
 /** Counted since the start, but for `streams`, the number now open. */
 export interface XdsMetrics {
   readonly streams: number;
   readonly streamsOpened: number;
+  /** Connections and streams that were turned away. */
+  readonly denied: number;
   readonly byType: ReadonlyMap<string, Readonly<TypeMetrics>>;
 }
 
@@ -70,7 +83,7 @@ export function createCounters(listener: XdsEvents): {
   readonly metrics: XdsMetrics;
 } {
   const byType = new Map<string, TypeMetrics>();
-  const metrics = { streams: 0, streamsOpened: 0, byType };
+  const metrics = { streams: 0, streamsOpened: 0, denied: 0, byType };
   const of = (typeUrl: string): TypeMetrics => {
     let counts = byType.get(typeUrl);
     if (counts === undefined) {
@@ -109,6 +122,10 @@ export function createCounters(listener: XdsEvents): {
       onNack(event) {
         of(event.typeUrl).nacks++;
         listener.onNack?.(event);
+      },
+      onDenied(event) {
+        metrics.denied++;
+        listener.onDenied?.(event);
       },
     },
   };

@@ -5,17 +5,29 @@ import {
   status,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { isIP } from "node:net";
 import { EpoxyError } from "../../errors/index.ts";
 import type { XdsCache } from "../cache/xds-cache.ts";
 import { createQuarantine, type Quarantine } from "../quarantine/quarantine.ts";
+import type { XdsSecurity } from "../security/security.ts";
 import type { CommonRequest, XdsNode } from "../wire.ts";
 import { type Batching, createBatcher } from "./batcher.ts";
 import { delta } from "./delta.ts";
-import { createCounters, type NackEvent, type StreamState, type XdsEvents, type XdsMetrics } from "./events.ts";
+import {
+  createCounters,
+  type DenialEvent,
+  type NackEvent,
+  type StreamState,
+  type XdsEvents,
+  type XdsMetrics,
+} from "./events.ts";
+import { type Admission, createGatekeeper, endCall } from "./gatekeeper.ts";
+import { limitLines } from "./limit-lines.ts";
 import { createResponses, type Responses } from "./responses.ts";
 import { discoveryServices } from "./services.ts";
 import { sotw } from "./sotw.ts";
 import { createStream, InvalidRequest, LimitExceeded, type XdsStream } from "./stream.ts";
+import { createTransport } from "./transport.ts";
 import type { Protocol } from "./type-stream.ts";
 
 /** Takes structured messages; a pino logger is one. */
@@ -46,6 +58,10 @@ export interface XdsServerOptions {
   /** Connections end after this time, ±10 %, so that proxies spread over replicas anew, in ms. Defaults to never. */
   readonly maxConnectionAgeMs?: number | undefined;
   readonly limits?: Partial<XdsLimits> | undefined;
+  /** TLS, and who is served. Its members are read whenever they are needed, so they may change. Defaults to plain text for everybody. */
+  readonly security?: XdsSecurity | undefined;
+  /** Plain text, secrets included, is served beyond this machine only if this is true. */
+  readonly plaintext?: boolean | undefined;
   /** What proxies refuse; shared by the servers of one cache. Defaults to one of its own. */
   readonly quarantine?: Quarantine | undefined;
   readonly events?: XdsEvents | undefined;
@@ -82,12 +98,18 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const keepaliveMs = options.keepaliveMs ?? 30_000;
   const { events, metrics } = createCounters(options.events ?? {});
-  const open = new Map<XdsStream, ServerDuplexStream<Buffer, Buffer>>();
+  const security = options.security ?? {};
+  const open = new Map<
+    XdsStream,
+    { readonly call: ServerDuplexStream<Buffer, Buffer>; readonly admission: Admission }
+  >();
   const batcher = createBatcher<XdsStream>(options.batching ?? { quietMs: 0, maxWaitMs: 0 }, (stream) => {
-    const call = open.get(stream);
+    const call = open.get(stream)?.call;
     if (call !== undefined) guard(call, () => stream.flush());
   });
   const responses = { sotw: createResponses("sotw", identifier), delta: createResponses("delta", identifier) };
+  // Who is turned away comes again; that mustn't fill the log.
+  const warnOfDenial = limitLines((fields, message) => logger?.warn(fields, message));
   let streamIds = 0;
   let closing: Promise<void> | undefined;
 
@@ -108,6 +130,19 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     server.addService(definition, handlers);
   }
 
+  const gatekeeper = createGatekeeper({ security, snapshotKey: options.snapshotKey, onDenied: denied });
+  const unsubscribe = security.subscribe?.(() => {
+    for (const { admission } of open.values()) admission.recheck();
+  });
+  const transport = createTransport({
+    host,
+    port: options.port,
+    tls: () => security.tls,
+    injector: server.createConnectionInjector(ServerCredentials.createInsecure()),
+    maxConnections: limits.streams,
+    onFailure: (peer, reason) => denied({ peer, node: undefined, key: undefined, code: "connection", reason }),
+  });
+
   /** Runs what a client caused; if it fails, that client's stream ends, and no other. */
   function guard(call: ServerDuplexStream<Buffer, Buffer>, run: () => void): void {
     try {
@@ -116,7 +151,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       const code = codeOf(error);
       const failed = code === status.INTERNAL;
       logger?.warn({ peer: call.getPeer(), err: error }, failed ? "an xDS stream failed" : "invalid xDS request");
-      call.emit("error", { code, details: failed ? "internal error" : (error as Error).message });
+      endCall(call, code, failed ? "internal error" : (error as Error).message);
     }
   }
 
@@ -128,9 +163,11 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   ): void {
     if (open.size >= limits.streams) {
       logger?.warn({ peer: call.getPeer() }, `${limits.streams} xDS streams are open, which is the limit`);
-      call.emit("error", { code: status.RESOURCE_EXHAUSTED, details: `${limits.streams} streams are open already` });
+      endCall(call, status.RESOURCE_EXHAUSTED, `${limits.streams} streams are open already`);
       return;
     }
+    const admission = gatekeeper.enter(call, protocol.mode);
+    if (admission === undefined) return;
     const stream = createStream({
       id: ++streamIds,
       peer: call.getPeer(),
@@ -154,15 +191,30 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       logger?.debug(stream.info, "xDS stream closed");
       events.onStreamClose(stream.info);
     };
-    open.set(stream, call);
+    open.set(stream, { call, admission });
     events.onStreamOpen(stream.info);
-    call.on("data", (bytes: Buffer) => guard(call, () => stream.receive(bytes)));
+    call.on("data", (bytes: Buffer) => receive(call, admission, stream, bytes));
     call.on("drain", () => guard(call, () => stream.drained()));
     call.on("end", () => {
       end();
       call.end();
     });
     for (const event of ["cancelled", "error", "close"]) call.on(event, end);
+  }
+
+  function receive(
+    call: ServerDuplexStream<Buffer, Buffer>,
+    admission: Admission,
+    stream: XdsStream,
+    bytes: Buffer,
+  ): void {
+    // Again within, since the authorizer may take its time.
+    guard(call, () => admission.take(bytes, (it) => guard(call, () => stream.receive(it))));
+  }
+
+  function denied(event: DenialEvent): void {
+    warnOfDenial(event, `an xDS client is turned away: ${event.reason}`);
+    events.onDenied(event);
   }
 
   function refused(event: NackEvent): void {
@@ -176,9 +228,11 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 
   async function shutDown(): Promise<void> {
     batcher.close();
-    for (const [stream, call] of open) {
+    unsubscribe?.();
+    transport.close();
+    for (const [stream, { call }] of open) {
       stream.close();
-      call.emit("error", { code: status.UNAVAILABLE, details: "the control plane is shutting down" });
+      endCall(call, status.UNAVAILABLE, "the control plane is shutting down");
     }
     await new Promise<void>((resolve) => {
       // Connections that don't close by themselves, an idle one or a dead peer's, are cut.
@@ -196,28 +250,27 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   }
 
   return {
-    listen: () =>
-      new Promise((resolve, reject) => {
-        const address = `${host.includes(":") ? `[${host}]` : host}:${options.port}`;
-        server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-          if (error === null) {
-            logger?.info({ host, port }, "xDS server listens");
-            return resolve({ host, port });
-          }
-          reject(
-            new EpoxyError(
-              "unavailable",
-              `The xDS server cannot listen on ${address}: ${error.message}. Stop what uses this port, or set another one.`,
-              { cause: error },
-            ),
-          );
-        });
-      }),
+    async listen() {
+      if (security.tls === undefined && options.plaintext !== true && !isLoopback(host)) {
+        throw new EpoxyError(
+          "invalid",
+          `The xDS server would serve ${host} in plain text, secrets included. Give it TLS (\`security\`), or \`plaintext: true\` if the network is private.`,
+        );
+      }
+      const bound = await transport.listen();
+      logger?.info(bound, "xDS server listens");
+      return bound;
+    },
     close,
     [Symbol.asyncDispose]: close,
     streams: () => [...open.keys()].map((stream) => stream.describe()),
     metrics,
   };
+}
+
+/** Whether an address can be reached from this machine only. */
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 function codeOf(error: unknown): status {

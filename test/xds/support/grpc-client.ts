@@ -1,4 +1,11 @@
-import { Client, type ClientDuplexStream, credentials, type ServiceError } from "@grpc/grpc-js";
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import { type Answer, type Ask, decodeAnswer, encodeAsk } from "./messages.ts";
 
 const ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
@@ -20,19 +27,29 @@ export interface ClientStream {
 
 /** A connection to an xDS server on loopback. */
 export interface XdsClient extends AsyncDisposable {
-  stream(mode: "sotw" | "delta", options?: { path?: string; node?: Ask["node"] }): ClientStream;
+  stream(mode: "sotw" | "delta", options?: { path?: string; node?: Ask["node"]; metadata?: Metadata }): ClientStream;
+}
+
+export interface ConnectOptions {
+  /** Defaults to plain text. */
+  readonly credentials?: ChannelCredentials;
 }
 
 const same = (bytes: Buffer) => bytes;
 
-export function connect(port: number): XdsClient {
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+export function connect(port: number, options: ConnectOptions = {}): XdsClient {
+  const client = new Client(`127.0.0.1:${port}`, options.credentials ?? credentials.createInsecure(), {
     "grpc.max_receive_message_length": -1,
     "grpc.use_local_subchannel_pool": 1,
   });
   return {
     stream(mode, options = {}) {
-      const call = client.makeBidiStreamRequest(options.path ?? aggregated[mode], same, same);
+      const call = client.makeBidiStreamRequest(
+        options.path ?? aggregated[mode],
+        same,
+        same,
+        options.metadata ?? new Metadata(),
+      );
       return clientStream(mode, call, options.node ?? { id: "envoy-1", metadata: { role: "ns~proxy" } });
     },
     async [Symbol.asyncDispose]() {

@@ -670,7 +670,11 @@ export interface GlooOptions {
    * Whether proxies get the clusters of all upstreams, as with Gloo, rather than of those that their routes lead to.
    * Default false. Only in Epoxy.
    */
-  readonly serveAllUpstreams: boolean | undefined;
+  readonly serveAllUpstreams:
+    | boolean
+    | undefined;
+  /** The connections of proxies: TLS, and who is served what. Only in Epoxy. */
+  readonly xds: GlooOptions_XdsOptions | undefined;
 }
 
 /** AWSOptions is about Lambda functions. */
@@ -740,6 +744,56 @@ export interface GlooOptions_IstioOptions {
     | undefined;
   /** Whether the integration is on at all. Default false. */
   readonly enableIntegration: boolean | undefined;
+}
+
+/** XdsOptions is about the connections of proxies. Only in Epoxy. */
+export interface GlooOptions_XdsOptions {
+  /** TLS for all that connect to the xDS server. Default: none, which is accepted on loopback addresses only. */
+  readonly tls:
+    | GlooOptions_XdsOptions_Tls
+    | undefined;
+  /**
+   * Whether other machines are served in plain text, where there is no `tls`. All that proxies are sent, secrets
+   * included, can then be read on the way. Default false.
+   */
+  readonly plaintext: boolean;
+  /**
+   * Who is served what. A client that no rule fits isn't served. Default: everybody who can connect is served what
+   * they ask for.
+   */
+  readonly clients: readonly GlooOptions_XdsOptions_ClientRule[];
+}
+
+/** Tls names files in PEM. They are read again when they change: new connections get what is new, open ones live on. */
+export interface GlooOptions_XdsOptions_Tls {
+  /** File with the server's certificate, followed by what links it to its authority. */
+  readonly certFile: string;
+  /** File with the key of that certificate. */
+  readonly keyFile: string;
+  /** File with the authorities that proxies' certificates are checked against. Proxies must show one, then. */
+  readonly clientCaFile: string;
+  /** Whether proxies without a certificate are let in, too, for instance since they bring tokens. Default false. */
+  readonly clientCertificateOptional: boolean;
+}
+
+/**
+ * ClientRule says what some clients may ask for. A client has to meet all that the rule says of it. In patterns `*`
+ * stands for any characters, also none.
+ */
+export interface GlooOptions_XdsOptions_ClientRule {
+  /** Pattern of a name (URI, DNS name or IP address) among the subject alternative names of the client's certificate. */
+  readonly san: string;
+  /** Pattern of the common name of the client's certificate. */
+  readonly commonName: string;
+  /**
+   * File with tokens, one on a line, of which the client has to bring one (`authorization: Bearer …`). It is read again
+   * when it changes; streams whose token is gone end.
+   */
+  readonly tokenFile: string;
+  /** Patterns of the roles that these clients may ask for, such as `gloo-system~gateway-proxy`. Default: all. */
+  readonly roles: readonly string[];
+  /** Patterns of the node ids that these clients may go by. Default: all. */
+  readonly nodeIds: readonly string[];
 }
 
 /** VirtualServiceOptions holds defaults for virtual services. */
@@ -4548,6 +4602,7 @@ function createBaseGlooOptions(): GlooOptions {
     enableAutoWebsocketTransformationPassthrough: undefined,
     disableScopedRoutes: undefined,
     serveAllUpstreams: undefined,
+    xds: undefined,
   };
 }
 
@@ -4616,6 +4671,9 @@ export const GlooOptions: MessageFns<GlooOptions> = {
     }
     if (message.serveAllUpstreams !== undefined) {
       BoolValue.encode({ value: message.serveAllUpstreams! }, writer.uint32(8010).fork()).join();
+    }
+    if (message.xds !== undefined) {
+      GlooOptions_XdsOptions.encode(message.xds, writer.uint32(8082).fork()).join();
     }
     return writer;
   },
@@ -4801,6 +4859,14 @@ export const GlooOptions: MessageFns<GlooOptions> = {
             message.serveAllUpstreams = BoolValue.decode(reader, reader.uint32()).value;
             continue;
           }
+          case 1010: {
+            if (tag !== 8082) {
+              break;
+            }
+
+            message.xds = GlooOptions_XdsOptions.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4854,6 +4920,9 @@ export const GlooOptions: MessageFns<GlooOptions> = {
       undefined;
     message.disableScopedRoutes = object.disableScopedRoutes ?? undefined;
     message.serveAllUpstreams = object.serveAllUpstreams ?? undefined;
+    message.xds = (object.xds !== undefined && object.xds !== null)
+      ? GlooOptions_XdsOptions.fromPartial(object.xds)
+      : undefined;
     return message;
   },
 };
@@ -5248,6 +5317,281 @@ export const GlooOptions_IstioOptions: MessageFns<GlooOptions_IstioOptions> = {
     message.appendXForwardedHost = object.appendXForwardedHost ?? undefined;
     message.enableAutoMtls = object.enableAutoMtls ?? undefined;
     message.enableIntegration = object.enableIntegration ?? undefined;
+    return message;
+  },
+};
+
+function createBaseGlooOptions_XdsOptions(): GlooOptions_XdsOptions {
+  return { tls: undefined, plaintext: false, clients: [] };
+}
+
+export const GlooOptions_XdsOptions: MessageFns<GlooOptions_XdsOptions> = {
+  encode(message: GlooOptions_XdsOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tls !== undefined) {
+      GlooOptions_XdsOptions_Tls.encode(message.tls, writer.uint32(10).fork()).join();
+    }
+    if (message.plaintext !== false) {
+      writer.uint32(16).bool(message.plaintext);
+    }
+    for (const v of message.clients) {
+      GlooOptions_XdsOptions_ClientRule.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GlooOptions_XdsOptions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGlooOptions_XdsOptions() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tls = GlooOptions_XdsOptions_Tls.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.plaintext = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clients.push(GlooOptions_XdsOptions_ClientRule.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GlooOptions_XdsOptions>): GlooOptions_XdsOptions {
+    return GlooOptions_XdsOptions.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GlooOptions_XdsOptions>): GlooOptions_XdsOptions {
+    const message = createBaseGlooOptions_XdsOptions() as any;
+    message.tls = (object.tls !== undefined && object.tls !== null)
+      ? GlooOptions_XdsOptions_Tls.fromPartial(object.tls)
+      : undefined;
+    message.plaintext = object.plaintext ?? false;
+    message.clients = object.clients?.map((e) => GlooOptions_XdsOptions_ClientRule.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGlooOptions_XdsOptions_Tls(): GlooOptions_XdsOptions_Tls {
+  return { certFile: "", keyFile: "", clientCaFile: "", clientCertificateOptional: false };
+}
+
+export const GlooOptions_XdsOptions_Tls: MessageFns<GlooOptions_XdsOptions_Tls> = {
+  encode(message: GlooOptions_XdsOptions_Tls, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certFile !== "") {
+      writer.uint32(10).string(message.certFile);
+    }
+    if (message.keyFile !== "") {
+      writer.uint32(18).string(message.keyFile);
+    }
+    if (message.clientCaFile !== "") {
+      writer.uint32(26).string(message.clientCaFile);
+    }
+    if (message.clientCertificateOptional !== false) {
+      writer.uint32(32).bool(message.clientCertificateOptional);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GlooOptions_XdsOptions_Tls {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGlooOptions_XdsOptions_Tls() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certFile = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyFile = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clientCaFile = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.clientCertificateOptional = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GlooOptions_XdsOptions_Tls>): GlooOptions_XdsOptions_Tls {
+    return GlooOptions_XdsOptions_Tls.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GlooOptions_XdsOptions_Tls>): GlooOptions_XdsOptions_Tls {
+    const message = createBaseGlooOptions_XdsOptions_Tls() as any;
+    message.certFile = object.certFile ?? "";
+    message.keyFile = object.keyFile ?? "";
+    message.clientCaFile = object.clientCaFile ?? "";
+    message.clientCertificateOptional = object.clientCertificateOptional ?? false;
+    return message;
+  },
+};
+
+function createBaseGlooOptions_XdsOptions_ClientRule(): GlooOptions_XdsOptions_ClientRule {
+  return { san: "", commonName: "", tokenFile: "", roles: [], nodeIds: [] };
+}
+
+export const GlooOptions_XdsOptions_ClientRule: MessageFns<GlooOptions_XdsOptions_ClientRule> = {
+  encode(message: GlooOptions_XdsOptions_ClientRule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.san !== "") {
+      writer.uint32(10).string(message.san);
+    }
+    if (message.commonName !== "") {
+      writer.uint32(18).string(message.commonName);
+    }
+    if (message.tokenFile !== "") {
+      writer.uint32(26).string(message.tokenFile);
+    }
+    for (const v of message.roles) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.nodeIds) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GlooOptions_XdsOptions_ClientRule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGlooOptions_XdsOptions_ClientRule() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.san = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.commonName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tokenFile = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.roles.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.nodeIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GlooOptions_XdsOptions_ClientRule>): GlooOptions_XdsOptions_ClientRule {
+    return GlooOptions_XdsOptions_ClientRule.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GlooOptions_XdsOptions_ClientRule>): GlooOptions_XdsOptions_ClientRule {
+    const message = createBaseGlooOptions_XdsOptions_ClientRule() as any;
+    message.san = object.san ?? "";
+    message.commonName = object.commonName ?? "";
+    message.tokenFile = object.tokenFile ?? "";
+    message.roles = object.roles?.map((e) => e) || [];
+    message.nodeIds = object.nodeIds?.map((e) => e) || [];
     return message;
   },
 };
