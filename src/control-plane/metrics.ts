@@ -100,6 +100,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const bytes = counter("epoxy_xds_sent_bytes_total", "Bytes of responses sent.");
   const acks = counter("epoxy_xds_acks_total", "Responses acknowledged.");
   const nacks = counter("epoxy_xds_nacks_total", "Responses refused.");
+  const denied = new Counter({
+    name: "epoxy_xds_denied_total",
+    help: "Clients turned away: their connection failed, they are unauthenticated, or they asked for what they may not have (denied).",
+    labelNames: ["code"],
+    registers,
+  });
   return {
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
@@ -118,6 +124,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
         },
         onAck: ({ typeUrl }) => acks.inc({ type: typeName(typeUrl) }),
         onNack: ({ typeUrl }) => nacks.inc({ type: typeName(typeUrl) }),
+        onDenied: ({ code }) => denied.inc({ code }),
       },
     ]),
   };

@@ -16,6 +16,8 @@ describe("epoxy proxy bootstrap", () => {
     [" --sotw --xds-address [::1]:9977 --admin-port 0"],
     [" --tls --xds-address epoxy.internal:9977 --tls-ca DIR/ca.pem"],
     [" --tls --tls-ca DIR/ca.pem --tls-cert DIR/ca.pem --tls-key DIR/key.pem --tls-name 127.0.0.1"],
+    [" --tls --tls-ca DIR/ca.pem --token-file DIR/ca.pem"],
+    [" --tls --tls-ca DIR/ca.pem --token-env HOME"],
   ])("`bootstrap%s` is accepted by Envoy", async (options) => {
     await using bed = await createBed();
     const { stdout: pair } = await run("openssl", [
@@ -47,6 +49,7 @@ describe("epoxy proxy bootstrap", () => {
     ["--role a~b~c", 'option --role needs <namespace>~<proxy>, such as gloo-system~gateway-proxy, found "a~b~c"'],
     ["--xds-address x", 'option --xds-address needs host:port, such as 127.0.0.1:9977, found "x"'],
     ["--tls --tls-cert x", "--tls-cert and --tls-key belong together: give both"],
+    ["--token-file x --token-env y", "give --token-file or --token-env, not both"],
   ])("refuses %s", async (line, message) => {
     const { code, stderr } = await epoxy(["proxy", "bootstrap", ...line.split(" ")]);
     expect(code).toBe(2);

@@ -4,6 +4,7 @@ import type { Settings } from "../../generated/proto/epoxy/gloo/v1/settings.ts";
 import { parseHostPort } from "../../src/control-plane/settings/host-port.ts";
 import { notHonoured } from "../../src/control-plane/settings/not-honoured.ts";
 import { viewSettings } from "../../src/control-plane/settings/settings-view.ts";
+import { checkXds, viewXds } from "../../src/control-plane/settings/xds-view.ts";
 import { parseResources } from "../../src/resources/index.ts";
 
 function settings(yaml: string): Settings {
@@ -115,5 +116,57 @@ describe("an address", () => {
 
   it.each(["", "80", "::1:80", "a:99999", "a:b"])("is not read from %j", (text) => {
     expect(() => parseHostPort(text, "--xds-address")).toThrow(/--xds-address/);
+  });
+});
+
+describe("how proxies connect", () => {
+  const files = "certFile: tls.crt, keyFile: /etc/tls.key";
+
+  it("has paths from the data folder on, and rules that say what they mean", () => {
+    const view = viewXds(
+      settings(`
+gloo:
+  xds:
+    tls: {${files}, clientCaFile: ca.crt}
+    clients:
+    - {san: "spiffe://*", nodeIds: [a-*]}
+    - {tokenFile: tokens, roles: [x~y]}
+`),
+      "/data",
+      { tokenFile: "cli-tokens" },
+    );
+    expect(view).toEqual({
+      address: { host: "127.0.0.1", port: 9977 },
+      tls: {
+        certFile: "/data/tls.crt",
+        keyFile: "/etc/tls.key",
+        clientCaFile: "/data/ca.crt",
+        requireClientCertificate: true,
+      },
+      plaintext: false,
+      clients: [
+        { san: "spiffe://*", commonName: undefined, tokenFile: undefined, roles: ["*"], nodeIds: ["a-*"] },
+        { san: undefined, commonName: undefined, tokenFile: "/data/tokens", roles: ["x~y"], nodeIds: undefined },
+        { tokenFile: "cli-tokens", roles: ["*"] },
+      ],
+    });
+    expect(() => checkXds(view)).not.toThrow();
+  });
+
+  it.each([
+    ['gloo: {xdsBindAddr: "0.0.0.0:9977"}', /plain text at 0\.0\.0\.0.*gloo\.xds\.tls.*--xds-plaintext/],
+    [`gloo: {xds: {tls: {${files}}, clients: [{san: x}]}}`, /gloo\.xds\.tls\.clientCaFile/],
+    ["gloo: {xds: {clients: [{roles: [x]}]}}", /gloo\.xds\.clients\[0\] fits nobody/],
+    ["gloo: {xds: {tls: {certFile: x}}}", /gloo\.xds\.tls\.keyFile is missing/],
+  ])("refuses %s", (yaml, message) => {
+    expect(() => checkXds(viewXds(settings(yaml), "/data"))).toThrow(message);
+  });
+
+  it.each([
+    ['gloo: {xdsBindAddr: "0.0.0.0:9977", xds: {plaintext: true}}'],
+    [`gloo: {xdsBindAddr: "0.0.0.0:9977", xds: {tls: {${files}}}}`],
+    ['gloo: {xdsBindAddr: "[::1]:9977"}'],
+  ])("takes %s", (yaml) => {
+    expect(() => checkXds(viewXds(settings(yaml), "/data"))).not.toThrow();
   });
 });

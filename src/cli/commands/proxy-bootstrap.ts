@@ -12,6 +12,10 @@ export async function proxyBootstrap({ values, terminal }: Invocation<typeof boo
   if (values.delta && values.sotw) throw new UsageError("give --delta or --sotw, not both");
   const { host, port } = readAddress(values["xds-address"]);
   const role = readRole(values.role);
+  const token = tokenSource(values);
+  if (token !== undefined && !values.tls) {
+    terminal.error("warning: without --tls the token can be read on the way to the control plane\n");
+  }
   const bootstrap: JsonValue = {
     node: {
       id: values["node-id"] || `${role.split("~")[1]}-${hostname()}`,
@@ -43,6 +47,7 @@ export async function proxyBootstrap({ values, terminal }: Invocation<typeof boo
               explicit_http_config: {
                 http2_protocol_options: { connection_keepalive: { interval: "30s", timeout: "10s" } },
               },
+              ...(token !== undefined && { http_filters: sendToken }),
             },
           },
           load_assignment: {
@@ -52,6 +57,7 @@ export async function proxyBootstrap({ values, terminal }: Invocation<typeof boo
           ...(values.tls ? { transport_socket: tlsSocket(values, host) } : {}),
         },
       ],
+      ...(token !== undefined && { secrets: [{ name: tokenSecret, generic_secret: { secret: token } }] }),
     },
   };
   terminal.out(
@@ -102,5 +108,39 @@ function tlsSocket(values: Invocation<typeof bootstrapOptions>["values"], host: 
     },
   };
 }
+
+/** Where Envoy finds the token, which is never in the bootstrap itself; undefined: it needs none. */
+function tokenSource(values: Invocation<typeof bootstrapOptions>["values"]): JsonValue | undefined {
+  const { "token-file": path, "token-env": variable } = values;
+  if (path && variable) throw new UsageError("give --token-file or --token-env, not both");
+  if (path) return file(path);
+  return variable ? { environment_variable: variable } : undefined;
+}
+
+const tokenSecret = "xds_token";
+
+/** Adds the token to each request to the control plane. */
+const sendToken: JsonValue = [
+  {
+    name: "envoy.filters.http.credential_injector",
+    typed_config: {
+      "@type": "type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
+      overwrite: true,
+      credential: {
+        name: "envoy.http.injected_credentials.generic",
+        typed_config: {
+          "@type": "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic",
+          credential: { name: tokenSecret },
+          header: "authorization",
+          header_value_prefix: "Bearer ",
+        },
+      },
+    },
+  },
+  {
+    name: "envoy.filters.http.upstream_codec",
+    typed_config: { "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec" },
+  },
+];
 
 const file = (filename: string): JsonValue => ({ filename });

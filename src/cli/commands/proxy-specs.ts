@@ -33,6 +33,16 @@ export const bootstrapOptions = {
     value: "NAME",
     help: "name in the control plane's certificate (default: the host of --xds-address)",
   },
+  "token-file": {
+    type: "text",
+    value: "FILE",
+    help: "on Envoy's host: file with the token to send to the control plane; read when Envoy starts",
+  },
+  "token-env": {
+    type: "text",
+    value: "NAME",
+    help: "environment variable of Envoy with that token",
+  },
   "node-id": { type: "text", value: "ID", help: "name of this Envoy in logs (default: role and host name)" },
   "node-cluster": { type: "text", value: "NAME", default: "gateway", help: "name of the group of Envoys" },
   "admin-host": {
