@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findOrFetch } from "../../scripts/binaries.ts";
@@ -12,6 +12,8 @@ import { waitFor } from "./wait-for.ts";
 export interface RunningVault extends AsyncDisposable {
   readonly port: number;
   readonly address: string;
+  /** Of the second listener. */
+  readonly tlsPort: number;
   /** The token that may do all. */
   readonly token: string;
   /** A request to the HTTP API below `/v1/`, with the token that may do all; anything but success is an error. */
@@ -32,9 +34,14 @@ export interface RunningVault extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-export async function startVault(): Promise<RunningVault> {
+export interface VaultOptions {
+  /** A second listener, by TLS, that asks for certificates of the authority. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa: string } | undefined;
+}
+
+export async function startVault(options: VaultOptions = {}): Promise<RunningVault> {
   const binary = await findOrFetch("bao", { onProgress: (line) => process.stderr.write(`${line}\n`) });
-  const [port = 0] = await freePorts(1);
+  const [port = 0, tlsPort = 0] = await freePorts(2);
   const home = await mkdtemp(join(tmpdir(), "epoxy-vault-"));
   const address = `http://127.0.0.1:${port}`;
   const token = `root-${randomUUID()}`;
@@ -53,7 +60,8 @@ export async function startVault(): Promise<RunningVault> {
   };
   const start = async (): Promise<void> => {
     const dev = ["-dev", "-dev-no-store-token", `-dev-root-token-id=${token}`];
-    const started = startChild(binary, ["server", ...dev, `-dev-listen-address=127.0.0.1:${port}`], {
+    const listener = options.tls === undefined ? [] : [`-config=${await tlsConfig(home, tlsPort, options.tls)}`];
+    const started = startChild(binary, ["server", ...dev, `-dev-listen-address=127.0.0.1:${port}`, ...listener], {
       env: { HOME: home, VAULT_ADDR: address, BAO_ADDR: address },
     });
     child = started;
@@ -84,6 +92,7 @@ export async function startVault(): Promise<RunningVault> {
   return {
     port,
     address,
+    tlsPort,
     token,
     api,
     ask,
@@ -111,4 +120,17 @@ export async function startVault(): Promise<RunningVault> {
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+async function tlsConfig(folder: string, port: number, tls: NonNullable<VaultOptions["tls"]>): Promise<string> {
+  const file = join(folder, "listener.json");
+  const tcp = {
+    address: `127.0.0.1:${port}`,
+    tls_cert_file: tls.cert,
+    tls_key_file: tls.key,
+    tls_client_ca_file: tls.clientCa,
+    tls_require_and_verify_client_cert: true,
+  };
+  await writeFile(file, JSON.stringify({ listener: [{ tcp }] }));
+  return file;
 }
