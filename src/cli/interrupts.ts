@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 /** The user's wish to stop, as a signal. */
 export interface Interrupts {
   readonly signal: AbortSignal;
@@ -9,6 +11,8 @@ export interface Interrupts {
 /** The first SIGINT or SIGTERM aborts the signal, so that the command can end in order; a second one ends the process at once. */
 export function interrupts(): Interrupts {
   const controller = new AbortController();
+  // Every watch of a command listens; Node 22 would take more than ten for a leak.
+  setMaxListeners(0, controller.signal);
   let code = 130;
   const listen = (name: "SIGINT" | "SIGTERM", exitCode: number) => {
     const onSignal = (): void => {
