@@ -121,7 +121,7 @@ export class Subscription implements LogReader {
     if (!this.names.has(name)) return false;
     this.sent(name, undefined);
     this.names.delete(name);
-    this.changedNames.delete(name);
+    if (!(this.noteAll && this.wildcard)) this.changedNames.delete(name);
     const shared = this.log.readersByName.get(name);
     shared?.readers.delete(this);
     if (shared?.readers.size === 0) this.log.readersByName.delete(name);

@@ -29,7 +29,7 @@ export interface TypeLog {
   readonly typeUrl: string;
   /** Whether the source of this type has been read whole; before that nothing may be answered. */
   complete: boolean;
-  /** Sequence of the newest change; 0 if there was none. */
+  /** Sequence of the newest change; 1 before the first one, since a cursor of 0 means that nothing was read, not even that there is nothing. */
   readonly head: number;
   /** Number of resources. */
   readonly size: number;
@@ -77,7 +77,7 @@ export function createTypeLog(typeUrl: string): TypeLog {
   const readers = new Set<LogReader>();
   const readersByName: TypeLog["readersByName"] = new Map();
   let newest: Entry | undefined;
-  let head = 0;
+  let head = 1;
   // A sum mod 2^128 of the versions, which are hashes over name and content. Unlike XOR, equal changes don't cancel each other.
   let sum = 0n;
   let removals = 0;

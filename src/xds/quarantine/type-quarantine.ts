@@ -15,6 +15,11 @@ export interface TypeQuarantineOptions {
   readonly nodeVersion: string;
   /** Whether all that was sent is answered, and nothing is unsent. */
   settled(): boolean;
+  /**
+   * Where each response says all that there is: what the client has of what it refused, undefined for nothing. It must be in each trial, since
+   * what other proxies have accepted may be something else that this one refuses.
+   */
+  readonly stillHas?: ReadonlyMap<string, XdsResource | undefined> | undefined;
   wake(): void;
 }
 
@@ -45,7 +50,7 @@ const MAX_FAULTS = 64;
 const credited = new WeakSet<object>();
 
 export function createTypeQuarantine(options: TypeQuarantineOptions): TypeQuarantine {
-  const { quarantine, subscription, key, typeUrl, node, nodeVersion } = options;
+  const { quarantine, subscription, key, typeUrl, node, nodeVersion, stillHas } = options;
   const { log } = subscription;
   const newsOf = new Map<object, readonly XdsResource[]>();
   /** Which of the resources that were refused together are at fault. */
@@ -89,6 +94,7 @@ export function createTypeQuarantine(options: TypeQuarantineOptions): TypeQuaran
     const aside = open && trial?.names.has(name) !== true;
     const affected = aside || refused.has(current.version) || current.parts.some(({ digest }) => refused.has(digest));
     if (!affected) return current;
+    if (aside && stillHas?.has(name) === true) return stillHas.get(name);
     const base = baseOf(name, current.version, refused);
     return aside ? base : composeWithout(current, base, refused);
   }
@@ -123,9 +129,11 @@ export function createTypeQuarantine(options: TypeQuarantineOptions): TypeQuaran
     quarantine.note(refusals);
     // Other parts of it are new, or gone, since the last good version.
     const resource = given(name);
-    const has =
-      found.acceptedVersion ?? baseOf(name, found.resource.version, quarantine.refusedFor(witness, name))?.version;
-    if (resource !== undefined && resource.version !== has) due.add(name);
+    const kept =
+      stillHas?.has(name) === true
+        ? stillHas.get(name)
+        : baseOf(name, found.resource.version, quarantine.refusedFor(witness, name));
+    if (resource !== undefined && resource.version !== (found.acceptedVersion ?? kept?.version)) due.add(name);
   }
 
   function examine(name: string): void {

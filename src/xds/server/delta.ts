@@ -65,6 +65,10 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     if (name === "*") {
       everythingDue = true;
       subscription.setWildcard(true);
+      // The client takes what is on its way, whose removal it wasn't told while it didn't subscribe.
+      for (const { response } of outstanding.values()) {
+        for (const it of response.resources) if (log.get(it.name) === undefined) owe(it.name);
+      }
       return;
     }
     subscription.add(name);
@@ -85,7 +89,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     }
     subscription.delete(name);
     // The client can't know whether `*` includes the name, so it must be told again.
-    if (subscription.wildcard) owed.add(name);
+    if (subscription.wildcard) owe(name);
     else forget(name);
   }
 

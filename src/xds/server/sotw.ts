@@ -23,12 +23,21 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
   const { traits, subscription, responses, lifetimes } = options;
   const { log } = subscription;
   const leases = createLeases();
-  const quarantine = options.quarantine(() => outstanding === undefined && !moved());
+  /** Of a full state: what the client has of what it refused, undefined for nothing. */
+  const stillHas = new Map<string, XdsResource | undefined>();
+  const quarantine = options.quarantine(
+    () => outstanding === undefined && !moved(),
+    traits.fullState ? stillHas : undefined,
+  );
   subscription.noteAll = traits.fullState;
   /** Named resources owed as an answer, whatever their version. */
   const owed = new Set<string>();
   /** Removed from the cache; the client keeps them until removals need no longer be held. */
   const retained = new Map<string, XdsResource>();
+  /** Of a full state: subscribed to since the newest response, and so unknown to the client. */
+  const gained = new Set<string>();
+  /** Of a full state: what the client had before the outstanding response, of the resources that are news in it. */
+  let priors = new Map<string, XdsResource | undefined>();
   let started = false;
   let listDigest = "";
   let everNamed = false;
@@ -57,11 +66,19 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     if (errorDetail === undefined) {
       ackedVersion = response.version;
       nacked = undefined;
+      accepted(response);
     } else {
       nacked = { version: response.version, error: errorDetail };
+      for (const [name, prior] of priors) if (!stillHas.has(name)) stillHas.set(name, prior);
     }
     quarantine.answered(response, response.resources, errorDetail);
     return { response, errorDetail };
+  }
+
+  function accepted({ resources }: XdsResponse): void {
+    if (stillHas.size === 0) return;
+    const names = new Set(resources.map(({ name }) => name));
+    for (const name of stillHas.keys()) if (priors.has(name) || !names.has(name)) stillHas.delete(name);
   }
 
   function subscribe(request: SotwRequest): void {
@@ -72,15 +89,24 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     // Naming anything, `*` included, ends the legacy meaning of an empty list for the rest of the stream.
     if (names.size > 0) everNamed = true;
     const wildcard = names.delete("*") || (!everNamed && traits.legacyWildcard);
-    if (wildcard && !subscription.wildcard) answerDue = true;
+    const before = subscription.wildcard;
+    // The first response has nothing but news anyway.
+    const tracks = traits.fullState && sentVersion !== undefined;
+    if (wildcard && !before) {
+      answerDue = true;
+      if (tracks) for (const { name } of log.resources()) if (!subscription.covers(name)) gained.add(name);
+    }
     subscription.setWildcard(wildcard);
     for (const name of subscription.names.keys()) if (!names.has(name)) drop(name);
     for (const name of names) {
       if (!subscription.add(name)) continue;
       owed.add(name);
       if (traits.fullState) answerDue = true;
+      if (tracks && !before) gained.add(name);
     }
-    for (const name of retained.keys()) if (!subscription.covers(name)) retained.delete(name);
+    for (const known of [retained, stillHas, gained]) {
+      for (const name of known.keys()) if (!subscription.covers(name)) known.delete(name);
+    }
   }
 
   function drop(name: string): void {
@@ -127,24 +153,35 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     const first = sentVersion === undefined;
     const forced = answerDue || trial !== undefined;
     if (!forced && !found && (holdChanges || !(moved() || (retained.size > 0 && !holdRemovals)))) return undefined;
+    const had = (name: string, before: XdsResource | undefined): XdsResource | undefined => {
+      if (stillHas.has(name)) return stillHas.get(name);
+      return retained.get(name) ?? (gained.has(name) ? undefined : before);
+    };
+    for (const name of gained) if (!subscription.changedNames.has(name)) subscription.changedNames.set(name, undefined);
     const changed: XdsResource[] = trial?.flatMap((name) => subscription.get(name) ?? []) ?? [];
-    let news = first || trial !== undefined;
     if (first) changed.push(...subscribed());
+    const replaced = new Map(changed.map(({ name }) => [name, had(name, undefined)]));
+    let news = first || trial !== undefined;
     for (const name of trial ?? []) subscription.changedNames.delete(name);
     for (const [name, before] of first ? [] : subscription.changedNames) {
       const resource = subscription.get(name);
-      if (resource === undefined && subscription.withheld(name)) continue;
+      if (!subscription.covers(name) || (resource === undefined && subscription.withheld(name))) continue;
+      // It may be older than what was served until now.
+      const prior = had(name, before);
       if (resource === undefined) {
-        // What the client has, which may be older than what was removed.
-        if (before !== undefined && !retained.has(name)) retained.set(name, before);
+        if (prior !== undefined) retained.set(name, prior);
         continue;
       }
-      news ||= before === undefined && !retained.has(name);
-      if (resource.version !== (retained.get(name) ?? before)?.version) changed.push(resource);
+      news ||= prior === undefined;
+      if (resource.version !== prior?.version) {
+        changed.push(resource);
+        replaced.set(name, prior);
+      }
       retained.delete(name);
     }
     if (!holdRemovals) retained.clear();
     read();
+    gained.clear();
     answerDue = false;
     owed.clear();
     const whole = subscription.wildcard && retained.size === 0;
@@ -157,6 +194,7 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     if (!forced && version === sentVersion) return undefined;
     // All that was refused stays out, so the client has this; or it has nothing, and needn't be told so.
     if (found && !forced && version === (ackedVersion ?? EMPTY)) return undefined;
+    priors = replaced;
     return send(changed, news, `* ${version}`, () => ({
       version,
       resources: [...subscribed(), ...retained.values()],

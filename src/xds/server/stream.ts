@@ -107,7 +107,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
       subscription,
       responses,
       lifetimes: understandsLifetimes(info.node, protocol.mode),
-      quarantine: (settled) =>
+      quarantine: (settled, stillHas) =>
         createTypeQuarantine({
           quarantine: options.quarantine,
           subscription,
@@ -116,6 +116,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
           node: info.node?.id ?? "",
           nodeVersion: info.node?.userAgentVersion ?? "",
           settled,
+          stillHas,
           wake: () => options.wake(),
         }),
     });

@@ -1,6 +1,6 @@
 import type { Subscription } from "../cache/subscription.ts";
 import type { XdsResource } from "../cache/resource.ts";
-import type { TypeQuarantine } from "../quarantine/type-quarantine.ts";
+import type { TypeQuarantine, TypeQuarantineOptions } from "../quarantine/type-quarantine.ts";
 import type { TypeTraits } from "../type-urls.ts";
 import type { CommonRequest, ErrorDetail } from "../wire.ts";
 import type { Responses, XdsResponse } from "./responses.ts";
@@ -87,8 +87,11 @@ export interface TypeStreamOptions {
   readonly responses: Responses;
   /** Whether the client understands that a resource lives for a time only. */
   readonly lifetimes: boolean;
-  /** Makes the quarantine; `settled` says whether all that was sent is answered, and nothing is unsent. */
-  quarantine(settled: () => boolean): TypeQuarantine;
+  /** Makes the quarantine. The arguments are those of `TypeQuarantineOptions`. */
+  quarantine(
+    settled: TypeQuarantineOptions["settled"],
+    stillHas?: TypeQuarantineOptions["stillHas"],
+  ): TypeQuarantine;
 }
 
 /** One of the two kinds of stream. */
