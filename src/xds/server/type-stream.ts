@@ -88,10 +88,7 @@ export interface TypeStreamOptions {
   /** Whether the client understands that a resource lives for a time only. */
   readonly lifetimes: boolean;
   /** Makes the quarantine. The arguments are those of `TypeQuarantineOptions`. */
-  quarantine(
-    settled: TypeQuarantineOptions["settled"],
-    stillHas?: TypeQuarantineOptions["stillHas"],
-  ): TypeQuarantine;
+  quarantine(settled: TypeQuarantineOptions["settled"], stillHas?: TypeQuarantineOptions["stillHas"]): TypeQuarantine;
 }
 
 /** One of the two kinds of stream. */

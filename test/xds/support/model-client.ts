@@ -156,4 +156,3 @@ export function createModelClient(options: ModelClientOptions): ModelClient {
     close: () => rig.stream.close(),
   };
 }
-

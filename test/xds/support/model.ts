@@ -39,7 +39,11 @@ function stepsIn(typeCount: number, nameCount: number, clients: number) {
   return fc.array(step, { minLength: 3, maxLength: 60 });
 }
 const sequence = fc
-  .tuple(fc.integer({ min: 1, max: types.length }), fc.integer({ min: 1, max: names.length }), fc.integer({ min: 1, max: 4 }))
+  .tuple(
+    fc.integer({ min: 1, max: types.length }),
+    fc.integer({ min: 1, max: names.length }),
+    fc.integer({ min: 1, max: 4 }),
+  )
   .chain((sizes) => stepsIn(...sizes));
 type Step = typeof sequence extends fc.Arbitrary<(infer T)[]> ? T : never;
 
