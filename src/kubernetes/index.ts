@@ -1,0 +1,10 @@
+export type { FollowEvent } from "./follow-objects.ts";
+export { followObjects } from "./follow-objects.ts";
+export type { KubeCallOptions, KubeList, KubernetesClient, KubeRef } from "./kube-client.ts";
+export { createKubernetesClient } from "./kube-client.ts";
+export { KubeFailure, kubeFailure } from "./kube-errors.ts";
+export type { KubeMetadata, KubeObject, KubeResource, KubeScope } from "./kube-object.ts";
+export { objectKey, resourceName } from "./kube-object.ts";
+export type { KubernetesOptions } from "./kube-options.ts";
+export type { TrackEvent } from "./track-objects.ts";
+export { trackObjects } from "./track-objects.ts";

@@ -1,0 +1,57 @@
+import type { KubernetesClient } from "./kube-client.ts";
+import { kubeFailure } from "./kube-errors.ts";
+import { type KubeObject, type KubeResource, type KubeScope, objectKey } from "./kube-object.ts";
+
+/** `state`: all that is there. `changes`: what has happened since. `progress`: nothing has, up to now. */
+export type TrackEvent<T extends KubeObject> =
+  | { readonly type: "state"; readonly objects: readonly T[] }
+  | {
+      readonly type: "changes";
+      /** Created or changed; the newest version of each. */
+      readonly changed: readonly T[];
+      /** As they were last. */
+      readonly deleted: readonly T[];
+    };
+
+/**
+ * Lists, then watches, for as long as it can: a watch that ends or breaks is taken up once where it stopped; where history is gone (410) all is
+ * listed anew and told as a `state`. Ends when the signal aborts.
+ * @throws `unavailable` when the server can't be reached or refuses; call it again after a pause
+ */
+export async function* trackObjects<T extends KubeObject>(
+  client: KubernetesClient,
+  resource: KubeResource,
+  scope: KubeScope,
+  signal: AbortSignal,
+): AsyncGenerator<TrackEvent<T>, void, undefined> {
+  while (!signal.aborted) {
+    const list = await client.list<T>(resource, scope, { signal });
+    yield { type: "state", objects: list.items };
+    let version = list.resourceVersion;
+    let broken = false;
+    while (!signal.aborted) {
+      try {
+        for await (const events of client.watch<T>(resource, scope, version, { signal })) {
+          broken = false;
+          version = events.at(-1)?.object.metadata?.resourceVersion ?? version;
+          const last = new Map(
+            events.filter(({ type }) => type !== "bookmark").map((event) => [objectKey(event.object), event]),
+          );
+          if (last.size === 0) continue;
+          const told = [...last.values()];
+          yield {
+            type: "changes",
+            changed: told.flatMap(({ type, object }) => (type === "set" ? [object] : [])),
+            deleted: told.flatMap(({ type, object }) => (type === "deleted" ? [object] : [])),
+          };
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        if (kubeFailure(error)?.httpStatus === 410) break;
+        // A connection that ended is no failure, unless the next one fails as well.
+        if (broken || kubeFailure(error) !== undefined) throw error;
+        broken = true;
+      }
+    }
+  }
+}
