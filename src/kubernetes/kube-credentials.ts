@@ -40,7 +40,7 @@ export function kubeCredentials(options: KubernetesOptions): KubeCredentials {
     const headers: Record<string, string> = {};
     try {
       await loaded.apply(request);
-      for (const [name, value] of Object.entries(request.headers ?? {})) headers[name.toLowerCase()] = `${value}`;
+      for (const [name, value] of Object.entries(request.headers ?? {})) headers[name.toLowerCase()] = String(value);
       if (loaded.tokenFile !== undefined)
         headers["authorization"] = `Bearer ${(await readFile(loaded.tokenFile, "utf8")).trim()}`;
     } catch (cause) {
@@ -56,9 +56,7 @@ export function kubeCredentials(options: KubernetesOptions): KubeCredentials {
   /** The library's own agent closes its connections after each request. */
   function ownAgent({ ca, cert, key, rejectUnauthorized, servername }: RequestOptions): Agent {
     const tls = { ca, cert, key, rejectUnauthorized, servername };
-    const identity = JSON.stringify(
-      Object.values(tls).map((value) => (value === undefined ? null : `${String(value)}`)),
-    );
+    const identity = JSON.stringify([ca, cert, key, rejectUnauthorized, servername]);
     if (kept?.identity !== identity) {
       const given = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
       // What runs over the former connections may end; new calls have the new certificates.

@@ -53,7 +53,7 @@ export function kubeFailure(error: unknown): KubeFailure | undefined {
 export function readStatus(body: string): KubeStatus {
   try {
     const value: unknown = JSON.parse(body);
-    return typeof value === "object" && value !== null ? (value as KubeStatus) : {};
+    return typeof value === "object" && value !== null ? value : {};
   } catch {
     return {};
   }

@@ -78,7 +78,7 @@ test("a list of more than a page is whole", async () => {
     await Promise.all(some.map((name) => client.create(configMaps, { metadata: { namespace, name } }, { signal })));
   }
   const { items } = await client.list(configMaps, { namespace }, { signal });
-  expect(items.map(({ metadata }) => metadata?.name).toSorted()).toEqual(names.toSorted());
+  expect(new Set(items.map(({ metadata }) => metadata?.name))).toEqual(new Set(names));
 });
 
 test("a tracker goes on where a watch ended or was cut, and tells only what is new", async () => {
