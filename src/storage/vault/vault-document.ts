@@ -39,9 +39,9 @@ export function readVaultDocument<T extends Resource>(
     problem: { ref, location: { ...error.location, source: place }, error, lastGoodKept: false },
   });
   const options = kind.scope === "cluster" ? {} : { defaultNamespace: ref.namespace };
-  const { documents, problems } = parseResourceJson<T>(kind, secret.data, place, options);
+  const { documents, broken: faulty, problems } = parseResourceJson<T>(kind, secret.data, place, options);
   const [document] = documents;
-  const [problem] = problems;
+  const problem = faulty[0]?.error ?? problems[0];
   if (problem !== undefined || document === undefined) {
     return broken(problem ?? new EpoxyError("invalid", `${place}: holds no ${kind.kind}`));
   }
