@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { VirtualServiceKind } from "../../generated/sdk/index.ts";
 import { EpoxyError } from "../../src/errors/index.ts";
@@ -20,6 +22,20 @@ describe("a hostile text", () => {
     const problems = judge(text);
     expect(problems.length).toBeGreaterThan(0);
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+
+  test("is read within 200 MB of heap, as all of them are", async () => {
+    const module = (path: string): string => JSON.stringify(join(import.meta.dirname, path));
+    const script = `
+      const { hostileTexts } = await import(${module("support/hostile-texts.ts")});
+      const { parseResources } = await import(${module("../../src/resources/index.ts")});
+      const { VirtualServiceKind } = await import(${module("../../generated/sdk/index.ts")});
+      const found = Object.values(hostileTexts).filter((text) => parseResources(VirtualServiceKind, text, "text").problems.length > 0);
+      process.stdout.write(String(found.length));
+    `;
+    const flags = ["--max-old-space-size=200", "--input-type=module", "--eval", script];
+    const { stdout } = await promisify(execFile)(process.execPath, flags, { maxBuffer: 1 << 20 });
+    expect(stdout).toBe(String(Object.keys(hostileTexts).length));
   });
 
   test("that is broken hides none of its sound documents", () => {
