@@ -137,7 +137,11 @@ export class GraphEngine implements Graph, Engine {
     if (this.#flushing) throw new EpoxyError("invalid", "a supposition within a flush would see half of it");
     if (this.#due) this.flush();
     const supposition = new Supposition(this);
-    for (const { source, key, value } of edits) supposition.edit(this.#nodeOf("what-if", source), key, value);
+    for (const { source, key, value } of edits) {
+      const node = this.#nodeOf("what-if", source);
+      if (!(node instanceof SourceNode)) throw new EpoxyError("invalid", `'${source.name}' is derived: edit its source`);
+      supposition.edit(node, key, value);
+    }
     const last = Math.max(...wanted.map((collection) => this.#nodeOf("what-if", collection).id));
     for (const node of this.#nodes) {
       if (node.id > last) break;

@@ -95,7 +95,7 @@ export interface Graph {
   /**
    * What would be different in `wanted` after these edits (an `undefined` value deletes). What is staged is applied first. Costs what
    * the edits cost, up to the last of the wanted collections, and changes nothing: nobody sees the supposed state but the caller.
-   * @throws `invalid` within a flush
+   * @throws `invalid` within a flush, or for an edit of what is no source
    */
   whatIf(edits: Iterable<SupposedEdit>, wanted: readonly Collection<any>[]): SupposedOutcome;
   /** Resolves when nothing is staged. */

@@ -1,4 +1,4 @@
-import type { ChangeSet, Collection, CollectionError, Index, Lookup, Source, Value } from "./collection.ts";
+import type { ChangeSet, Collection, CollectionError, Index, Lookup, Value } from "./collection.ts";
 import type { InputValues } from "./derived-node.ts";
 import { type Dependent, type Edge, WHOLE } from "./edge.ts";
 import type { Engine } from "./engine.ts";
@@ -8,7 +8,8 @@ import { VALUE_KEY } from "./tracker.ts";
 
 /** An edit that is only supposed; `undefined` deletes. */
 export interface SupposedEdit {
-  readonly source: Source<any>;
+  /** A source of the graph. */
+  readonly source: Collection<any>;
   readonly key: string;
   readonly value: unknown;
 }

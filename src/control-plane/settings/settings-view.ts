@@ -2,6 +2,7 @@ import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.t
 import type { ConsulOptions } from "../../consul/index.ts";
 import { type TranslationSettings, translationSettings } from "../../envoy/index.ts";
 import type { GatewaySettings } from "../../gateway/index.ts";
+import type { AdmissionPolicy } from "../validation/admit.ts";
 import { type XdsOverrides, type XdsView, viewXds } from "./xds-view.ts";
 import {
   artifactSource,
@@ -37,6 +38,16 @@ export interface SettingsView {
   readonly gateway: GatewaySettings;
   readonly translation: TranslationSettings;
   readonly persistProxies: boolean;
+  /** How writes into Kubernetes are validated; undefined: they aren't. */
+  readonly validation: ValidationView | undefined;
+  /** Whether statuses warn of routes that are never reached. */
+  readonly warnShortCircuits: boolean;
+}
+
+/** The validating webhook. */
+export interface ValidationView extends AdmissionPolicy {
+  readonly certFile: string;
+  readonly keyFile: string;
 }
 
 const DEFAULT_REFRESH_MS = 60_000;
@@ -67,9 +78,26 @@ export function viewSettings(settings: Settings | undefined, dataDirectory: stri
     },
     translation: translationSettings(settings),
     persistProxies: settings?.gateway?.persistProxySpec ?? false,
+    validation: validation(settings),
+    warnShortCircuits: settings?.gateway?.validation?.warnRouteShortCircuiting ?? false,
   };
   const usesConsul = [view.config, view.artifacts, ...view.secrets].some((source) => source.type === "consul");
   return usesConsul && consul === undefined ? { ...view, consul: {} } : view;
+}
+
+/** Where Gloo's chart mounts the webhook's certificate. */
+const VALIDATION_CERTIFICATES = "/etc/gateway/validation-certs";
+
+function validation(settings: Settings | undefined): ValidationView | undefined {
+  const options = settings?.gateway?.validation;
+  if (options === undefined || options.serverEnabled === false) return undefined;
+  return {
+    certFile: options.validationWebhookTlsCert || `${VALIDATION_CERTIFICATES}/tls.crt`,
+    keyFile: options.validationWebhookTlsKey || `${VALIDATION_CERTIFICATES}/tls.key`,
+    alwaysAccept: options.alwaysAccept ?? true,
+    allowWarnings: options.allowWarnings ?? true,
+    warnMissingTlsSecret: options.warnMissingTlsSecret ?? false,
+  };
 }
 
 function consulDiscovery(settings: Settings | undefined): ConsulDiscoveryView | undefined {
