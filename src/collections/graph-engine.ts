@@ -139,7 +139,8 @@ export class GraphEngine implements Graph, Engine {
     const supposition = new Supposition(this);
     for (const { source, key, value } of edits) {
       const node = this.#nodeOf("what-if", source);
-      if (!(node instanceof SourceNode)) throw new EpoxyError("invalid", `'${source.name}' is derived: edit its source`);
+      if (!(node instanceof SourceNode))
+        throw new EpoxyError("invalid", `'${source.name}' is derived: edit its source`);
       supposition.edit(node, key, value);
     }
     const last = Math.max(...wanted.map((collection) => this.#nodeOf("what-if", collection).id));

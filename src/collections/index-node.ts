@@ -1,7 +1,7 @@
 import type { Collection, Index } from "./collection.ts";
 import type { Dependent, Edge } from "./edge.ts";
 import type { Engine } from "./engine.ts";
-import { SortedView } from "./sorted-view.ts";
+import { type Sorted, SortedView, withChanges } from "./sorted-view.ts";
 
 /** What an index needs of the collection that it belongs to. */
 interface Indexed<V> extends Collection<V> {
@@ -87,20 +87,20 @@ export class IndexNode<V> implements Index<V> {
     for (const edge of this.edges) for (const group of touched) edge.fire(group);
   }
 
-  /** The keys, sorted, that groups would have if the values became these; only of groups that something would change in. */
-  suppose(changes: ReadonlyMap<string, V | undefined>): ReadonlyMap<string, readonly string[]> {
-    const groups = new Map<string, Set<string>>();
-    const keysOf = (group: string): Set<string> => {
-      const keys = groups.get(group) ?? new Set(this.groupKeys(group));
-      groups.set(group, keys);
-      return keys;
+  /** The groups that something would change in if the values became these, as they would be. */
+  suppose(changes: ReadonlyMap<string, V | undefined>): ReadonlyMap<string, Sorted<V>> {
+    const groups = new Map<string, Map<string, V | undefined>>();
+    const note = (group: string, key: string, value: V | undefined): void => {
+      const noted = groups.get(group) ?? new Map<string, V | undefined>();
+      groups.set(group, noted.set(key, value));
     };
     for (const [key, after] of changes) {
       const before = this.collection.values.get(key);
-      if (before !== undefined) for (const group of this.#groupsOf(before, key, false)) keysOf(group).delete(key);
-      if (after !== undefined) for (const group of this.#groupsOf(after, key, false)) keysOf(group).add(key);
+      if (before !== undefined) for (const group of this.#groupsOf(before, key, false)) note(group, key, undefined);
+      if (after !== undefined) for (const group of this.#groupsOf(after, key, false)) note(group, key, after);
     }
-    return new Map([...groups].map(([group, keys]) => [group, [...keys].sort()]));
+    const present = (group: string): Sorted<V> => ({ keys: this.groupKeys(group), values: this.groupValues(group) });
+    return new Map([...groups].map(([group, noted]) => [group, withChanges(present(group), noted)]));
   }
 
   #groupsOf(value: V, key: string, report: boolean): readonly string[] {

@@ -71,6 +71,10 @@ export abstract class Node<V> implements Collection<V> {
     return this.#view.values();
   }
 
+  sortedKeys(): readonly string[] {
+    return this.#view.keys();
+  }
+
   sortedValues(): readonly V[] {
     return this.#view.values();
   }

@@ -81,6 +81,27 @@ export class SortedView<V> {
   }
 }
 
+/** Keys and values in order of key. */
+export interface Sorted<V> {
+  readonly keys: readonly string[];
+  readonly values: readonly V[];
+}
+
+/** A copy with other values for some keys; undefined removes one. */
+export function withChanges<V>(
+  { keys, values }: Sorted<V>,
+  changes: Iterable<readonly [string, V | undefined]>,
+): Sorted<V> {
+  const copy = { keys: keys.slice(), values: values.slice() };
+  for (const [key, value] of changes) {
+    const position = lowerBound(copy.keys, key);
+    const removed = copy.keys[position] === key ? 1 : 0;
+    copy.keys.splice(position, removed, ...(value === undefined ? [] : [key]));
+    copy.values.splice(position, removed, ...(value === undefined ? [] : [value]));
+  }
+  return copy;
+}
+
 /** Position of the first element that is not less than `key`. */
 function lowerBound(sorted: readonly string[], key: string): number {
   let low = 0;

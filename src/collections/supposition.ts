@@ -4,6 +4,7 @@ import { type Dependent, type Edge, WHOLE } from "./edge.ts";
 import type { Engine } from "./engine.ts";
 import { IndexNode } from "./index-node.ts";
 import type { Node } from "./node.ts";
+import { type Sorted, withChanges } from "./sorted-view.ts";
 import { VALUE_KEY } from "./tracker.ts";
 
 /** An edit that is only supposed; `undefined` deletes. */
@@ -32,7 +33,7 @@ export class Supposition implements Lookup, InputValues, SupposedOutcome {
   readonly #edits = new Map<Node<any>, Map<string, unknown>>();
   readonly #due = new Map<Dependent, Set<string>>();
   readonly #changes = new Map<Collection<any>, ReadonlyMap<string, unknown>>();
-  readonly #groups = new Map<IndexNode<any>, ReadonlyMap<string, readonly string[]>>();
+  readonly #groups = new Map<IndexNode<any>, ReadonlyMap<string, Sorted<any>>>();
   readonly errors: CollectionError[] = [];
 
   constructor(engine: Engine) {
@@ -98,7 +99,7 @@ export class Supposition implements Lookup, InputValues, SupposedOutcome {
   }
 
   keysIn(index: IndexNode<any>, indexKey: string): readonly string[] {
-    return this.#groups.get(index)?.get(indexKey) ?? index.groupKeys(indexKey);
+    return this.#groups.get(index)?.get(indexKey)?.keys ?? index.groupKeys(indexKey);
   }
 
   get<V>(other: Collection<V>, key: string): V | undefined {
@@ -111,21 +112,15 @@ export class Supposition implements Lookup, InputValues, SupposedOutcome {
 
   index<V>(index: Index<V>, indexKey: string): readonly V[] {
     const node = index as IndexNode<V>;
-    const keys = this.#groups.get(node)?.get(indexKey);
-    if (keys === undefined) return node.groupValues(indexKey);
-    return keys.map((key) => this.valueOf(node.collection as Node<V>, key) as V);
+    const supposed: Sorted<V> | undefined = this.#groups.get(node)?.get(indexKey);
+    return supposed?.values ?? node.groupValues(indexKey);
   }
 
   list<V>(other: Collection<V>): readonly V[] {
     const node = other as Node<V>;
-    const changes = this.#changes.get(node);
-    if (changes === undefined) return node.sortedValues();
-    const keys = new Set(node.values.keys());
-    for (const [key, after] of changes) {
-      if (after === undefined) keys.delete(key);
-      else keys.add(key);
-    }
-    return [...keys].sort().map((key) => this.valueOf(node, key) as V);
+    const changes = this.#changes.get(node) as ReadonlyMap<string, V | undefined> | undefined;
+    const present = { keys: node.sortedKeys(), values: node.sortedValues() };
+    return changes === undefined ? present.values : withChanges(present, changes).values;
   }
 
   size<V>(other: Collection<V>): number {

@@ -27,6 +27,7 @@ import { type SettingsView, viewSettings } from "./settings/settings-view.ts";
 import { DEFAULT_NAMESPACE } from "./settings/source-view.ts";
 import { checkXds, type XdsOverrides } from "./settings/xds-view.ts";
 import { watchSettings } from "./settings/watch-settings.ts";
+import { createWebhookRun } from "./validation/webhook-run.ts";
 import { createXdsFrontend, type XdsFrontend } from "./xds-frontend.ts";
 
 export interface ControlPlaneOptions {
@@ -42,6 +43,8 @@ export interface ControlPlaneOptions {
   readonly xds?: Omit<XdsOverrides, "address"> | undefined;
   /** Where health, metrics and debug pages are; undefined: nowhere. */
   readonly adminAddress?: HostPort | undefined;
+  /** Where the validating webhook listens, if the Settings have `gateway.validation`. Default 0.0.0.0:8443. */
+  readonly webhookAddress?: HostPort | undefined;
   readonly logger?: Logger | undefined;
   /**
    * Folder of what this process keeps for its next start: what it served, and who had which domain; no secrets. Each process has to
@@ -55,6 +58,8 @@ export interface ControlPlane extends AsyncDisposable {
   /** Undefined where this process doesn't serve xDS. */
   readonly xdsAddress: HostPort | undefined;
   readonly adminAddress: HostPort | undefined;
+  /** Undefined where nothing is validated, or no certificate is there yet. */
+  readonly webhookAddress: HostPort | undefined;
   readiness(): Readiness;
   /** Ends everything. Proxies keep their configuration. Idempotent. */
   close(): Promise<void>;
@@ -90,6 +95,13 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const refusals = reportRefusals({ quarantine, streams: () => frontend?.streams() ?? [], logger });
   const metrics = createMetrics({ cache, quarantine, xds: () => frontend?.metrics });
 
+  const webhook = createWebhookRun({
+    address: options.webhookAddress ?? DEFAULT_WEBHOOK_ADDRESS,
+    judge: () => engine?.judge,
+    onAnswer: metrics.validated,
+    logger,
+  });
+
   const observed: XdsCache = {
     ...cache,
     apply(key, change) {
@@ -114,6 +126,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       engine = startEngine({ view: next, storages, cache: observed, refusals, components: active, logger, saved });
     }
     view = next;
+    await webhook.update(active.has("gateway") ? next.validation : undefined);
   }
 
   async function onSettings(settings: Settings | undefined): Promise<void> {
@@ -147,7 +160,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       await watching?.catch(() => {});
       refusals.close();
       stopSaving();
-      await Promise.all([frontend?.close(), engine?.close(), admin?.close()]);
+      await Promise.all([frontend?.close(), engine?.close(), admin?.close(), webhook.close()]);
       await settingsStorage.close();
       clearTimeout(patience);
       await saved.close();
@@ -202,11 +215,17 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       return frontend?.address;
     },
     adminAddress: admin?.address,
+    get webhookAddress() {
+      return webhook.address;
+    },
     readiness,
     close,
     [Symbol.asyncDispose]: close,
   };
 }
+
+/** All addresses, since it is the API server that connects; the port of Gloo's webhook. */
+const DEFAULT_WEBHOOK_ADDRESS: HostPort = { host: "0.0.0.0", port: 8443 };
 
 /**
  * Milliseconds for which the sources may be read before what was served in an earlier life is served instead: it may be older than what another
@@ -221,7 +240,10 @@ function defaultStateDirectory(dataDirectory: string, components: ReadonlySet<Co
 
 /** Whether two views read the same things in the same way, so that the engine can go on. */
 function sameSources(a: SettingsView, b: SettingsView): boolean {
-  const relevant = ({ gateway, translation, xds, ...sources }: SettingsView) => sources;
+  const relevant = (view: SettingsView) => {
+    const { gateway, translation, xds, validation, warnShortCircuits, ...sources } = view;
+    return sources;
+  };
   return JSON.stringify(relevant(a)) === JSON.stringify(relevant(b));
 }
 

@@ -4,6 +4,7 @@ import {
   ProxyKind,
   RouteOptionKind,
   RouteTableKind,
+  SecretKind,
   UpstreamGroupKind,
   UpstreamKind,
   VirtualHostOptionKind,
@@ -27,9 +28,11 @@ import type { SavedState } from "./saved-state/saved-state.ts";
 import type { RefusalReports } from "./refusal-reports.ts";
 import { feedCache } from "./served-resource.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
+import { shortCircuitProblems } from "./short-circuits.ts";
 import { openSources } from "./sources.ts";
 import { type JudgedKind, statusGraph } from "./status-graph.ts";
 import { writeStatuses } from "./status-writer.ts";
+import { type ChangeJudge, createChangeJudge } from "./validation/judge-change.ts";
 
 /** From storage to cache, for one set of sources. A change of the sources takes a new engine on the same cache. */
 export interface Engine {
@@ -39,6 +42,8 @@ export interface Engine {
   readonly fed: boolean;
   /** Takes over settings that need no other sources. */
   update(view: SettingsView): void;
+  /** Says what a write would break. */
+  readonly judge: ChangeJudge;
   /** Ends all watches and writes. The cache stays as it is. Idempotent. */
   close(): Promise<void>;
 }
@@ -68,7 +73,9 @@ export function startEngine({ view, storages, cache, refusals, components, logge
   const serving = components.has("xds");
   const gatewaySettings = graph.value<GatewaySettings>("gateway-settings");
   const translationSettings = graph.value<TranslationSettings>("translation-settings");
+  const warnShortCircuits = graph.value<boolean>("warn-short-circuits");
   const update = (next: SettingsView): void => {
+    warnShortCircuits.set(next.warnShortCircuits);
     gatewaySettings.set(next.gateway);
     translationSettings.set(next.translation);
   };
@@ -104,6 +111,11 @@ export function startEngine({ view, storages, cache, refusals, components, logge
     consul: storages.consul !== undefined,
     lastGood: { listener: lastListeners.get, virtualHost: lastVirtualHosts.get },
   });
+  const found = [
+    ...fragments.problems,
+    shortCircuitProblems(graph, fragments.virtualHosts, warnShortCircuits),
+    ...envoy.upstreamProblems,
+  ];
   const stopSaving = [
     saveCollection(fragments.owners.domains, domainOwners, ({ owner }) => owner),
     saveCollection(fragments.owners.addresses, addressOwners, ({ owner }) => owner),
@@ -134,7 +146,7 @@ export function startEngine({ view, storages, cache, refusals, components, logge
   const stopReporting = refusals.attach(refused);
   const statuses = statusGraph(graph, {
     kinds: judged,
-    ownProblems: [...fragments.problems, ...envoy.upstreamProblems],
+    ownProblems: found,
     proxyProblems: serving ? [...envoy.proxyProblems, refused] : [],
     listeners: fragments.listeners,
     virtualHosts: fragments.virtualHosts,
@@ -155,6 +167,12 @@ export function startEngine({ view, storages, cache, refusals, components, logge
     writing.push(leader.whileLeader(() => persistProxies(proxies, client, view.writeNamespace, logger)));
   }
 
+  const judge = createChangeJudge({
+    graph,
+    problems: [...found, ...envoy.proxyProblems],
+    sourceOf: (kind) => (kind.kind === SecretKind.kind ? undefined : sources.watched(kind)?.collection),
+    namespaces: view.watchNamespaces,
+  });
   let fed = !serving;
   const stopFeeding = serving
     ? feedCache(envoy.served, cache, () => {
@@ -167,6 +185,7 @@ export function startEngine({ view, storages, cache, refusals, components, logge
   return {
     graph,
     update,
+    judge,
     get fed() {
       return fed;
     },

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { measureConvergence } from "./convergence.ts";
 import { mergeEvents } from "./merge-events.ts";
+import type { AdmissionRequest, AdmissionResponse } from "./validation/admission-review.ts";
 import type { Quarantine, XdsCache, XdsChange, XdsEvents, XdsMetrics } from "../xds/index.ts";
 
 export interface MetricsSources {
@@ -16,6 +17,8 @@ export interface Metrics {
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** To be told of what happens on xDS streams. */
   readonly xdsEvents: XdsEvents;
+  /** To be told of each answer to the API server; undefined: nobody could tell. */
+  validated(request: AdmissionRequest, response: AdmissionResponse | undefined): void;
   /** To be told of each change of what is served. */
   changed(key: string, change: XdsChange): void;
 }
@@ -106,7 +109,17 @@ export function createMetrics(sources: MetricsSources): Metrics {
     labelNames: ["code"],
     registers,
   });
+  const validations = new Counter({
+    name: "epoxy_validation_answers_total",
+    help: "Writes that the API server asked about, by kind and by what was answered: allowed, warned, refused or unknown.",
+    labelNames: ["kind", "answer"],
+    registers,
+  });
   return {
+    validated({ kind: { kind } }, response) {
+      const allowed = (response?.warnings?.length ?? 0) > 0 ? "warned" : "allowed";
+      validations.inc({ kind, answer: response === undefined ? "unknown" : response.allowed ? allowed : "refused" });
+    },
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

@@ -87,7 +87,7 @@ linkerd: true
 refreshRate: 5s
 devMode: true
 gloo: {xdsBindAddr: "127.0.0.1:9977", disableGrpcWeb: true, istioOptions: {enableAutoMtls: true}}
-gateway: {readGatewaysFromAllNamespaces: true, validation: {alwaysAccept: true}}
+gateway: {readGatewaysFromAllNamespaces: true, validation: {alwaysAccept: true, fullEnvoyValidation: true}}
 discovery: {fdsMode: WHITELIST, udsOptions: {enabled: false, watchLabels: {a: b}}}
 vaultSecretSource: {address: "http://127.0.0.1:8200"}
 secretOptions: {sources: [{directory: {directory: a}}, {vault: {address: "http://127.0.0.1:8200"}}, {kubernetes: {}}]}
@@ -95,7 +95,7 @@ secretOptions: {sources: [{directory: {directory: a}}, {vault: {address: "http:/
     expect(notHonoured(SettingsType, given).toSorted()).toEqual([
       "discovery.fdsMode",
       "discovery.udsOptions.watchLabels",
-      "gateway.validation",
+      "gateway.validation.fullEnvoyValidation",
       "gloo.disableGrpcWeb",
       "gloo.istioOptions",
       "linkerd",

@@ -36,13 +36,15 @@ export async function serve({ values, given, terminal, signal }: Invocation<type
     },
     adminAddress:
       values["admin-address"] === "none" ? undefined : readAddress(values["admin-address"], "--admin-address"),
+    webhookAddress: readAddress(values["webhook-address"], "--webhook-address"),
     logger,
   });
-  const { xdsAddress, adminAddress } = controlPlane;
+  const { xdsAddress, adminAddress, webhookAddress } = controlPlane;
   const places = {
     dir: dataDirectory,
     ...(xdsAddress === undefined ? {} : { xds: formatHostPort(xdsAddress) }),
     ...(adminAddress === undefined ? {} : { admin: `http://${formatHostPort(adminAddress)}` }),
+    ...(webhookAddress === undefined ? {} : { webhook: `https://${formatHostPort(webhookAddress)}` }),
   };
   if (values.json) terminal.out(`${JSON.stringify(places)}\n`);
   logger.info(

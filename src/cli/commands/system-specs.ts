@@ -51,6 +51,11 @@ export const serveOptions = {
     default: "127.0.0.1:9091",
     help: "where /healthz, /readyz and /metrics are; none: nowhere",
   },
+  "webhook-address": {
+    type: "text",
+    value: "HOST:PORT",
+    help: "where the validating webhook for Kubernetes listens, with gateway.validation in the Settings (default: 0.0.0.0:8443)",
+  },
   "log-level": {
     type: "text",
     value: "LEVEL",

@@ -6,7 +6,12 @@ import {
   type Resource,
   specEquals,
 } from "../../resources/index.ts";
-import { type AdmissionObject, type AdmissionRequest, type AdmissionResponse, admissionWarnings } from "./admission-review.ts";
+import {
+  type AdmissionObject,
+  type AdmissionRequest,
+  type AdmissionResponse,
+  admissionWarnings,
+} from "./admission-review.ts";
 import type { ChangeJudge, IntendedChange, NewProblem } from "./judge-change.ts";
 
 export interface AdmissionPolicy {
@@ -100,7 +105,10 @@ function read(kind: AnyKind, registry: Registry, object: AdmissionObject): Resou
   return document.resource;
 }
 
-function refOfRequest({ name, namespace }: AdmissionRequest, object: AdmissionObject | null | undefined): Ref | undefined {
+function refOfRequest(
+  { name, namespace }: AdmissionRequest,
+  object: AdmissionObject | null | undefined,
+): Ref | undefined {
   const known = name || object?.metadata?.name;
   return known ? { namespace: namespace || object?.metadata?.namespace || "", name: known } : undefined;
 }

@@ -1,5 +1,13 @@
 import type { ChangeSet, Collection, Graph, SupposedEdit, SupposedOutcome } from "../../collections/index.ts";
-import { type AnyKind, problemPath, type Ref, refKey, refText, type Resource, specEquals } from "../../resources/index.ts";
+import {
+  type AnyKind,
+  problemPath,
+  type Ref,
+  refKey,
+  refText,
+  type Resource,
+  specEquals,
+} from "../../resources/index.ts";
 import type { ResourceKey, TranslationProblem } from "../../resources/index.ts";
 
 /** A write that hasn't happened; `after` undefined: a deletion. */
@@ -69,8 +77,7 @@ export function createChangeJudge(options: ChangeJudgeOptions): ChangeJudge {
       return newProblems(problems, base, outcome, { kind: kind.kind, ref });
     },
     admit(change) {
-      if (sourceOf(change.kind) !== undefined)
-        admitted.set(keyOf(change), { change, until: now() + ADMITTED_MS });
+      if (sourceOf(change.kind) !== undefined) admitted.set(keyOf(change), { change, until: now() + ADMITTED_MS });
     },
   };
 }

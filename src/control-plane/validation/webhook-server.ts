@@ -54,7 +54,8 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
     } catch (error) {
       const text = (error as Error).message;
       const kept = server === undefined ? "it isn't served" : "the last good one stays in use";
-      if (text !== problem) logger.warn({ certFile, keyFile }, `the validation webhook's certificate: ${text}; ${kept}`);
+      if (text !== problem)
+        logger.warn({ certFile, keyFile }, `the validation webhook's certificate: ${text}; ${kept}`);
       problem = text;
     }
   }
