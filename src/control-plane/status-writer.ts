@@ -21,6 +21,9 @@ export interface StatusWriter extends AsyncDisposable {
 
 const RETRY_MS = 2_000;
 
+/** Milliseconds that a verdict waits: what it is about is on its way to the proxies, who may need this machine's processors. */
+const DELAY_MS = 30;
+
 /** So many at a time; what is left then waits this many times as long as they took: statuses must not keep traffic waiting. */
 const BATCH = 64;
 const PAUSE = 2;
@@ -59,6 +62,7 @@ function watchTarget(
   let busy = false;
   let started = false;
   let timer: NodeJS.Timeout | undefined;
+  let delay: NodeJS.Timeout | undefined;
 
   const run = async (): Promise<void> => {
     while (pending.size > 0 && !signal.aborted) {
@@ -87,6 +91,11 @@ function watchTarget(
     }, RETRY_MS).unref();
   };
   const start = (): void => {
+    if (busy || pending.size === 0) return;
+    delay ??= setTimeout(startNow, DELAY_MS).unref();
+  };
+  const startNow = (): void => {
+    delay = undefined;
     if (busy || pending.size === 0) return;
     busy = true;
     const work = run()
@@ -120,5 +129,6 @@ function watchTarget(
   return () => {
     end();
     clearTimeout(timer);
+    clearTimeout(delay);
   };
 }

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setImmediate as breath } from "node:timers/promises";
+import { setImmediate as breath, setTimeout as sleep } from "node:timers/promises";
 import { type FileLock, withFileLock } from "../../storage/file/index.ts";
 import type { XdsPart } from "../../xds/index.ts";
 import type { Logger } from "../logger.ts";
@@ -45,6 +45,8 @@ export interface SavedStateOptions {
 const DEFAULT_MAX_BYTES = 256_000_000;
 /** Milliseconds to wait for the folder of a forerunner that is about to end. */
 const LOCK_PATIENCE_MS = 1_000;
+/** Milliseconds that a change waits for others to be written with, and for what it is about to be on its way to the proxies. */
+const DELAY_MS = 50;
 /** Values encoded between two breaths of the event loop. */
 const BATCH = 250;
 
@@ -139,6 +141,7 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
   let writing: Promise<void> | undefined;
   let isOver = held === undefined;
   let failure: string | undefined;
+  const ending = new AbortController();
 
   const sectionKeys = (name: string): Set<string> => {
     const keys = keysBySection.get(name) ?? new Set();
@@ -260,7 +263,9 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
   }
 
   const start = (): void => {
-    writing ??= breath()
+    // Rejects only when it is cut short.
+    writing ??= sleep(DELAY_MS, undefined, { signal: ending.signal, ref: false })
+      .catch(() => undefined)
       .then(writePending)
       .catch((error: unknown) => {
         const { message } = error as Error;
@@ -283,6 +288,7 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
     (closing ??= (async () => {
+      ending.abort();
       for (let running = writing; running !== undefined; running = writing) await running;
       isOver = true;
       await journal.close();
