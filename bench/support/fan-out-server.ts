@@ -2,7 +2,7 @@
 // from our cache and server, and a control port like the peer's (see bench/README.md). Usage: node fan-out-server.ts N
 import { createServer } from "node:http";
 import { EnvoyCluster } from "../../src/envoy/api.ts";
-import { virtualHostPart } from "../../src/envoy/index.ts";
+import { virtualHostPieces } from "../../src/envoy/index.ts";
 import {
   createXdsCache,
   createXdsServer,
@@ -38,7 +38,7 @@ function clusterWith(index: number, milliseconds: number): XdsResource {
 
 const virtualHosts = Array.from({ length: n }, (_, index) => virtualHost(index, "/"));
 function virtualHost(index: number, prefix: string) {
-  return xdsPart(virtualHostPart(encodeVirtualHost(index, nameOf(index), prefix)));
+  return xdsPart(virtualHostPieces(encodeVirtualHost(index, nameOf(index), prefix), [])[0]);
 }
 const header = xdsPart(Buffer.from("\n\x06routes"));
 const table = (): XdsResource => resourceFromParts(typeUrls.route, "routes", [header, ...virtualHosts]);

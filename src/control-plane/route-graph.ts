@@ -7,16 +7,19 @@ import {
   routeScope,
   scopedTableName,
   type TranslatedVirtualHost,
-  virtualHostPart,
+  virtualHostPieces,
 } from "../envoy/index.ts";
 import type { TranslationProblem } from "../resources/index.ts";
 import {
+  joinedPart,
   resourceFromBytes,
   resourceFromParts,
   typeUrls,
   type XdsPart,
+  type XdsPiece,
   type XdsResource,
   xdsPart,
+  xdsPiece,
 } from "../xds/index.ts";
 import { listenerKeyOf, originOf } from "./fragment-keys.ts";
 import { samePart, type ServedResource, sameResource, servedEntry } from "./served-resource.ts";
@@ -50,19 +53,40 @@ export interface BuiltListener {
 
 /** The parts of a virtual host; undefined where there is nothing that could be served. */
 export function partsOf(
-  { virtualHost, bytes, encodedRoutes }: TranslatedVirtualHost,
+  { virtualHost, routes }: TranslatedVirtualHost,
   origin: string,
 ): VirtualHostParts | undefined {
-  if (virtualHost === undefined || bytes === undefined) return undefined;
-  const { exact, wildcard } = cutByScope(virtualHost, encodedRoutes);
-  const whole = xdsPart(virtualHostPart(bytes), origin);
+  if (virtualHost === undefined) return undefined;
+  const frames = cutByScope(virtualHost);
+  const { exact, wildcard } = frames;
+  const partOf = (frame: Uint8Array): XdsPart => hostPart(virtualHostPieces(frame, routes), origin);
+  const whole = partOf(frames.whole);
   return {
     name: virtualHost.name,
     whole,
-    own: exact && { part: xdsPart(virtualHostPart(exact.bytes), origin), domains: exact.domains },
+    own: exact && { part: partOf(exact.frame), domains: exact.domains },
     // Most have one kind of domains only.
-    wildcard: exact === undefined ? whole : wildcard && xdsPart(virtualHostPart(wildcard.bytes), origin),
+    wildcard: exact === undefined ? whole : wildcard && partOf(wildcard.frame),
   };
+}
+
+/** Routes that are one piece are not worth a list. */
+function hostPart([frame, ...routes]: readonly [Uint8Array, ...Uint8Array[]], origin: string): XdsPart {
+  const [only] = routes;
+  if (only === undefined) return xdsPart(frame, origin);
+  if (routes.length > 1) return joinedPart([xdsPiece(frame), ...routes.map(pieceOf)], origin);
+  const bytes = new Uint8Array(frame.length + only.length);
+  bytes.set(frame);
+  bytes.set(only, frame.length);
+  return xdsPart(bytes, origin);
+}
+
+/** Of the routes of a table, which stand in a part for each of its uses, and stay while other tables change. */
+const pieces = new WeakMap<Uint8Array, XdsPiece>();
+function pieceOf(bytes: Uint8Array): XdsPiece {
+  const known = pieces.get(bytes) ?? xdsPiece(bytes);
+  pieces.set(bytes, known);
+  return known;
 }
 
 /** By content: an equal virtual host ends the wave here, before the table that it stands in is put together. */

@@ -23,7 +23,7 @@ export {
   routeConfigurationName,
   virtualHostName,
 } from "./names.ts";
-export { routeConfigHeader, virtualHostPart } from "./route-configuration.ts";
+export { routeConfigHeader, virtualHostPieces } from "./route-configuration.ts";
 export { cutByScope, routeScope, scopedTableName } from "./scoped-routes.ts";
 export type { TranslatedUpstream } from "./upstream.ts";
 export { translateUpstream } from "./upstream.ts";

@@ -1,6 +1,6 @@
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { RouteConfigurationOptions } from "../../generated/proto/epoxy/gloo/v1/route_configuration_options.ts";
 import { RouteConfiguration } from "./api.ts";
-import { lengthDelimited } from "./length-delimited.ts";
 import { SCOPE_HEADER } from "./scoped-routes.ts";
 
 const EMPTY = RouteConfiguration.fromPartial({});
@@ -8,7 +8,7 @@ const EMPTY = RouteConfiguration.fromPartial({});
 const VIRTUAL_HOSTS_FIELD = 2;
 
 /**
- * The encoded route configuration without virtual hosts. Followed by {@link virtualHostPart}s, in any order, it is the
+ * The encoded route configuration without virtual hosts. Followed by {@link virtualHostPieces}, in any order, it is the
  * encoded resource, since protobuf lets the fields of a message stand one after the other.
  *
  * @param name - of the route configuration
@@ -30,6 +30,16 @@ export function routeConfigHeader(
   return RouteConfiguration.encode(header).finish();
 }
 
-/** An encoded virtual host as a field of a route configuration. */
-export const virtualHostPart = (virtualHost: Uint8Array): Uint8Array =>
-  lengthDelimited(VIRTUAL_HOSTS_FIELD, virtualHost);
+/**
+ * An encoded virtual host as a field of a route configuration, in pieces: the frame with the field's tag and length, then the routes as they
+ * are.
+ *
+ * @param frame - the encoded virtual host without routes
+ * @param routes - encoded as fields of the virtual host
+ */
+export function virtualHostPieces(frame: Uint8Array, routes: readonly Uint8Array[]): readonly [Uint8Array, ...Uint8Array[]] {
+  let length = frame.length;
+  for (const piece of routes) length += piece.length;
+  const writer = new BinaryWriter().tag(VIRTUAL_HOSTS_FIELD, WireType.LengthDelimited).uint32(length).raw(frame);
+  return [writer.finish(), ...routes];
+}

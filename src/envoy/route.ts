@@ -5,7 +5,6 @@ import type { TranslationContext } from "./context.ts";
 import { mergeContribution } from "./feature.ts";
 import { features, unimplementedIn } from "./features/index.ts";
 import { MATCH_ALL, translateMatcher } from "./matcher.ts";
-import { routeName } from "./names.ts";
 import { FAULTY, fitBody, UNPROTECTED } from "./refusal.ts";
 import type { Report } from "./report.ts";
 
@@ -17,14 +16,12 @@ export const VIRTUAL_HOST_PATH = "virtualHost";
 
 /** Where a route stands. */
 export interface RoutePlace {
-  /** Name of the virtual host in Envoy. */
-  readonly virtualHost: string;
   readonly index: number;
   /** The answer of every route of the virtual host, if it can't be served as it was meant. */
   readonly refused: EnvoyDirectResponseAction | undefined;
 }
 
-/** The Envoy routes of a route, one for each of its matchers, and the clusters that they route to. */
+/** The Envoy routes of a route, one for each of its matchers and without names, and the clusters that they route to. */
 export interface TranslatedRoute {
   readonly routes: readonly EnvoyRoute[];
   readonly clusters: readonly string[];
@@ -57,11 +54,7 @@ export function translateRoute(
       : { ...EMPTY_ROUTE, action: { $case: "directResponse", value: fitBody(refused, context) } };
   return {
     clusters: refused === undefined && action.kind === "forward" ? action.clusters : [],
-    routes: matches.map((match, at) => ({
-      ...base,
-      name: routeName(place.virtualHost, place.index, route.name, at),
-      match,
-    })),
+    routes: matches.map((match) => ({ ...base, match })),
   };
 }
 

@@ -11,7 +11,6 @@ import {
   ScopedRouteConfiguration,
 } from "./api.ts";
 import { ADS } from "./ads.ts";
-import { concatenate } from "./length-delimited.ts";
 import { packAny } from "./pack.ts";
 
 /*
@@ -45,27 +44,25 @@ export const isExactDomain = (domain: string): boolean => !domain.startsWith("*"
 export const scopedTableName = (routeConfigName: string, virtualHost: string): string =>
   `${routeConfigName}/${virtualHost}`;
 
-/** A virtual host with some of its domains, and its bytes. */
+/** The frame of a virtual host, which its routes are to follow, with some of its domains. */
 export interface CutVirtualHost {
   readonly domains: readonly string[];
-  readonly bytes: Uint8Array;
+  readonly frame: Uint8Array;
 }
 
-/** The virtual host for a table of its own (`exact`), and for the listener's (`wildcard`); undefined where no domain is left. */
-export function cutByScope(
-  virtualHost: EnvoyVirtualHost,
-  encodedRoutes: Uint8Array,
-): {
+/** The virtual host for a table of its own (`exact`), for the listener's (`wildcard`; undefined where no domain is left), and uncut. */
+export function cutByScope(virtualHost: EnvoyVirtualHost): {
+  readonly whole: Uint8Array;
   readonly exact: CutVirtualHost | undefined;
   readonly wildcard: CutVirtualHost | undefined;
 } {
   const cut = (domains: readonly string[], metadata: EnvoyMetadata | undefined): CutVirtualHost | undefined => {
     if (domains.length === 0) return undefined;
-    const bare = EnvoyVirtualHost.encode({ ...virtualHost, domains, metadata, routes: [] }).finish();
-    return { domains, bytes: concatenate([bare, encodedRoutes]) };
+    return { domains, frame: EnvoyVirtualHost.encode({ ...virtualHost, domains, metadata }).finish() };
   };
   const filterMetadata = { ...virtualHost.metadata?.filterMetadata, ...MARKER.filterMetadata };
   return {
+    whole: EnvoyVirtualHost.encode(virtualHost).finish(),
     exact: cut(virtualHost.domains.filter(isExactDomain), { ...(virtualHost.metadata ?? MARKER), filterMetadata }),
     wildcard: cut(
       virtualHost.domains.filter((domain) => !isExactDomain(domain)),

@@ -1,27 +1,24 @@
-import type { VirtualHost } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { Route, VirtualHost } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
-import type { TranslationProblem } from "../resources/index.ts";
-import { type EnvoyRoute, EnvoyVirtualHost } from "./api.ts";
+import { joinedFrom, type TranslationProblem } from "../resources/index.ts";
+import { EnvoyVirtualHost } from "./api.ts";
 import { domainFault, normalizeDomain } from "./checks/domain.ts";
 import type { TranslationContext } from "./context.ts";
 import { mergeContribution } from "./feature.ts";
 import { features, unimplementedIn } from "./features/index.ts";
-import { concatenate } from "./length-delimited.ts";
 import { virtualHostName } from "./names.ts";
 import { FAULTY, UNPROTECTED } from "./refusal.ts";
 import { createReport, type Report } from "./report.ts";
 import { VIRTUAL_HOST_PATH } from "./route.ts";
-import { encodeRoute } from "./route-memo.ts";
+import { encodePiece } from "./route-piece.ts";
 import { sourcesOf } from "./sources.ts";
 
 /** A virtual host for Envoy. */
 export interface TranslatedVirtualHost {
-  /** Undefined where it has no name or not one valid domain: there is nothing that could be served. */
+  /** Without its routes. Undefined where it has no name or not one valid domain: there is nothing that could be served. */
   readonly virtualHost: EnvoyVirtualHost | undefined;
-  /** The encoded virtual host. */
-  readonly bytes: Uint8Array | undefined;
-  /** Its encoded routes, as they stand in it. */
-  readonly encodedRoutes: Uint8Array;
+  /** Its encoded routes, in order, as fields of the virtual host. What didn't change is the same object as before. */
+  readonly routes: readonly Uint8Array[];
   /** Names of the clusters that it routes to, sorted. */
   readonly clusters: readonly string[];
   readonly problems: readonly TranslationProblem[];
@@ -30,7 +27,6 @@ export interface TranslatedVirtualHost {
 }
 
 const EMPTY = EnvoyVirtualHost.fromPartial({});
-const NONE = new Uint8Array();
 const ALL_DOMAINS = ["*"];
 
 /**
@@ -39,9 +35,7 @@ const ALL_DOMAINS = ["*"];
  */
 export function translateVirtualHost(fragment: ProxyFragment, context: TranslationContext): TranslatedVirtualHost {
   const [input] = fragment.virtualHosts;
-  if (input === undefined) {
-    return { virtualHost: undefined, bytes: undefined, encodedRoutes: NONE, clusters: [], problems: [], fatal: false };
-  }
+  if (input === undefined) return { virtualHost: undefined, routes: [], clusters: [], problems: [], fatal: false };
   const report = createReport(() => sourcesOf(fragment.owner, input));
   const domains = translateDomains(input.domains, report);
   const name = virtualHostName(input.name);
@@ -50,35 +44,28 @@ export function translateVirtualHost(fragment: ProxyFragment, context: Translati
   const options = applyFeatures(input, context, report);
   const fatal = report.errors > 0;
 
-  const routes: EnvoyRoute[] = [];
-  const parts: Uint8Array[] = [];
+  const routes: Uint8Array[] = [];
   const clusters = new Set<string>();
   const problems = [...report.problems];
   const sources = JSON.stringify(sourcesOf(fragment.owner, input));
   const refused = fatal ? FAULTY : unprotected ? UNPROTECTED : undefined;
-  for (const [index, route] of input.routes.entries()) {
-    const place = { virtualHost: name, index, refused };
-    const encoded = encodeRoute(route, place, context, sources, () =>
-      createReport(() => sourcesOf(fragment.owner, input, route)),
-    );
-    for (const translatedRoute of encoded.routes) routes.push(translatedRoute);
+  const reportOf = (route: Route) => createReport(() => sourcesOf(fragment.owner, input, route));
+  let start = 0;
+  const pieces = joinedFrom(input.routes);
+  for (const piece of pieces) {
+    if (piece.length === 0) continue;
+    const place = { virtualHost: name, start, refused, sources };
+    const encoded = encodePiece(piece, place, context, reportOf, pieces.length > 1);
+    start += piece.length;
+    routes.push(encoded.bytes);
     for (const cluster of encoded.clusters) clusters.add(cluster);
     for (const problem of encoded.problems) problems.push(problem);
-    parts.push(encoded.bytes);
   }
-  const encodedRoutes = concatenate(parts);
   if (domains.length === 0 || name === "") {
-    return { virtualHost: undefined, bytes: undefined, encodedRoutes, clusters: [], problems, fatal };
+    return { virtualHost: undefined, routes, clusters: [], problems, fatal };
   }
-  const virtualHost: EnvoyVirtualHost = { ...(fatal ? EMPTY : options), name, domains, routes };
-  return {
-    virtualHost,
-    bytes: concatenate([EnvoyVirtualHost.encode({ ...virtualHost, routes: [] }).finish(), encodedRoutes]),
-    encodedRoutes,
-    clusters: [...clusters].sort(),
-    problems,
-    fatal,
-  };
+  const virtualHost: EnvoyVirtualHost = { ...(fatal ? EMPTY : options), name, domains, routes: [] };
+  return { virtualHost, routes, clusters: [...clusters].sort(), problems, fatal };
 }
 
 /** The valid domains, each once; none given means all. */

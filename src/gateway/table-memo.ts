@@ -15,8 +15,11 @@ interface Remembered {
   readonly context: Pick<RouteContext, "owners" | "parent" | "name" | "named">;
   readonly answers: readonly Answer[];
   readonly problems: readonly TranslationProblem[];
-  readonly routes: ProxyRoute[];
+  readonly pieces: readonly RoutePiece[];
 }
+
+/** Routes that stand one after the other. */
+export type RoutePiece = readonly ProxyRoute[];
 
 /*
  * A virtual service that delegates to hundreds of tables is translated anew when one of them changes. What the others contribute is
@@ -35,17 +38,17 @@ const PLACES = 32;
 export function rememberRoutes(
   table: RouteTable,
   context: RouteContext,
-  translate: (context: RouteContext) => ProxyRoute[],
-): ProxyRoute[] {
+  translate: (context: RouteContext) => readonly RoutePiece[],
+): readonly RoutePiece[] {
   const places = remembered.get(table) ?? [];
   const known = places.find((it) => isSame(it, context));
   if (known !== undefined) {
     for (const problem of known.problems) context.report(problem);
-    return known.routes;
+    return known.pieces;
   }
   const answers: Answer[] = [];
   const problems: TranslationProblem[] = [];
-  const routes = translate({
+  const pieces = translate({
     ...context,
     lookups: recording(context.lookups, answers),
     report(problem) {
@@ -55,8 +58,8 @@ export function rememberRoutes(
   });
   const { owners, parent, name, named } = context;
   const others = places.filter((it) => it.context.name !== name).slice(1 - PLACES);
-  remembered.set(table, [...others, { context: { owners, parent, name, named }, answers, problems, routes }]);
-  return routes;
+  remembered.set(table, [...others, { context: { owners, parent, name, named }, answers, problems, pieces }]);
+  return pieces;
 }
 
 function isSame({ context, answers }: Remembered, now: RouteContext): boolean {

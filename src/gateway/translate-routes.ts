@@ -9,18 +9,37 @@ import { delegateTables, sharesWeights } from "./delegate-tables.ts";
 import { emptyMatcher, type Inheritance, inheritMatcher, violation } from "./inherit-matcher.ts";
 import { mergeOptions } from "./merge-options.ts";
 import { closedRoute, currentOwner, type RouteContext, reportRoute, sourcesOf } from "./route-context.ts";
-import { sortRoutes } from "./sort-routes.ts";
-import { rememberRoutes } from "./table-memo.ts";
+import { sortTables } from "./sort-tables.ts";
+import { rememberRoutes, type RoutePiece } from "./table-memo.ts";
 
 /** Longest chain of tables; longer ones are refused rather than let a generated mess exhaust memory. */
 const MAX_DEPTH = 50;
 
-/** The routes of a virtual service or route table, with all delegation resolved, in order. */
-export function translateRoutes(routes: readonly Route[], context: RouteContext, path: string): ProxyRoute[] {
-  return routes.flatMap((route, index) => translateRoute(route, index, context, `${path}[${index}]`));
+/**
+ * The routes of a virtual service or route table, with all delegation resolved, in order: in pieces, of which those that come from a table are
+ * the same lists as the last time while nothing that they depend on has changed.
+ */
+export function translateRoutes(routes: readonly Route[], context: RouteContext, path: string): readonly RoutePiece[] {
+  const pieces: RoutePiece[] = [];
+  let own: ProxyRoute[] = [];
+  for (const [index, route] of routes.entries()) {
+    const translated = translateRoute(route, index, context, `${path}[${index}]`);
+    if (!("pieces" in translated)) {
+      own.push(...translated);
+      continue;
+    }
+    if (own.length > 0) pieces.push(own);
+    own = [];
+    for (const piece of translated.pieces) pieces.push(piece);
+  }
+  if (own.length > 0) pieces.push(own);
+  return pieces;
 }
 
-function translateRoute(route: Route, index: number, context: RouteContext, path: string): ProxyRoute[] {
+/** What came of a route: itself, or all that it delegates to. */
+type Translated = readonly ProxyRoute[] | { readonly pieces: readonly RoutePiece[] };
+
+function translateRoute(route: Route, index: number, context: RouteContext, path: string): Translated {
   const inheritance: Inheritance = {
     matchers: route.inheritableMatchers ?? context.parent?.inheritance.matchers ?? false,
     path: route.inheritablePathMatchers ?? context.parent?.inheritance.path ?? false,
@@ -104,9 +123,9 @@ function delegate(
   delegated: DelegatedRoute,
   context: RouteContext,
   path: string,
-): ProxyRoute[] {
+): Translated {
   const { matchers } = delegated;
-  const close = (severity: "error" | "warning", problem: string): ProxyRoute[] => {
+  const close = (severity: "error" | "warning", problem: string): readonly ProxyRoute[] => {
     reportRoute(context, severity, problem, path);
     const status = severity === "error" ? 500 : 503;
     return [closedRoute(context, matchers, status, problem.split(":")[0] as string, path)];
@@ -120,24 +139,28 @@ function delegate(
 
   const results = found.tables.map((table) => ({
     table,
-    routes: tableRoutes(table, matcher, delegated, context, path),
+    pieces: tableRoutes(table, matcher, delegated, context, path),
   }));
-  const cycle = results.find(({ routes }) => routes === "cycle");
+  const cycle = results.find(({ pieces }) => pieces === "cycle");
   if (cycle !== undefined) {
     const way = [...context.owners.map(({ ref }) => refText(ref)), refText(refOf(cycle.table))].join(" -> ");
     return close("error", `invalid route: delegation cycle: ${way}`);
   }
-  return inOrder(results as { table: RouteTable; routes: ProxyRoute[] }[]);
+  return { pieces: inOrder(results as TableRoutes[]) };
+}
+
+interface TableRoutes {
+  readonly table: RouteTable;
+  readonly pieces: readonly RoutePiece[];
 }
 
 /** Tables come by weight; where several share one, their routes are sorted together. */
-function inOrder(results: readonly { readonly table: RouteTable; readonly routes: ProxyRoute[] }[]): ProxyRoute[] {
-  if (!sharesWeights(results.map(({ table }) => table))) return results.flatMap(({ routes }) => routes);
+function inOrder(results: readonly TableRoutes[]): readonly RoutePiece[] {
+  if (!sharesWeights(results.map(({ table }) => table))) return results.flatMap(({ pieces }) => pieces);
   const byWeight = Map.groupBy(results, ({ table }) => table.weight ?? 0);
-  return [...byWeight.values()].flatMap((group) => {
-    const routes = group.flatMap((member) => member.routes);
-    return group.length === 1 ? routes : sortRoutes(routes);
-  });
+  return [...byWeight.values()].flatMap((group) =>
+    group.length === 1 ? (group[0] as TableRoutes).pieces : sortTables(group.map(({ pieces }) => pieces)),
+  );
 }
 
 function tableRoutes(
@@ -146,7 +169,7 @@ function tableRoutes(
   delegated: DelegatedRoute,
   context: RouteContext,
   path: string,
-): ProxyRoute[] | "cycle" {
+): readonly RoutePiece[] | "cycle" {
   const ref = refOf(table);
   const holder = context.owners.at(-1) as ProblemSource;
   const seen = context.owners.some(({ kind, ref: owner }) => kind === "RouteTable" && refKey(owner) === refKey(ref));

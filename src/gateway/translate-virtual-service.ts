@@ -1,7 +1,7 @@
 import type { VirtualService } from "../../generated/proto/epoxy/gateway/v1/virtual_service.ts";
 import type { VirtualHost } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import type { VirtualHostOptions } from "../../generated/proto/epoxy/gloo/v1/virtual_host_options.ts";
-import { type Ref, type ResourceKey, refOf, refText, type TranslationProblem } from "../resources/index.ts";
+import { joinLists, type Ref, type ResourceKey, refOf, refText, type TranslationProblem } from "../resources/index.ts";
 import { emptyMatcher } from "./inherit-matcher.ts";
 import type { Lookups } from "./lookups.ts";
 import { mergeOptions } from "./merge-options.ts";
@@ -46,7 +46,7 @@ export function translateVirtualService(
   const closed = closedBecause(virtualService, options, context);
   const routes =
     closed === undefined
-      ? translateRoutes(virtualService.virtualHost?.routes ?? [], context, "virtualHost.routes")
+      ? joinLists(translateRoutes(virtualService.virtualHost?.routes ?? [], context, "virtualHost.routes"))
       : [closedRoute(context, [emptyMatcher], closed.status, closed.body, "virtualHost")];
   return {
     virtualHost: {

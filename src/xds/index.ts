@@ -1,5 +1,14 @@
-export type { XdsPart, XdsResource, XdsResourceName, XdsResourceOptions } from "./cache/resource.ts";
-export { fieldPart, resourceFromBytes, resourceFromParts, resourceSize, xdsPart } from "./cache/resource.ts";
+export type { XdsPart, XdsPiece, XdsResource, XdsResourceName, XdsResourceOptions } from "./cache/resource.ts";
+export {
+  fieldPart,
+  joinedPart,
+  piecesOf,
+  resourceFromBytes,
+  resourceFromParts,
+  resourceSize,
+  xdsPart,
+  xdsPiece,
+} from "./cache/resource.ts";
 export type { XdsCache, XdsChange, XdsTypeDump } from "./cache/xds-cache.ts";
 export { createXdsCache } from "./cache/xds-cache.ts";
 export type { QuarantinedContent, Quarantine, Refusal } from "./quarantine/quarantine.ts";

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { type XdsResource, resourceSize } from "./cache/resource.ts";
+import { piecesOf, type XdsResource, resourceSize } from "./cache/resource.ts";
 import { bareResource, type BareResource, deltaHeader, sotwHeader, wrappedHeader } from "./resource-headers.ts";
 
 /**
@@ -158,9 +158,11 @@ function concatenate(
     const header = headerOf(resource);
     body.set(header, offset);
     offset += header.length;
-    for (const { bytes } of resource.parts) {
-      body.set(bytes, offset);
-      offset += bytes.length;
+    for (const part of resource.parts) {
+      for (const { bytes } of piecesOf(part)) {
+        body.set(bytes, offset);
+        offset += bytes.length;
+      }
     }
   }
   return body;

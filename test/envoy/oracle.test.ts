@@ -8,6 +8,7 @@ import {
   translationSettings,
 } from "../../src/envoy/index.ts";
 import { arbitraryFragment, arbitraryRoute, arbitraryUpstream } from "./support/arbitrary.ts";
+import { wholeVirtualHost } from "./support/input.ts";
 import { validateWithEnvoy } from "./support/validate.ts";
 
 const context: TranslationContext = {
@@ -33,7 +34,9 @@ test("whatever a route is, it is translated to routes that a real Envoy accepts"
           opaqueMetadata: undefined,
         };
         const fragment = { virtualHosts: [virtualHost], owner: undefined, listenerName: "", listener: undefined };
-        return translateVirtualHost({ ...fragment, metadata: undefined, proxy: undefined }, context);
+        return wholeVirtualHost(
+          translateVirtualHost({ ...fragment, metadata: undefined, proxy: undefined }, context),
+        );
       });
       for (const [at, { virtualHost }] of translated.entries()) {
         expect(virtualHost?.routes).toHaveLength(Math.max(1, batch[at]?.matchers.length ?? 0));

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { EnvoyVirtualHost, RouteConfiguration } from "../../src/envoy/api.ts";
-import { routeConfigHeader, virtualHostPart } from "../../src/envoy/index.ts";
+import { routeConfigHeader, virtualHostPieces } from "../../src/envoy/index.ts";
 import { translateYaml, upstreamYaml, virtualHostYaml } from "./support/input.ts";
 
 const petstore = "routeAction: {single: {upstream: {name: petstore, namespace: gloo-system}}}";
@@ -110,7 +110,7 @@ test("a route configuration is its header and its virtual hosts' bytes, one afte
     maxDirectResponseBodySizeBytes: 9000,
     mostSpecificHeaderMutationsWins: true,
   });
-  const parts = [empty, one.bytes ?? empty, many.bytes ?? empty].map(virtualHostPart);
+  const parts = [empty, one.bytes ?? empty, many.bytes ?? empty].flatMap((frame) => virtualHostPieces(frame, []));
   const joined = RouteConfiguration.decode(Buffer.concat([header, ...parts]));
   expect(joined).toMatchObject({
     name: "listener-::-8080-routes",

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as breath, setTimeout as sleep } from "node:timers/promises";
 import { type FileLock, withFileLock } from "../../storage/file/index.ts";
-import type { XdsPart } from "../../xds/index.ts";
+import { joinedPart, piecesOf, type XdsPart, type XdsPiece } from "../../xds/index.ts";
 import type { Logger } from "../logger.ts";
 import { type Journal, openJournal } from "./journal.ts";
 
@@ -155,7 +155,7 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
     const end = key.indexOf(NUL);
     if (end === 0) continue;
     sectionKeys(key.slice(0, end)).add(key.slice(end + 1));
-    const digests = parse(value).parts.map(([digest]) => digest);
+    const digests = parse(value).parts.flatMap(pieceDigests);
     partsOf.set(key, digests);
     use(digests, 1);
   }
@@ -167,9 +167,14 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
     if (value === undefined) return undefined;
     const { json, parts } = parse(value);
     // The journal's own checksums vouch for the bytes: no need to hash them again.
-    const found = parts.flatMap(([digest, origin]): XdsPart[] => {
-      const bytes = journal.values.get(NUL + digest);
-      return bytes === undefined ? [] : [{ bytes, origin, digest }];
+    const found = parts.flatMap((ref): XdsPart[] => {
+      const [, origin, digests] = ref;
+      const pieces = pieceDigests(ref).flatMap((it): XdsPiece[] => {
+        const bytes = journal.values.get(NUL + it);
+        return bytes === undefined ? [] : [{ bytes, digest: it }];
+      });
+      if (digests !== undefined) return pieces.length < digests.length ? [] : [joinedPart(pieces, origin ?? undefined)];
+      return pieces.map((piece) => ({ ...piece, origin: origin ?? undefined }));
     });
     if (found.length < parts.length) return undefined;
     return form.join(json, found);
@@ -183,15 +188,16 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
     if (text === undefined ? now === undefined : now?.equals(text) === true) return;
     edits.set(key, text);
     const before = partsOf.get(key) ?? [];
-    const after = parts.map(({ digest }) => digest);
+    const pieces = parts.flatMap(piecesOf);
+    const after = pieces.map(({ digest }) => digest);
     use(after, 1);
     use(before, -1);
     if (next === undefined) partsOf.delete(key);
     else partsOf.set(key, after);
-    for (const part of parts) {
-      const blob = NUL + part.digest;
+    for (const { digest, bytes } of pieces) {
+      const blob = NUL + digest;
       if (edits.has(blob) ? edits.get(blob) === undefined : !journal.values.has(blob)) {
-        edits.set(blob, Buffer.from(part.bytes.buffer, part.bytes.byteOffset, part.bytes.byteLength));
+        edits.set(blob, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
       }
     }
     for (const digest of before) {
@@ -314,9 +320,15 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
   };
 }
 
-type PartRef = [digest: string, origin?: string];
+type PartRef = [digest: string, origin?: string | null, pieces?: readonly string[]];
 
-const partRef = ({ digest, origin }: XdsPart): PartRef => (origin === undefined ? [digest] : [digest, origin]);
+const partRef = ({ digest, origin, pieces }: XdsPart): PartRef => {
+  if (pieces !== undefined) return [digest, origin ?? null, pieces.map((piece) => piece.digest)];
+  return origin === undefined ? [digest] : [digest, origin];
+};
+
+/** Under which the bytes of a part are saved. */
+const pieceDigests = ([digest, , pieces]: PartRef): readonly string[] => pieces ?? [digest];
 
 const parse = (value: Buffer) =>
   JSON.parse(value.toString()) as { readonly json: unknown; readonly parts: readonly PartRef[] };

@@ -1,13 +1,22 @@
 import { hash } from "node:crypto";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 
-/** A piece of an encoded protobuf message. Messages concatenate, so the bytes of all parts in order are the message. */
-export interface XdsPart {
+/** Bytes that several parts may share. */
+export interface XdsPiece {
   readonly bytes: Uint8Array;
+  /** Hash of the bytes, in hex. Computed once, so that changing one piece of a thousand doesn't hash the others again. */
+  readonly digest: string;
+}
+
+/**
+ * A part of an encoded protobuf message. Messages concatenate, so the bytes of all parts in order are the message. Of a joined part, whose
+ * digest is over those of its pieces, `bytes` are put together each time they are asked for.
+ */
+export interface XdsPart extends XdsPiece {
   /** What the part came from, opaque to this layer: it names the user's resource when a proxy refuses the part. */
   readonly origin?: string | undefined;
-  /** Hash of the bytes, in hex. Computed once, so that changing one part of a thousand doesn't hash the others again. */
-  readonly digest: string;
+  /** The pieces of a joined part, in order. A single one means nothing to a proxy. */
+  readonly pieces?: readonly XdsPiece[] | undefined;
 }
 
 /** Names one resource of one type. */
@@ -47,6 +56,24 @@ export function xdsPart(bytes: Uint8Array, origin?: string): XdsPart {
   return { bytes, origin, digest: digest(bytes) };
 }
 
+/** Bytes with their digest, as pieces of parts. */
+export const xdsPiece = (bytes: Uint8Array): XdsPiece => ({ bytes, digest: digest(bytes) });
+
+/** Part from pieces that are cached elsewhere; costs a hash over their digests, not over their bytes. */
+export function joinedPart(pieces: readonly XdsPiece[], origin?: string): XdsPart {
+  return {
+    get bytes() {
+      return Buffer.concat(pieces.map((piece) => piece.bytes));
+    },
+    origin,
+    digest: digest(pieces.map((piece) => piece.digest).join("")),
+    pieces,
+  };
+}
+
+/** The pieces of a part that has any; else the part itself. */
+export const piecesOf = (part: XdsPart): readonly XdsPiece[] => part.pieces ?? [part];
+
 /**
  * Part that is one element of a repeated message field (or a singular one): tag, length and `message`'s bytes.
  * `fieldPart(2, virtualHostBytes)` is a virtual host of a RouteConfiguration.
@@ -82,7 +109,7 @@ export function resourceFromParts(
 /** Length in bytes of the encoded message. */
 export function resourceSize(resource: XdsResource): number {
   let size = 0;
-  for (const part of resource.parts) size += part.bytes.length;
+  for (const part of resource.parts) for (const { bytes } of piecesOf(part)) size += bytes.length;
   return size;
 }
 

@@ -4,6 +4,7 @@ import { kinds } from "../../../generated/sdk/gloo/v1.ts";
 import type { Upstream } from "../../../generated/proto/epoxy/gloo/v1/upstream.ts";
 import type { UpstreamGroup } from "../../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.ts";
+import { VirtualHost as EnvoyVirtualHost } from "../../../generated/envoy/envoy/config/route/v3/route_components.ts";
 import {
   type TranslatedListener,
   type TranslatedUpstream,
@@ -20,8 +21,19 @@ import { createRegistry, parseResources, refKey, refOf } from "../../../src/reso
 /** Everything of one input, translated. */
 export interface Translated {
   readonly listeners: readonly TranslatedListener[];
-  readonly virtualHosts: readonly TranslatedVirtualHost[];
+  readonly virtualHosts: readonly WholeVirtualHost[];
   readonly upstreams: readonly TranslatedUpstream[];
+}
+
+/** A translated virtual host with its routes. */
+export type WholeVirtualHost = TranslatedVirtualHost & { readonly bytes: Uint8Array | undefined };
+
+/** Puts a virtual host and its encoded routes together, as the control plane does. */
+export function wholeVirtualHost(translated: TranslatedVirtualHost): WholeVirtualHost {
+  const { virtualHost, routes } = translated;
+  if (virtualHost === undefined) return { ...translated, bytes: undefined };
+  const bytes = Buffer.concat([EnvoyVirtualHost.encode(virtualHost).finish(), ...routes]);
+  return { ...translated, bytes, virtualHost: EnvoyVirtualHost.decode(bytes) };
 }
 
 const registry = createRegistry(kinds);
@@ -65,7 +77,7 @@ export function translateYaml(
     listeners: fragments.filter(({ listener }) => listener).map((fragment) => translateListener(fragment, context)),
     virtualHosts: fragments
       .filter(({ virtualHosts }) => virtualHosts.length > 0)
-      .map((fragment) => translateVirtualHost(fragment, context)),
+      .map((fragment) => wholeVirtualHost(translateVirtualHost(fragment, context))),
   };
 }
 
