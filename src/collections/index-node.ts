@@ -74,9 +74,11 @@ export class IndexNode<V> implements Index<V> {
       const after = this.collection.values.get(key);
       const left = before === undefined ? NONE : this.#groupsOf(before, key, false);
       const entered = after === undefined ? NONE : this.#groupsOf(after, key, true);
+      // An item may be in thousands of groups.
+      const stays = entered.length > 8 ? new Set(entered) : undefined;
       for (const group of left) {
         touched.add(group);
-        if (!entered.includes(group)) this.#remove(group, key);
+        if (!(stays?.has(group) ?? entered.includes(group))) this.#remove(group, key);
       }
       for (const group of entered) {
         touched.add(group);

@@ -21,7 +21,8 @@ type Fields = Readonly<Record<string, unknown>>;
 
 function arraysEqual(a: readonly unknown[], b: readonly unknown[]): boolean {
   if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (!structuralEquals(a[i], b[i])) return false;
+  // Long lists mostly differ in few items.
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && !structuralEquals(a[i], b[i])) return false;
   return true;
 }
 

@@ -102,8 +102,13 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
   ];
   const { tables, ownTables, scopes } = serveRoutes(graph, inputs.listeners, listeners, virtualHosts);
 
-  const { upstreams, clusters } = namedServices(graph, inputs, builtUpstreams, virtualHosts);
-  const uses = virtualHosts.index("by-cluster", ({ snapshotKey, clusters: used }) =>
+  // Most changes of a virtual host leave its clusters as they are, which may be thousands.
+  const reached = graph.derive("envoy/reached-clusters", virtualHosts, ({ snapshotKey, clusters: used }) => ({
+    snapshotKey,
+    clusters: used,
+  }));
+  const { upstreams, clusters } = namedServices(graph, inputs, builtUpstreams, reached);
+  const uses = reached.index("by-cluster", ({ snapshotKey, clusters: used }) =>
     used.map((cluster) => `${snapshotKey}|${cluster}`),
   );
   const wanted = graph.join(
@@ -240,9 +245,9 @@ function namedServices(
   graph: Graph,
   inputs: Inputs,
   built: Collection<BuiltUpstream>,
-  virtualHosts: Collection<BuiltVirtualHost>,
+  reached: Collection<{ readonly clusters: readonly string[] }>,
 ): { readonly upstreams: Collection<Upstream>; readonly clusters: Collection<BuiltUpstream> } {
-  const users = graph.groupBy("envoy/service-uses", virtualHosts, ({ clusters }) =>
+  const users = graph.groupBy("envoy/service-uses", reached, ({ clusters }) =>
     clusters.filter((cluster) => cluster.startsWith(SERVICE_PREFIX) || cluster.startsWith(KUBERNETES_SERVICE_PREFIX)),
   );
   const kubernetesServices = inputs.kubernetes && servicesByCluster(graph, inputs.kubernetes);

@@ -37,7 +37,10 @@ export function routeConfigHeader(
  * @param frame - the encoded virtual host without routes
  * @param routes - encoded as fields of the virtual host
  */
-export function virtualHostPieces(frame: Uint8Array, routes: readonly Uint8Array[]): readonly [Uint8Array, ...Uint8Array[]] {
+export function virtualHostPieces(
+  frame: Uint8Array,
+  routes: readonly Uint8Array[],
+): readonly [Uint8Array, ...Uint8Array[]] {
   let length = frame.length;
   for (const piece of routes) length += piece.length;
   const writer = new BinaryWriter().tag(VIRTUAL_HOSTS_FIELD, WireType.LengthDelimited).uint32(length).raw(frame);

@@ -10,7 +10,7 @@ import { emptyMatcher, type Inheritance, inheritMatcher, violation } from "./inh
 import { mergeOptions } from "./merge-options.ts";
 import { closedRoute, currentOwner, type RouteContext, reportRoute, sourcesOf } from "./route-context.ts";
 import { sortTables } from "./sort-tables.ts";
-import { rememberRoutes, type RoutePiece } from "./table-memo.ts";
+import { rememberDelegation, rememberRoutes, type RoutePiece } from "./table-memo.ts";
 
 /** Longest chain of tables; longer ones are refused rather than let a generated mess exhaust memory. */
 const MAX_DEPTH = 50;
@@ -23,7 +23,12 @@ export function translateRoutes(routes: readonly Route[], context: RouteContext,
   const pieces: RoutePiece[] = [];
   let own: ProxyRoute[] = [];
   for (const [index, route] of routes.entries()) {
-    const translated = translateRoute(route, index, context, `${path}[${index}]`);
+    const translated =
+      route.action?.$case === "delegateAction"
+        ? rememberDelegation(route, [path, index], context, (it) =>
+            translateRoute(route, index, it, `${path}[${index}]`),
+          )
+        : translateRoute(route, index, context, `${path}[${index}]`);
     if (!("pieces" in translated)) {
       own.push(...translated);
       continue;

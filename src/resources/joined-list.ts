@@ -8,7 +8,8 @@ const origins = new WeakMap<readonly unknown[], readonly (readonly unknown[])[]>
 export function joinLists<T>(pieces: readonly (readonly T[])[]): readonly T[] {
   const [only] = pieces;
   if (only !== undefined && pieces.length === 1) return only;
-  const joined = pieces.flat() as readonly T[];
+  const joined: T[] = [];
+  for (const piece of pieces) for (const item of piece) joined.push(item);
   origins.set(joined, pieces);
   return joined;
 }

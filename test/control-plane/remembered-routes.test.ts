@@ -71,3 +71,38 @@ it("a limit on the listener reaches the routes of untouched tables", () => {
 it("where parts came from is right, also where their bytes stay the same", () => {
   checkEach(start, { apply: gateway("renamed"), remove: ["Gateway", "gw"] });
 });
+
+it("of a table that is edited only its own routes are encoded, and those behind it keep theirs", () => {
+  const chain = createChain();
+  const pieces = () => {
+    const key = chain.envoy.served.keys().find((name) => name.endsWith("/gloo-system_vs"));
+    return chain.envoy.served.get(key ?? "")?.resource.parts[1]?.pieces ?? [];
+  };
+  chain.apply(gateway("gw") + service + table("first", "one") + table("second", "two"));
+  const before = pieces();
+  expect(before).toHaveLength(3);
+  chain.apply(table("first", "edited"));
+  const after = pieces();
+  expect(after.map(({ bytes }, at) => bytes === before[at]?.bytes)).toEqual([false, false, true]);
+  expect(Buffer.from(after[1]?.bytes ?? []).includes("edited")).toBe(true);
+});
+
+it("tables that a selector finds are sorted together, and only the edited one is encoded again", () => {
+  const labelled = (name: string, ...bodies: string[]) =>
+    table(name, ...bodies).replace('"metadata":{', '"metadata":{"labels":{"team":"a"},');
+  const all = document("VirtualService", "vs", {
+    virtualHost: {
+      domains: ["a.test"],
+      routes: [{ matchers: [{ prefix: "/" }], delegateAction: { selector: { labels: { team: "a" } } } }],
+    },
+  });
+  checkEach(
+    {
+      apply:
+        gateway("gw") + all + labelled("first", "one", "two") + labelled("second", "three") + labelled("third", "x"),
+    },
+    { apply: labelled("second", "edited", "more") },
+    { apply: labelled("first") },
+    { remove: ["RouteTable", "third"] },
+  );
+});

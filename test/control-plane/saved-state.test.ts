@@ -9,12 +9,14 @@ import { openSavedState, type SavedForm, type SavedState } from "../../src/contr
 import {
   createXdsCache,
   fieldPart,
+  joinedPart,
   resourceFromBytes,
   resourceFromParts,
   typeUrls,
   type XdsCache,
   type XdsResource,
   xdsPart,
+  xdsPiece,
 } from "../../src/xds/index.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -63,6 +65,7 @@ describe("what was served", () => {
     const table = resourceFromParts(typeUrls.route, "table", [
       xdsPart(Buffer.from("header"), "Gateway/a/b"),
       fieldPart(2, Buffer.from("host"), "VirtualService/a/b"),
+      joinedPart([xdsPiece(Buffer.from("frame")), xdsPiece(Buffer.from("routes"))], "VirtualService/a/c"),
     ]);
     const resendWith = [{ typeUrl: typeUrls.endpoint, name: "a" }];
     const before = await live((cache) => {

@@ -34,9 +34,7 @@ test("whatever a route is, it is translated to routes that a real Envoy accepts"
           opaqueMetadata: undefined,
         };
         const fragment = { virtualHosts: [virtualHost], owner: undefined, listenerName: "", listener: undefined };
-        return wholeVirtualHost(
-          translateVirtualHost({ ...fragment, metadata: undefined, proxy: undefined }, context),
-        );
+        return wholeVirtualHost(translateVirtualHost({ ...fragment, metadata: undefined, proxy: undefined }, context));
       });
       for (const [at, { virtualHost }] of translated.entries()) {
         expect(virtualHost?.routes).toHaveLength(Math.max(1, batch[at]?.matchers.length ?? 0));

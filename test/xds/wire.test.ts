@@ -7,7 +7,7 @@ import {
   DiscoveryRequest,
   DiscoveryResponse,
 } from "../../generated/envoy/envoy/service/discovery/v3/discovery.ts";
-import { fieldPart, resourceFromParts, typeUrls, xdsPart } from "../../src/xds/index.ts";
+import { fieldPart, joinedPart, resourceFromParts, typeUrls, xdsPart, xdsPiece } from "../../src/xds/index.ts";
 import { decodeDeltaRequest, decodeSotwRequest, encodeDeltaResponse, encodeSotwResponse } from "../../src/xds/wire.ts";
 import { encodeAsk, resource } from "./support/messages.ts";
 
@@ -161,7 +161,9 @@ test("mutated requests are read or refused, and nothing else", () => {
 });
 
 test("writes a DiscoveryResponse that generated code reads, parts joined", () => {
-  const route = resourceFromParts(RDS, "r", [xdsPart(Buffer.from("0a0172", "hex")), fieldPart(2, Buffer.of(1, 2))]);
+  const pieces = ["120301", "0203"].map((bytes) => xdsPiece(Buffer.from(bytes, "hex")));
+  const parts = [xdsPart(Buffer.from("0a0172", "hex")), fieldPart(2, Buffer.of(1, 2)), joinedPart(pieces)];
+  const route = resourceFromParts(RDS, "r", parts);
   const body = encodeSotwResponse({
     typeUrl: RDS,
     version: "v",
@@ -172,7 +174,7 @@ test("writes a DiscoveryResponse that generated code reads, parts joined", () =>
   const response = DiscoveryResponse.decode(body);
   expect(response).toMatchObject({ typeUrl: RDS, versionInfo: "v", nonce: "n", controlPlane: { identifier: "epoxy" } });
   expect(response.resources.map(({ typeUrl, value }) => [typeUrl, Buffer.from(value).toString("hex")])).toEqual([
-    [RDS, "0a017212020102"],
+    [RDS, "0a0172120201021203010203"],
     [RDS, Buffer.from(`other=${"x".repeat(1000)}`).toString("hex")],
   ]);
 });
