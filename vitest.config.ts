@@ -2,7 +2,7 @@ import { configDefaults, defineConfig } from "vitest/config";
 
 /** Tests that time real processes, or run many of them. */
 const real = [
-  "test/{cli,consul,control-plane,discovery,e2e,examples,kubernetes,leader,support}/**/*.test.ts",
+  "test/{cli,consul,control-plane,deploy,discovery,e2e,examples,kubernetes,leader,support}/**/*.test.ts",
   "test/codegen/**/*.test.ts",
   "test/envoy/{goldens,oracle,serving}.test.ts",
   "test/{hostile,storage}/consul*.test.ts",
