@@ -2218,6 +2218,7 @@ message GlooOptions
 1000 disable_scoped_routes .google.protobuf.BoolValue
 1001 serve_all_upstreams .google.protobuf.BoolValue
 1010 xds GlooOptions.XdsOptions
+1020 canary GlooOptions.CanaryOptions
 message GlooOptions.AWSOptions
 1 enable_credentials_discovey bool oneof=credentialsFetcher
 2 service_account_credentials GlooOptions.AWSOptions.ServiceAccountCredentials oneof=credentialsFetcher
@@ -2229,6 +2230,8 @@ message GlooOptions.AWSOptions.ServiceAccountCredentials
 2 uri string
 3 timeout .google.protobuf.Duration
 4 region string
+message GlooOptions.CanaryOptions
+1 timeout .google.protobuf.Duration
 message GlooOptions.InvalidConfigPolicy
 1 replace_invalid_routes bool
 2 invalid_route_response_code uint32

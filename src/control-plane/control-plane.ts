@@ -90,7 +90,13 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   let admin: AdminServer | undefined;
   let view: SettingsView | undefined;
 
-  const quarantine = createQuarantine(cache);
+  const quarantine = createQuarantine(cache, {
+    onCanaryOverdue: ({ key, typeUrl, name, node }) =>
+      logger.warn(
+        { proxy: key, typeUrl, resource: name, node },
+        `${node} was to try ${name} first and hasn't answered in time: the other proxies of ${key} get it, too`,
+      ),
+  });
   const stopSaving = saveQuarantine(quarantine, cache, saved);
   const refusals = reportRefusals({ quarantine, streams: () => frontend?.streams() ?? [], logger });
   const metrics = createMetrics({ cache, quarantine, xds: () => frontend?.metrics });
@@ -112,6 +118,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
 
   async function apply(settings: Settings | undefined): Promise<void> {
     const next = viewSettings(settings, options.dataDirectory, { ...options.xds, address: options.xdsAddress });
+    quarantine.setCanaryTimeout(next.canaryMs);
     if (active.has("xds")) {
       checkXds(next.xds);
       frontend ??= createXdsFrontend(cache, quarantine, logger, mergeEvents([metrics.xdsEvents, refusals.xdsEvents]));
@@ -241,7 +248,7 @@ function defaultStateDirectory(dataDirectory: string, components: ReadonlySet<Co
 /** Whether two views read the same things in the same way, so that the engine can go on. */
 function sameSources(a: SettingsView, b: SettingsView): boolean {
   const relevant = (view: SettingsView) => {
-    const { gateway, translation, xds, validation, warnShortCircuits, ...sources } = view;
+    const { gateway, translation, xds, validation, warnShortCircuits, canaryMs, ...sources } = view;
     return sources;
   };
   return JSON.stringify(relevant(a)) === JSON.stringify(relevant(b));

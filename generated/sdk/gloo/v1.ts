@@ -79,6 +79,7 @@ import type {
   GlooOptions,
   GlooOptions_AWSOptions,
   GlooOptions_AWSOptions_ServiceAccountCredentials,
+  GlooOptions_CanaryOptions,
   GlooOptions_InvalidConfigPolicy,
   GlooOptions_IstioOptions,
   GlooOptions_XdsOptions,
@@ -714,6 +715,11 @@ export const UpstreamOptionsType: MessageType<UpstreamOptions> = tables.message(
 
 /** The message `epoxy.gloo.v1.GlooOptions`. */
 export const GlooOptionsType: MessageType<GlooOptions> = tables.message("epoxy.gloo.v1.GlooOptions");
+
+/** The message `epoxy.gloo.v1.GlooOptions.CanaryOptions`. */
+export const GlooOptions_CanaryOptionsType: MessageType<GlooOptions_CanaryOptions> = tables.message(
+  "epoxy.gloo.v1.GlooOptions.CanaryOptions",
+);
 
 /** The message `epoxy.gloo.v1.GlooOptions.AWSOptions`. */
 export const GlooOptions_AWSOptionsType: MessageType<GlooOptions_AWSOptions> = tables.message(

@@ -26,6 +26,7 @@ export const honoured: ReadonlySet<string> = new Set([
   "gloo.regexMaxProgramSize",
   "gloo.disableScopedRoutes",
   "gloo.serveAllUpstreams",
+  "gloo.canary",
   "gateway.readGatewaysFromAllNamespaces",
   "gateway.persistProxySpec",
   "gateway.translateEmptyGateways",

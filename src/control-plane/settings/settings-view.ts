@@ -40,6 +40,8 @@ export interface SettingsView {
   readonly persistProxies: boolean;
   /** How writes into Kubernetes are validated; undefined: they aren't. */
   readonly validation: ValidationView | undefined;
+  /** How long proxies wait for the one that gets new configuration first; undefined: there is no such one. */
+  readonly canaryMs: number | undefined;
   /** Whether statuses warn of routes that are never reached. */
   readonly warnShortCircuits: boolean;
 }
@@ -51,6 +53,7 @@ export interface ValidationView extends AdmissionPolicy {
 }
 
 const DEFAULT_REFRESH_MS = 60_000;
+const DEFAULT_CANARY_MS = 10_000;
 
 /**
  * Reads Settings the way this process uses them.
@@ -61,6 +64,7 @@ export function viewSettings(settings: Settings | undefined, dataDirectory: stri
   const writeNamespace = settings?.discoveryNamespace || DEFAULT_NAMESPACE;
   const watched = settings?.watchNamespaces.filter((namespace) => namespace !== "") ?? [];
   const consul = consulOptions(settings);
+  const canary = settings?.gloo?.canary;
   const view: SettingsView = {
     writeNamespace,
     watchNamespaces: watched.length === 0 ? [] : [...new Set([...watched, writeNamespace])].toSorted(),
@@ -80,6 +84,7 @@ export function viewSettings(settings: Settings | undefined, dataDirectory: stri
     persistProxies: settings?.gateway?.persistProxySpec ?? false,
     validation: validation(settings),
     warnShortCircuits: settings?.gateway?.validation?.warnRouteShortCircuiting ?? false,
+    canaryMs: canary && (durationMs(canary.timeout) ?? DEFAULT_CANARY_MS),
   };
   const usesConsul = [view.config, view.artifacts, ...view.secrets].some((source) => source.type === "consul");
   return usesConsul && consul === undefined ? { ...view, consul: {} } : view;

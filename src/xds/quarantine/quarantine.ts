@@ -1,6 +1,7 @@
 import type { XdsResource } from "../cache/resource.ts";
 import type { Subscription } from "../cache/subscription.ts";
 import type { XdsCache } from "../cache/xds-cache.ts";
+import { type CanaryOptions, createCanary } from "./canary.ts";
 
 /** A proxy refused a piece of content. Plain data, so that replicas can tell each other. */
 export interface Refusal {
@@ -19,13 +20,15 @@ export interface Refusal {
   readonly message: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
+  /** The proxy was the canary of this content, which then is kept from all others at once. */
+  readonly canary?: boolean | undefined;
 }
 
 /** Content that is being served and that at least one proxy refuses. */
 export interface QuarantinedContent extends Pick<Refusal, "key" | "typeUrl" | "name" | "digest" | "origin"> {
   /** By proxy, the latest first. */
   readonly refusals: readonly Refusal[];
-  /** So many different proxies refuse it that it is kept from those, too, that haven't got it yet. */
+  /** So many different proxies refuse it, or its canary does, that it is kept from those, too, that haven't got it yet. */
   readonly spread: boolean;
 }
 
@@ -35,6 +38,8 @@ export interface Witness {
   readonly typeUrl: string;
   readonly node: string;
   readonly nodeVersion: string;
+  /** Whether it is subscribed to the name. */
+  covers(name: string): boolean;
   /** Whether its proxy has accepted what is served under this name now. */
   hasAccepted(name: string): boolean;
   /** What it may be given has changed. */
@@ -49,6 +54,11 @@ export interface Quarantine {
   accepted(witness: Witness, resources: readonly XdsResource[]): void;
   /** Names of which some content was refused. */
   names(key: string, typeUrl: string): Iterable<string>;
+  /**
+   * How long new content that one proxy of a role gets first, its canary, is kept from the others for want of its answer, in ms; undefined, the
+   * default: all get everything at once.
+   */
+  setCanaryTimeout(ms: number | undefined): void;
   /** Digests of the content of this name that this proxy must not be given. */
   refusedFor(witness: Witness, name: string): ReadonlySet<string>;
   /** Everything that is known, to tell other replicas. */
@@ -92,10 +102,21 @@ const LOCAL_MATTER = /address (already )?in use|cannot bind|failed to bind/i;
 const NOTHING: ReadonlySet<string> = new Set();
 const typeKey = (key: string, typeUrl: string): string => `${typeUrl} ${key}`;
 
-export function createQuarantine(cache: XdsCache): Quarantine {
+export interface QuarantineOptions {
+  /** A canary hasn't answered in time, and others get its content. */
+  readonly onCanaryOverdue?: CanaryOptions["onOverdue"];
+}
+
+export function createQuarantine(cache: XdsCache, { onCanaryOverdue }: QuarantineOptions = {}): Quarantine {
   const types = new Map<string, TypeVerdicts>();
   const witnesses = new Map<string, Set<Witness>>();
   const listeners = new Set<() => void>();
+  const nobody: ReadonlySet<Witness> = new Set();
+  const canary = createCanary({
+    cache,
+    witnesses: (key, typeUrl) => witnesses.get(typeKey(key, typeUrl)) ?? nobody,
+    onOverdue: onCanaryOverdue,
+  });
 
   function changed(): void {
     for (const listener of listeners) listener();
@@ -138,12 +159,13 @@ export function createQuarantine(cache: XdsCache): Quarantine {
 
   function forgive({ key, typeUrl, node, nodeVersion }: Witness): boolean {
     let any = false;
-    for (const byDigest of types.get(typeKey(key, typeUrl))?.byName.values() ?? []) {
+    for (const [name, byDigest] of types.get(typeKey(key, typeUrl))?.byName ?? []) {
       for (const { refusals } of byDigest.values()) {
         const refusal = refusals.get(node);
         if (refusal === undefined || (refusal.nodeVersion === nodeVersion && !isLocal(refusal))) continue;
         refusals.delete(node);
         any = true;
+        if (refusal.canary === true) canary.begin(key, typeUrl, name);
       }
     }
     return any;
@@ -157,17 +179,21 @@ export function createQuarantine(cache: XdsCache): Quarantine {
   return {
     note(refusals) {
       const touched = new Set<string>();
-      for (const refusal of refusals) {
+      const tested = refusals.map((it) => it.canary === true || canary.isTrial(it, it.node));
+      for (const [index, given] of refusals.entries()) {
+        const refusal = tested[index] === true ? { ...given, canary: true } : given;
         const verdict = verdictOf(refusal);
         verdict.acceptedBy.delete(refusal.node);
         verdict.refusals.delete(refusal.node);
         verdict.refusals.set(refusal.node, { ...refusal, message: refusal.message.slice(0, MAX_MESSAGE) });
         touched.add(typeKey(refusal.key, refusal.typeUrl));
+        if (refusal.canary === true) canary.end(refusal.key, refusal.typeUrl, refusal.name);
       }
       for (const id of touched) for (const witness of witnesses.get(id) ?? []) witness.wake();
       if (touched.size > 0) changed();
     },
     accepted({ key, typeUrl, node }, resources) {
+      canary.accepted(key, typeUrl, resources);
       const type = types.get(typeKey(key, typeUrl));
       if (type === undefined) return;
       for (const { name, version, parts } of resources) {
@@ -181,14 +207,23 @@ export function createQuarantine(cache: XdsCache): Quarantine {
         }
       }
     },
-    names: (key, typeUrl) => types.get(typeKey(key, typeUrl))?.byName.keys() ?? [],
-    refusedFor({ key, typeUrl, node }, name) {
+    names: (key, typeUrl) => [
+      ...(types.get(typeKey(key, typeUrl))?.byName.keys() ?? []),
+      ...canary.names(key, typeUrl),
+    ],
+    setCanaryTimeout(ms) {
+      canary.setTimeout(ms);
+      for (const group of witnesses.values()) for (const witness of group) canary.attached(witness);
+    },
+    refusedFor(witness, name) {
+      const { key, typeUrl, node } = witness;
       const byDigest = types.get(typeKey(key, typeUrl))?.byName.get(name);
-      if (byDigest === undefined) return NOTHING;
+      const held = canary.heldFrom(witness, name);
+      if (byDigest === undefined) return held === undefined ? NOTHING : new Set([held]);
       const refused = [...byDigest].filter(
         ([, verdict]) => verdict.refusals.has(node) || (spreads(verdict) && !verdict.acceptedBy.has(node)),
       );
-      return new Set(refused.map(([digest]) => digest));
+      return new Set([...refused.map(([digest]) => digest), ...(held === undefined ? [] : [held])]);
     },
     refusals: () =>
       [...types.values()].flatMap(({ byName }) =>
@@ -211,12 +246,14 @@ export function createQuarantine(cache: XdsCache): Quarantine {
     },
     attach(witness) {
       const id = typeKey(witness.key, witness.typeUrl);
-      if (forgive(witness)) changed();
       const group = witnesses.get(id) ?? new Set();
       witnesses.set(id, group.add(witness));
+      canary.attached(witness);
+      if (forgive(witness)) changed();
       return () => {
         group.delete(witness);
         if (group.size === 0 && witnesses.get(id) === group) witnesses.delete(id);
+        canary.detached(witness);
       };
     },
   };
@@ -224,7 +261,11 @@ export function createQuarantine(cache: XdsCache): Quarantine {
 
 function spreads({ refusals }: Verdict): boolean {
   let count = 0;
-  for (const refusal of refusals.values()) if (!isLocal(refusal)) count++;
+  for (const refusal of refusals.values()) {
+    if (isLocal(refusal)) continue;
+    if (refusal.canary === true) return true;
+    count++;
+  }
   return count >= SPREADS_FROM;
 }
 

@@ -69,6 +69,7 @@ export function createTypeQuarantine(options: TypeQuarantineOptions): TypeQuaran
     typeUrl,
     node,
     nodeVersion,
+    covers: (name) => subscription.covers(name),
     hasAccepted: (name) => options.settled() && subscription.covers(name) && !subscription.overridden.has(name),
     wake: options.wake,
   };

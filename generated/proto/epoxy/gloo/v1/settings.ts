@@ -673,8 +673,21 @@ export interface GlooOptions {
   readonly serveAllUpstreams:
     | boolean
     | undefined;
+  /**
+   * If present, new configuration of a proxy that several Envoys serve goes to one of them first. The others get it when that one has
+   * accepted it; if it refuses, they keep the last good version. Default: all get it at once. Only in Epoxy.
+   */
+  readonly canary:
+    | GlooOptions_CanaryOptions
+    | undefined;
   /** The connections of proxies: TLS, and who is served what. Only in Epoxy. */
   readonly xds: GlooOptions_XdsOptions | undefined;
+}
+
+/** CanaryOptions has new configuration tried by one proxy before others get it. */
+export interface GlooOptions_CanaryOptions {
+  /** How long the others wait for its answer; then they get the configuration, too. Default 10s. */
+  readonly timeout: Duration | undefined;
 }
 
 /** AWSOptions is about Lambda functions. */
@@ -4602,6 +4615,7 @@ function createBaseGlooOptions(): GlooOptions {
     enableAutoWebsocketTransformationPassthrough: undefined,
     disableScopedRoutes: undefined,
     serveAllUpstreams: undefined,
+    canary: undefined,
     xds: undefined,
   };
 }
@@ -4671,6 +4685,9 @@ export const GlooOptions: MessageFns<GlooOptions> = {
     }
     if (message.serveAllUpstreams !== undefined) {
       BoolValue.encode({ value: message.serveAllUpstreams! }, writer.uint32(8010).fork()).join();
+    }
+    if (message.canary !== undefined) {
+      GlooOptions_CanaryOptions.encode(message.canary, writer.uint32(8162).fork()).join();
     }
     if (message.xds !== undefined) {
       GlooOptions_XdsOptions.encode(message.xds, writer.uint32(8082).fork()).join();
@@ -4859,6 +4876,14 @@ export const GlooOptions: MessageFns<GlooOptions> = {
             message.serveAllUpstreams = BoolValue.decode(reader, reader.uint32()).value;
             continue;
           }
+          case 1020: {
+            if (tag !== 8162) {
+              break;
+            }
+
+            message.canary = GlooOptions_CanaryOptions.decode(reader, reader.uint32());
+            continue;
+          }
           case 1010: {
             if (tag !== 8082) {
               break;
@@ -4920,8 +4945,68 @@ export const GlooOptions: MessageFns<GlooOptions> = {
       undefined;
     message.disableScopedRoutes = object.disableScopedRoutes ?? undefined;
     message.serveAllUpstreams = object.serveAllUpstreams ?? undefined;
+    message.canary = (object.canary !== undefined && object.canary !== null)
+      ? GlooOptions_CanaryOptions.fromPartial(object.canary)
+      : undefined;
     message.xds = (object.xds !== undefined && object.xds !== null)
       ? GlooOptions_XdsOptions.fromPartial(object.xds)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseGlooOptions_CanaryOptions(): GlooOptions_CanaryOptions {
+  return { timeout: undefined };
+}
+
+export const GlooOptions_CanaryOptions: MessageFns<GlooOptions_CanaryOptions> = {
+  encode(message: GlooOptions_CanaryOptions, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.timeout !== undefined) {
+      Duration.encode(message.timeout, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GlooOptions_CanaryOptions {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGlooOptions_CanaryOptions() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.timeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GlooOptions_CanaryOptions>): GlooOptions_CanaryOptions {
+    return GlooOptions_CanaryOptions.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GlooOptions_CanaryOptions>): GlooOptions_CanaryOptions {
+    const message = createBaseGlooOptions_CanaryOptions() as any;
+    message.timeout = (object.timeout !== undefined && object.timeout !== null)
+      ? Duration.fromPartial(object.timeout)
       : undefined;
     return message;
   },
