@@ -22,7 +22,7 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers());
 
 describe.each(["sotw", "delta"] as const)("with a canary, %s", (mode) => {
-  const refuses = (content: string) => (content.includes("bad") ? "no good" : undefined);
+  const refuses = (content: string): string | undefined => (content.includes("bad") ? "no good" : undefined);
   const client = (id: string, text = refuses) =>
     refusingClient(cache, { mode, quarantine, node: { id }, refuses: text });
   const edit = (values: Record<string, string>) => cache.apply(KEY, { upsert: resources(CDS, values) });

@@ -211,6 +211,22 @@ describe.each(["sotw", "delta"] as const)("a real Envoy refuses, %s", (mode) => 
     expect(await answerOf("host-1")).toBe("200 old");
   });
 
+  test("with a canary, one of three tries new routes first: what it refuses the others are never sent", async () => {
+    quarantine.setCanaryTimeout(10_000);
+    await start(table(hosts(2, "old")));
+    const others = [await startOne("envoy-2"), await startOne("envoy-3")];
+    const routesOf = async (envoy: RunningEnvoy) => JSON.stringify(await envoy.configDump());
+    for (const envoy of others) await waitFor(async () => (await routesOf(envoy)).includes("host-1.example"));
+    cache.apply(KEY, { upsert: [table({ ...hosts(2, "new"), "host-1": { answer: "bad", regex: "(unclosed" } })] });
+    for (const envoy of others) await waitFor(async () => (await routesOf(envoy)).includes("new"));
+    for (const envoy of others) expect(await routesOf(envoy)).not.toContain("(unclosed");
+    expect(nacks.map(({ node }) => node.id)).toEqual(["envoy-1"]);
+    expect(quarantine.list()).toMatchObject([{ origin: "VirtualService/ns/host-1", spread: true }]);
+    cache.apply(KEY, { upsert: [table(hosts(2, "fixed"))] });
+    for (const envoy of others) await waitFor(async () => (await routesOf(envoy)).includes("fixed"));
+    expect(quarantined()).toEqual([]);
+  });
+
   test("a route and a cluster at once: each is found, and all else is in force", async () => {
     const envoy = await start(table(hosts(2, "old")));
     cache.apply(KEY, {
