@@ -9,13 +9,13 @@ export interface GeneratorOptions {
   /** First part of package names that output paths leave out: with `acme`, package acme.mesh.v1 goes to mesh/v1.ts. */
   readonly root: string;
   /**
-   * What is generated: all code, just the tables of all messages, JSON Schemas for the kinds' YAML, or the reference in
-   * Markdown. Several, joined by `+`, are made in one run, each in a folder of its name; module paths are relative to that.
+   * What is generated: all code, just the tables of all messages, JSON Schemas for the kinds' YAML, the reference in
+   * Markdown, or CustomResourceDefinitions for Kubernetes. Several, joined by `+`, are made in one run, each in a folder of its name; module paths are relative to that.
    */
   readonly emit: readonly Emit[];
 }
 
-const emits = ["sdk", "tables", "schema", "docs"] as const;
+const emits = ["sdk", "tables", "schema", "docs", "crds"] as const;
 /** What can be generated. */
 export type Emit = (typeof emits)[number];
 

@@ -100,6 +100,8 @@ export interface ResourceModel {
   readonly shortNames: readonly string[];
   readonly scope: "namespaced" | "cluster";
   readonly hasStatus: boolean;
+  /** Whether Kubernetes keeps it in a kind of its own. */
+  readonly native: boolean;
   readonly columns: readonly ColumnModel[];
 }
 

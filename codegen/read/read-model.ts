@@ -107,6 +107,7 @@ function readMessage(
       shortNames: resource.shortNames,
       scope: resource.scope === 2 ? "cluster" : "namespaced",
       hasStatus: resource.hasStatus,
+      native: resource.native,
       columns: resource.columns.map(({ header, path: columnPath, wide }) => ({ header, path: columnPath, wide })),
     },
     snapshot: snapshot && { position: optionPosition("snapshot"), description: snapshot.description },

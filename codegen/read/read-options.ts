@@ -15,6 +15,7 @@ interface ResourceOptions {
   readonly shortNames: readonly string[];
   readonly scope: number;
   readonly hasStatus: boolean;
+  readonly native: boolean;
   readonly columns: readonly { readonly header: string; readonly path: string; readonly wide: boolean }[];
 }
 

@@ -1,6 +1,7 @@
 import type { Model } from "../model/model.ts";
 import type { Emit, GeneratorOptions } from "../options.ts";
 import { renderControllersFile } from "./controllers-file.ts";
+import { renderCrdFiles } from "./crds/crd-files.ts";
 import { renderDocsFiles } from "./docs/docs-files.ts";
 import { renderIndexFiles } from "./index-files.ts";
 import { createLayout, isEpoxyPackage, type Layout } from "./layout.ts";
@@ -27,6 +28,7 @@ const renderers: Readonly<Record<Emit, Render>> = {
   tables: (model, options) => [renderTables(model, createLayout(options))],
   schema: renderSchemaFiles,
   docs: renderDocsFiles,
+  crds: renderCrdFiles,
 };
 
 function renderSdk(model: Model, options: GeneratorOptions): readonly GeneratedFile[] {

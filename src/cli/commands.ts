@@ -7,7 +7,7 @@ import { createCommand } from "./commands/create-specs.ts";
 import { initCommand } from "./commands/init-specs.ts";
 import { proxyCommand } from "./commands/proxy-specs.ts";
 import { deleteCommand, getCommand } from "./commands/resource-specs.ts";
-import { codegenCommand, serveCommand, versionCommand } from "./commands/system-specs.ts";
+import { codegenCommand, crdsCommand, serveCommand, versionCommand } from "./commands/system-specs.ts";
 
 /** All commands. Only data: the code of a command is loaded when it runs. */
 export const rootCommand: Command = defineCommand({
@@ -31,6 +31,7 @@ export const rootCommand: Command = defineCommand({
     validateCommand,
     proxyCommand,
     codegenCommand,
+    crdsCommand,
     initCommand,
     completionCommand,
     versionCommand,

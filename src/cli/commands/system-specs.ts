@@ -100,6 +100,14 @@ export const codegenCommand: Command = defineCommand({
   ],
 });
 
+export const crdsCommand: Command = defineCommand({
+  name: "crds",
+  summary: "prints the CustomResourceDefinitions that Kubernetes needs",
+  description: ["They are larger than kubectl's own note of what it applied may be: apply them with --server-side."],
+  load: async () => (await import("./crds.ts")).crds,
+  examples: [{ does: "Install or update them", command: "epoxy crds | kubectl apply --server-side -f -" }],
+});
+
 export const versionCommand: Command = defineCommand({
   name: "version",
   summary: "prints the version",

@@ -167,7 +167,7 @@ export function clusterAccess(address: KubeAddress): KubeAccess {
               const { status } = await apiOk("GET", `${path}/${name}`);
               return status.conditions?.some((c: any) => c.type === "Established" && c.status === "True");
             },
-            { timeout: 30_000 },
+            { timeout: 180_000, interval: 100 },
           );
         }),
       );
