@@ -1748,6 +1748,13 @@ message LuaPerRoute
 2 name string oneof=override
 3 source_code .envoy.config.core.v3.DataSource oneof=override
 4 filter_context .google.protobuf.Struct
+package envoy.extensions.filters.http.on_demand.v3
+message OnDemand
+1 odcds OnDemandCds
+message OnDemandCds
+1 source .envoy.config.core.v3.ConfigSource
+2 resources_locator string
+3 timeout .google.protobuf.Duration
 package envoy.extensions.filters.http.router.v3
 message Router
 1 dynamic_stats .google.protobuf.BoolValue

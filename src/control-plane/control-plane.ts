@@ -191,7 +191,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         readiness,
         metrics: metrics.render,
         debug: {
-          ...debugViews({ cache, streams: () => frontend?.streams() ?? [] }),
+          ...debugViews({
+            cache,
+            streams: () => frontend?.streams() ?? [],
+            loadReports: () => frontend?.loadReports() ?? [],
+          }),
           collections: () => engine?.graph.dump() ?? {},
           xds: () => ({
             snapshots: Object.fromEntries(cache.keys().map((key) => [key, cache.dump(key)])),

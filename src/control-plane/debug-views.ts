@@ -1,4 +1,4 @@
-import { type StreamState, type TypeStreamState, typeUrls, type XdsCache } from "../xds/index.ts";
+import { type LoadReport, type StreamState, type TypeStreamState, typeUrls, type XdsCache } from "../xds/index.ts";
 
 /** What `/debug/<name>` answers to a query. */
 export type DebugView = (query: URLSearchParams) => unknown;
@@ -6,13 +6,14 @@ export type DebugView = (query: URLSearchParams) => unknown;
 export interface DebugSources {
   readonly cache: XdsCache;
   streams(): StreamState[];
+  loadReports(): LoadReport[];
 }
 
 /**
  * The views of connected proxies that Istio's pilot has, by the same names: `adsz` (all types) and one for clusters, endpoints, listeners, scopes
- * and routes. With `?proxyID=<node id>` they are of one proxy, and then tell each resource and its version. Never content: it may be secret.
+ * and routes; and `loadz`, the load that proxies report. With `?proxyID=<node id>` they are of one proxy, and then tell each resource and its version. Never content: it may be secret.
  */
-export function debugViews({ cache, streams }: DebugSources): Readonly<Record<string, DebugView>> {
+export function debugViews({ cache, streams, loadReports }: DebugSources): Readonly<Record<string, DebugView>> {
   const clients = (query: URLSearchParams): StreamState[] => {
     const proxyId = query.get("proxyID");
     return streams().filter(({ node }) => proxyId === null || node?.id === proxyId);
@@ -70,6 +71,10 @@ export function debugViews({ cache, streams }: DebugSources): Readonly<Record<st
     ldsz: ofType(typeUrls.listener),
     rdsz: ofType(typeUrls.route),
     srdsz: ofType(typeUrls.scopedRoute),
+    loadz(query) {
+      const proxyId = query.get("proxyID");
+      return { reports: loadReports().filter(({ node }) => proxyId === null || node === proxyId) };
+    },
   };
 }
 

@@ -10,5 +10,6 @@ export function mergeEvents(listeners: readonly XdsEvents[]): XdsEvents {
     onAck: (event) => listeners.forEach((it) => it.onAck?.(event)),
     onNack: (event) => listeners.forEach((it) => it.onNack?.(event)),
     onDenied: (event) => listeners.forEach((it) => it.onDenied?.(event)),
+    onLoadReport: (increment) => listeners.forEach((it) => it.onLoadReport?.(increment)),
   };
 }

@@ -115,6 +115,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
     labelNames: ["kind", "answer"],
     registers,
   });
+  const load = new Counter({
+    name: "epoxy_lrs_requests_total",
+    help: "Requests to a cluster, as proxies report them.",
+    labelNames: ["proxy", "cluster", "result"],
+    registers,
+  });
   return {
     validated({ kind: { kind } }, response) {
       const allowed = (response?.warnings?.length ?? 0) > 0 ? "warned" : "allowed";
@@ -138,6 +144,11 @@ export function createMetrics(sources: MetricsSources): Metrics {
         onAck: ({ typeUrl }) => acks.inc({ type: typeName(typeUrl) }),
         onNack: ({ typeUrl }) => nacks.inc({ type: typeName(typeUrl) }),
         onDenied: ({ code }) => denied.inc({ code }),
+        onLoadReport({ key: proxy, cluster, ...counts }) {
+          for (const result of ["successful", "failed", "dropped"] as const) {
+            load.inc({ proxy, cluster, result }, counts[result]);
+          }
+        },
       },
     ]),
   };

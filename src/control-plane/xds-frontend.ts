@@ -1,6 +1,7 @@
 import {
   createXdsServer,
   openXdsSecurity,
+  type LoadReport,
   type Quarantine,
   type StreamState,
   type XdsCache,
@@ -20,6 +21,7 @@ export interface XdsFrontend {
   readonly address: HostPort | undefined;
   readonly metrics: XdsMetrics | undefined;
   streams(): StreamState[];
+  loadReports(): LoadReport[];
   /**
    * Goes by the view: at another address a new server takes over, and what secures connections holds from now on. Nothing happens where nothing differs.
    * @throws `unavailable` or `invalid`; the server then stays as it was
@@ -100,6 +102,7 @@ export function createXdsFrontend(
       return server?.metrics;
     },
     streams: () => server?.streams() ?? [],
+    loadReports: () => server?.loadReports() ?? [],
     async listen(view) {
       if (JSON.stringify(view) === JSON.stringify(current)) return;
       const next = await openXdsSecurity({ ...view, logger });

@@ -11,8 +11,11 @@ export {
 } from "./cache/resource.ts";
 export type { XdsCache, XdsChange, XdsTypeDump } from "./cache/xds-cache.ts";
 export { createXdsCache } from "./cache/xds-cache.ts";
+export type { LoadIncrement, LoadReport } from "./load/load-reports.ts";
 export type { QuarantinedContent, Quarantine, Refusal } from "./quarantine/quarantine.ts";
 export { createQuarantine } from "./quarantine/quarantine.ts";
+export type { RestServer, RestServerOptions } from "./rest/rest-server.ts";
+export { createRestServer } from "./rest/rest-server.ts";
 export type { Batching } from "./server/batcher.ts";
 export type { Denial, PeerCertificate, XdsAuthorizer, XdsPeer } from "./security/authorizer.ts";
 export type { ClientRule } from "./security/client-rules.ts";

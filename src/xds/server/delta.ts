@@ -35,6 +35,8 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
   let started = false;
   /** A wildcard subscription that is still to be answered, with everything, even if that is nothing. */
   let everythingDue = false;
+  /** A first request without names is owed an answer, though that says nothing. */
+  let answerDue = false;
   /** What a reconnecting client says that it has; resolved once the type is complete. */
   let claimed: Map<string, string> | undefined;
   let resuming = false;
@@ -152,9 +154,11 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     const trial = outstanding.size === 0 ? quarantine.next() : undefined;
     if (trial !== undefined) return sendOnly(trial);
     const all = everythingDue;
+    const forced = all || answerDue;
+    answerDue = false;
     const changes = all || (!holdChanges && outstanding.size === 0 && !quarantine.searching);
     const release = changes && !holdRemovals && held.size > 0;
-    if (!all && owed.size === 0 && !release && !(changes && moved())) return undefined;
+    if (!forced && owed.size === 0 && !release && !(changes && moved())) return undefined;
     everythingDue = false;
     const since = subscription.cursor;
     // A first answer needs no look at the log; where the client has something already, removals may be among the changes.
@@ -168,12 +172,12 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       : [];
     sentSince = since;
     if (changes) read();
-    if (changes && onlyEverything && changedNames.length === 0)
+    if (changes && onlyEverything && changedNames.length === 0 && forced === all)
       return nextOfEverything(entries, since, all, holdRemovals);
     const added = new Set(entries.filter(({ created }) => created > since).map(({ name }) => name));
     const changed = new Set([...changedNames, ...entries.map(({ name }) => name)]);
     if (all) for (const { name } of subscription.resources()) changed.add(name);
-    return nextOfNames(changed, added, { all, release, holdRemovals });
+    return nextOfNames(changed, added, { all: forced, release, holdRemovals });
   }
 
   /** For the clients that want everything and nothing else: they differ in their cursor only, so they share the response. */
@@ -282,7 +286,11 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     traits,
     receive(request) {
       const settled = settle(request);
-      if (!started && request.subscribe.length === 0 && traits.legacyWildcard) subscribe("*");
+      if (!started && request.subscribe.length === 0) {
+        if (traits.legacyWildcard) subscribe("*");
+        // A route table with virtual hosts on demand is served when its subscription has been answered, before anything is asked for.
+        answerDue = traits.typeUrl === typeUrls.virtualHost;
+      }
       for (const name of request.unsubscribe) unsubscribe(name);
       for (const name of request.subscribe) subscribe(name);
       if (!started && request.initialResourceVersions.size > 0) {

@@ -1,4 +1,5 @@
 import type { XdsResource } from "../cache/resource.ts";
+import type { LoadIncrement } from "../load/load-reports.ts";
 import type { ErrorDetail, XdsNode } from "../wire.ts";
 import type { TypeStreamState } from "./type-stream.ts";
 
@@ -57,6 +58,7 @@ export interface XdsEvents {
   onAck?(event: ResponseEvent): void;
   onNack?(event: NackEvent): void;
   onDenied?(event: DenialEvent): void;
+  onLoadReport?(increment: LoadIncrement): void;
 }
 
 /** Counted since the start, but for `streams`, the number now open. */
@@ -65,6 +67,8 @@ export interface XdsMetrics {
   readonly streamsOpened: number;
   /** Connections and streams that were turned away. */
   readonly denied: number;
+  /** Requests over REST. */
+  readonly polls: number;
   readonly byType: ReadonlyMap<string, Readonly<TypeMetrics>>;
 }
 
@@ -80,10 +84,10 @@ export interface TypeMetrics {
 /** Counts events, and passes them on. */
 export function createCounters(listener: XdsEvents): {
   readonly events: Required<XdsEvents>;
-  readonly metrics: XdsMetrics;
+  readonly metrics: { -readonly [K in keyof XdsMetrics]: XdsMetrics[K] };
 } {
   const byType = new Map<string, TypeMetrics>();
-  const metrics = { streams: 0, streamsOpened: 0, denied: 0, byType };
+  const metrics = { streams: 0, streamsOpened: 0, denied: 0, polls: 0, byType };
   const of = (typeUrl: string): TypeMetrics => {
     let counts = byType.get(typeUrl);
     if (counts === undefined) {
@@ -127,6 +131,7 @@ export function createCounters(listener: XdsEvents): {
         metrics.denied++;
         listener.onDenied?.(event);
       },
+      onLoadReport: (increment) => listener.onLoadReport?.(increment),
     },
   };
 }

@@ -27,7 +27,8 @@ export interface Admission {
   recheck(): void;
 }
 
-const codes = { unauthenticated: status.UNAUTHENTICATED, denied: status.PERMISSION_DENIED };
+/** gRPC's codes for denials. */
+export const denialCodes = { unauthenticated: status.UNAUTHENTICATED, denied: status.PERMISSION_DENIED };
 
 /** Ends a call with a status. */
 export function endCall(call: Call, code: status, details: string): void {
@@ -38,7 +39,7 @@ export function createGatekeeper({ security, snapshotKey, onDenied }: Gatekeeper
   function turnAway(call: Call, peer: XdsPeer, node: XdsNode | undefined, { code, reason }: Denial): void {
     const key = node && snapshotKey(node);
     onDenied({ peer: peer.address, node: node?.id, key, code, reason });
-    endCall(call, codes[code], reason);
+    endCall(call, denialCodes[code], reason);
   }
 
   /** Hands the answer on at once where it is there at once. */

@@ -40,7 +40,7 @@ export const discoveryServices: readonly DiscoveryService[] = [
 
 function service(name: string, typeUrl: string | undefined, ...methods: readonly string[]): DiscoveryService {
   return {
-    definition: Object.fromEntries(methods.map((method) => [method, definition(`/${prefix}${name}/${method}`)])),
+    definition: Object.fromEntries(methods.map((method) => [method, bytesMethod(`/${prefix}${name}/${method}`)])),
     methods: methods.map((method) => ({
       name: method,
       mode: method.startsWith("Delta") ? "delta" : "sotw",
@@ -50,7 +50,7 @@ function service(name: string, typeUrl: string | undefined, ...methods: readonly
 }
 
 /** A stream in both directions whose messages stay bytes. */
-function definition(path: string): MethodDefinition<Buffer, Buffer> {
+export function bytesMethod(path: string): MethodDefinition<Buffer, Buffer> {
   return {
     path,
     requestStream: true,

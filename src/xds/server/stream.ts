@@ -264,8 +264,12 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   };
 }
 
-/** State of the world has no place for a lifetime but in a wrapper, which is a feature of its own. */
+/**
+ * State of the world has no place for a lifetime but in a wrapper, which is a feature of its own. Envoy understands both since 1.17,
+ * and doesn't say so.
+ */
 function understandsLifetimes(node: XdsNode | undefined, mode: "sotw" | "delta"): boolean {
+  if (node?.userAgentName === "envoy") return true;
   const features = node?.clientFeatures ?? [];
   const wrapped = mode === "delta" || features.includes("xds.config.supports-resource-in-sotw");
   return wrapped && features.includes("xds.config.supports-resource-ttl");

@@ -8,8 +8,13 @@ import {
 import { isIP } from "node:net";
 import { EpoxyError } from "../../errors/index.ts";
 import type { XdsCache } from "../cache/xds-cache.ts";
+import type { LoadReport } from "../load/load-reports.ts";
 import { createQuarantine, type Quarantine } from "../quarantine/quarantine.ts";
+import { fetchOnce } from "../rest/fetch-once.ts";
+import type { Fetched } from "../rest/rest-server.ts";
+import type { XdsPeer } from "../security/authorizer.ts";
 import type { XdsSecurity } from "../security/security.ts";
+import { typeUrls } from "../type-urls.ts";
 import type { CommonRequest, XdsNode } from "../wire.ts";
 import { type Batching, createBatcher } from "./batcher.ts";
 import { delta } from "./delta.ts";
@@ -25,6 +30,7 @@ import { type Admission, createGatekeeper, endCall } from "./gatekeeper.ts";
 import { limitLines } from "./limit-lines.ts";
 import { createResponses, type Responses } from "./responses.ts";
 import { discoveryServices } from "./services.ts";
+import { addSideServices } from "./side-services.ts";
 import { sotw } from "./sotw.ts";
 import { createStream, InvalidRequest, LimitExceeded, type XdsStream } from "./stream.ts";
 import { createTransport } from "./transport.ts";
@@ -40,7 +46,7 @@ export interface XdsLogger {
 export interface XdsServerOptions {
   readonly cache: XdsCache;
   /** Which snapshot a proxy gets; undefined if its node doesn't say. Asked once per stream. */
-  snapshotKey(node: XdsNode): string | undefined;
+  snapshotKey(node: Pick<XdsNode, "id" | "cluster" | "metadata">): string | undefined;
   /** The snapshot of proxies without a key. The cache should hold something there that tells their operator what is wrong. */
   readonly fallbackKey: string;
   /** Defaults to 127.0.0.1. */
@@ -57,6 +63,8 @@ export interface XdsServerOptions {
   readonly keepaliveMs?: number | undefined;
   /** Connections end after this time, ±10 %, so that proxies spread over replicas anew, in ms. Defaults to never. */
   readonly maxConnectionAgeMs?: number | undefined;
+  /** How often proxies report their load, if they do, in ms. Defaults to 10 000. */
+  readonly loadReportIntervalMs?: number | undefined;
   readonly limits?: Partial<XdsLimits> | undefined;
   /** TLS, and who is served. Its members are read whenever they are needed, so they may change. Defaults to plain text for everybody. */
   readonly security?: XdsSecurity | undefined;
@@ -78,13 +86,17 @@ export interface XdsLimits {
   readonly requestBytes: number;
 }
 
-/** An xDS server: ADS and one service per type, each in state-of-the-world and delta form. */
+/** An xDS server: ADS and one service per type, each in state-of-the-world and delta form; client statuses (CSDS) and load reports (LRS). */
 export interface XdsServer extends AsyncDisposable {
   /** Resolves once it accepts connections. Rejects with `unavailable` if the address can't be had. */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
   /** Ends all streams; proxies keep their configuration and reconnect elsewhere. Idempotent. */
   close(): Promise<void>;
   streams(): StreamState[];
+  /** Answers an encoded DiscoveryRequest for one type, once: what a REST server in front hands on. */
+  fetch(typeUrl: string, request: Uint8Array, peer: XdsPeer): Promise<Fetched>;
+  /** What the clients that are connected have reported of their load. */
+  loadReports(): LoadReport[];
   readonly metrics: XdsMetrics;
 }
 
@@ -141,6 +153,20 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     injector: server.createConnectionInjector(ServerCredentials.createInsecure()),
     maxConnections: limits.streams,
     onFailure: (peer, reason) => denied({ peer, node: undefined, key: undefined, code: "connection", reason }),
+  });
+
+  const side = addSideServices(server, {
+    cache,
+    quarantine,
+    streams: () => [...open.keys()].map((stream) => stream.describe()),
+    security,
+    snapshotKey: options.snapshotKey,
+    fallbackKey,
+    clusterNames: (key) =>
+      Object.keys(cache.dump(key).find(({ typeUrl }) => typeUrl === typeUrls.cluster)?.resources ?? {}),
+    loadIntervalMs: options.loadReportIntervalMs ?? 10_000,
+    maxStreams: limits.streams,
+    onLoadReport: events.onLoadReport,
   });
 
   /** Runs what a client caused; if it fails, that client's stream ends, and no other. */
@@ -230,6 +256,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     batcher.close();
     unsubscribe?.();
     transport.close();
+    side.close();
     for (const [stream, { call }] of open) {
       stream.close();
       endCall(call, status.UNAVAILABLE, "the control plane is shutting down");
@@ -264,6 +291,14 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     close,
     [Symbol.asyncDispose]: close,
     streams: () => [...open.keys()].map((stream) => stream.describe()),
+    fetch(typeUrl, request, peer) {
+      metrics.polls++;
+      const maxSubscriptions = limits.subscriptions;
+      const { snapshotKey } = options;
+      const common = { cache, quarantine, responses: responses.sotw, security, snapshotKey, fallbackKey };
+      return fetchOnce({ ...common, maxSubscriptions }, typeUrl, request, peer);
+    },
+    loadReports: side.loadReports,
     metrics,
   };
 }
