@@ -3,6 +3,7 @@ import { SettingsKind, SettingsType } from "../../generated/sdk/index.ts";
 import type { Status } from "../../generated/proto/epoxy/core/v1/status.ts";
 import type { Settings } from "../../generated/proto/epoxy/gloo/v1/settings.ts";
 import { fallbackSnapshot } from "../envoy/index.ts";
+import type { KubernetesOptions } from "../kubernetes/index.ts";
 import { type Ref, refText } from "../resources/index.ts";
 import { statusOfReport } from "../snapshot/index.ts";
 import type { Storage } from "../storage/index.ts";
@@ -43,6 +44,8 @@ export interface ControlPlaneOptions {
   readonly xds?: Omit<XdsOverrides, "address"> | undefined;
   /** Where health, metrics and debug pages are; undefined: nowhere. */
   readonly adminAddress?: HostPort | undefined;
+  /** Which cluster, where the Settings use Kubernetes. Default: that of the kubeconfig or the Pod. */
+  readonly kubernetes?: KubernetesOptions | undefined;
   /** Where the validating webhook listens, if the Settings have `gateway.validation`. Default 0.0.0.0:8443. */
   readonly webhookAddress?: HostPort | undefined;
   readonly logger?: Logger | undefined;
@@ -128,7 +131,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       engine.update(next);
     } else {
       // First what can fail: with settings that can't be used the engine goes on as it is.
-      const storages = openStorages(next);
+      const storages = openStorages(next, options.kubernetes);
       await engine?.close();
       engine = startEngine({ view: next, storages, cache: observed, refusals, components: active, logger, saved });
     }

@@ -1,8 +1,15 @@
 import type { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
 import { UpstreamKind } from "../../generated/sdk/index.ts";
 import type { Collection, Source } from "../collections/index.ts";
-import { createConsulEndpointDiscovery, createConsulUpstreamDiscovery, type Discovery } from "../discovery/index.ts";
-import type { EndpointAddress } from "../envoy/index.ts";
+import {
+  createConsulEndpointDiscovery,
+  createConsulUpstreamDiscovery,
+  createKubernetesUpstreamDiscovery,
+  type Discovery,
+  type Service,
+} from "../discovery/index.ts";
+import { type EndpointAddress, kubernetesUpstreamName } from "../envoy/index.ts";
+import type { WatchedSource } from "../snapshot/index.ts";
 import type { Component } from "./components.ts";
 import type { LeaderRun } from "./leader-run.ts";
 import type { Storages } from "./open-storages.ts";
@@ -14,6 +21,10 @@ export interface DiscoveryOptions {
   /** Only the leader writes discovered Upstreams. */
   readonly leader: LeaderRun;
   readonly components: ReadonlySet<Component>;
+  /** Those of the storage. */
+  readonly stored: WatchedSource<Upstream> | undefined;
+  /** Those of Kubernetes, where it is configured. */
+  readonly services: Collection<Service> | undefined;
   /** All Upstreams, by refKey. */
   readonly upstreams: Collection<Upstream>;
   /** Gets the endpoints of those that are discovered, by refKey. */
@@ -28,7 +39,7 @@ const WAIT_FOR_ENDPOINTS_MS = 24 * 60 * 60 * 1000;
 
 /** Starts the discoveries that the settings and the components of this process ask for. */
 export function startDiscovery(run: DiscoveryOptions): Discovery {
-  const { view, storages, leader, components, upstreams, endpoints } = run;
+  const { view, storages, leader, components, upstreams, stored, services, endpoints } = run;
   const { consul } = storages;
   const { consulDiscovery: options } = view;
   const rootKey = view.config.type === "consul" ? view.config.rootKey : undefined;
@@ -42,6 +53,21 @@ export function startDiscovery(run: DiscoveryOptions): Discovery {
         dataCenters: options.dataCenters,
         serviceTagsAllowlist: options.serviceTagsAllowlist,
         rootKey,
+      }),
+    );
+    const { close } = discoverUpstreams;
+    running.push({ waitingFor: () => discoverUpstreams.current?.waitingFor() ?? [], close });
+  }
+  if (services !== undefined && stored !== undefined && view.kubernetes?.upstreams && components.has("discovery")) {
+    const { watchLabels } = view.kubernetes;
+    const discoverUpstreams = leader.whileLeader(() =>
+      createKubernetesUpstreamDiscovery({
+        services,
+        stored,
+        upstreams: leader.storage.client(UpstreamKind),
+        namespace: view.writeNamespace,
+        watchLabels,
+        nameOf: kubernetesUpstreamName,
       }),
     );
     const { close } = discoverUpstreams;

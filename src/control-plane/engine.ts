@@ -19,6 +19,7 @@ import type { XdsCache } from "../xds/index.ts";
 import type { Component } from "./components.ts";
 import { startDiscovery } from "./discovery-run.ts";
 import { envoyGraph } from "./envoy-graph.ts";
+import { openKubernetesSources } from "./kubernetes-sources.ts";
 import { startLeaderRun } from "./leader-run.ts";
 import type { Logger } from "./logger.ts";
 import type { Storages } from "./open-storages.ts";
@@ -81,7 +82,7 @@ export function startEngine({ view, storages, cache, refusals, components, logge
   };
   update(view);
 
-  const upstreams = sources.watch(UpstreamKind, serving);
+  const upstreams = sources.watch(UpstreamKind, serving || view.kubernetes?.upstreams === true);
   const upstreamGroups = sources.watch(UpstreamGroupKind, serving);
   const domainOwners = saved.section("domain owners", savedText);
   const addressOwners = saved.section("address owners", savedText);
@@ -97,6 +98,15 @@ export function startEngine({ view, storages, cache, refusals, components, logge
   };
   const fragments = gatewayCollections(graph, inputs);
   const endpoints = graph.source<readonly EndpointAddress[]>("endpoints");
+  const kubernetes =
+    storages.kubernetes && view.kubernetes && (serving || components.has("discovery"))
+      ? openKubernetesSources(graph, {
+          client: storages.kubernetes,
+          namespaces: view.watchNamespaces,
+          onlyIPv4: view.kubernetes.onlyIPv4,
+          endpoints: serving,
+        })
+      : undefined;
   const lastListeners = saved.section("listeners", savedListener);
   const lastVirtualHosts = saved.section("virtual hosts", savedVirtualHost);
   const envoy = envoyGraph(graph, {
@@ -109,6 +119,7 @@ export function startEngine({ view, storages, cache, refusals, components, logge
     endpoints,
     settings: translationSettings,
     consul: storages.consul !== undefined,
+    kubernetes: kubernetes?.inputs,
     lastGood: { listener: lastListeners.get, virtualHost: lastVirtualHosts.get },
   });
   const found = [
@@ -122,7 +133,17 @@ export function startEngine({ view, storages, cache, refusals, components, logge
     saveCollection(envoy.listeners, lastListeners, (listener) => listener),
     saveCollection(envoy.virtualHosts, lastVirtualHosts, (virtualHost) => virtualHost),
   ];
-  const discovery = startDiscovery({ view, storages, leader, components, upstreams: envoy.upstreams, endpoints });
+  if (serving) kubernetes?.choosingAmongPods(envoy.upstreams);
+  const discovery = startDiscovery({
+    view,
+    storages,
+    leader,
+    components,
+    upstreams: envoy.upstreams,
+    stored: sources.watched(UpstreamKind),
+    services: kubernetes?.inputs.services,
+    endpoints,
+  });
 
   const judged: JudgedKind[] = [
     ...(translating
@@ -189,13 +210,18 @@ export function startEngine({ view, storages, cache, refusals, components, logge
     get fed() {
       return fed;
     },
-    waitingFor: () => [...sources.waitingFor(), ...discovery.waitingFor()],
+    waitingFor: () => [...sources.waitingFor(), ...(kubernetes?.waitingFor() ?? []), ...discovery.waitingFor()],
     close() {
       closing ??= (async () => {
         stopFeeding();
         stopReporting();
         for (const stop of stopSaving) stop();
-        await Promise.all([...writing.map((it) => it.close()), discovery.close(), sources.close()]);
+        await Promise.all([
+          ...writing.map((it) => it.close()),
+          discovery.close(),
+          kubernetes?.close(),
+          sources.close(),
+        ]);
         await leader.close();
         await storages.close();
       })();

@@ -1,5 +1,6 @@
 import { SecretKind } from "../../generated/sdk/index.ts";
 import { type ConsulClient, createConsulClient } from "../consul/index.ts";
+import { createKubernetesClient, type KubernetesClient, type KubernetesOptions } from "../kubernetes/index.ts";
 import type { AnyKind } from "../resources/index.ts";
 import type { Storage } from "../storage/index.ts";
 import { createConsulStorage } from "../storage/consul/index.ts";
@@ -15,11 +16,14 @@ export interface Storages extends AsyncDisposable {
   readonly artifacts: Storage;
   /** Present if Consul is used for anything; closed with the storages. */
   readonly consul: ConsulClient | undefined;
+  /** Present if Kubernetes is used for anything; closed with the storages. */
+  readonly kubernetes: KubernetesClient | undefined;
   close(): Promise<void>;
 }
 
-/** Opens what the settings name. Nothing is read yet, and a server that is down is no error here. */
-export function openStorages(view: SettingsView): Storages {
+/** Opens what the settings name; `cluster` says which Kubernetes, if that is among it. Nothing is read yet, and a server that is down is no error here. */
+export function openStorages(view: SettingsView, cluster?: KubernetesOptions): Storages {
+  const kubernetes = view.kubernetes === undefined ? undefined : createKubernetesClient(cluster);
   const consul = view.consul === undefined ? undefined : createConsulClient(view.consul);
   const open = new Map<string, Storage>();
   const storageOf = (source: SourceView, fileMode?: number): Storage => {
@@ -36,8 +40,9 @@ export function openStorages(view: SettingsView): Storages {
     (closing ??= (async () => {
       await Promise.all([...open.values()].map((storage) => storage.close()));
       await consul?.close();
+      await kubernetes?.close();
     })());
-  return { config, secrets, artifacts, consul, close, [Symbol.asyncDispose]: close };
+  return { config, secrets, artifacts, consul, kubernetes, close, [Symbol.asyncDispose]: close };
 }
 
 function openStorage(

@@ -8,6 +8,7 @@ export {
   kubernetesEndpoints,
   needsPods,
 } from "./endpoints/kubernetes.ts";
+export { followCluster } from "./kubernetes/follow-cluster.ts";
 export { type EndpointSlice, readEndpointSlice } from "./kubernetes/endpoint-slice.ts";
 export { readService, type Service } from "./kubernetes/service.ts";
 export { createKubernetesUpstreamDiscovery } from "./upstreams/kubernetes.ts";

@@ -94,7 +94,6 @@ secretOptions: {sources: [{directory: {directory: a}}, {vault: {address: "http:/
 `);
     expect(notHonoured(SettingsType, given).toSorted()).toEqual([
       "discovery.fdsMode",
-      "discovery.udsOptions.watchLabels",
       "gateway.validation.fullEnvoyValidation",
       "gloo.disableGrpcWeb",
       "gloo.istioOptions",

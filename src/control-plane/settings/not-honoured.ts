@@ -17,6 +17,7 @@ export const honoured: ReadonlySet<string> = new Set([
   // Gloo's developer mode only opened a debug port; ours is always there.
   "devMode",
   "discovery.udsOptions.enabled",
+  "discovery.udsOptions.watchLabels",
   "gloo.xdsBindAddr",
   "gloo.xds.tls",
   "gloo.xds.plaintext",
@@ -84,7 +85,7 @@ export function notHonoured(type: MessageType<Settings>, settings: Settings): re
       return "skip";
     }
     if (honoured.has(plain)) return "skip";
-    if (plain === "secretOptions" || plain === "secretOptions.sources") return undefined;
+    if (plain === "kubernetes" || plain === "secretOptions" || plain === "secretOptions.sources") return undefined;
     if (/^secretOptions\.sources\.(directory|vault)$/.test(plain)) return "skip";
     if (ancestors.has(plain) && Object.keys(value as object).length > 0) return undefined;
     paths.push(path);

@@ -23,6 +23,15 @@ export interface ConsulDiscoveryView {
   readonly serviceTagsAllowlist: readonly string[];
 }
 
+/** What is taken from Kubernetes besides resources. */
+export interface KubernetesView {
+  /** Whether its services become Upstreams. */
+  readonly upstreams: boolean;
+  /** Labels that such a service must have. */
+  readonly watchLabels: Readonly<Record<string, string>>;
+  readonly onlyIPv4: boolean;
+}
+
 /** The settings in force, as this process goes by them: defaults filled in, paths absolute, one shape for each alternative. */
 export interface SettingsView {
   readonly writeNamespace: string;
@@ -33,6 +42,8 @@ export interface SettingsView {
   readonly artifacts: SourceView;
   readonly consul: ConsulOptions | undefined;
   readonly consulDiscovery: ConsulDiscoveryView | undefined;
+  /** What Kubernetes is used for; undefined: for nothing. */
+  readonly kubernetes: KubernetesView | undefined;
   readonly xds: XdsView;
   readonly refreshMs: number;
   readonly gateway: GatewaySettings;
@@ -73,6 +84,7 @@ export function viewSettings(settings: Settings | undefined, dataDirectory: stri
     artifacts: artifactSource(settings, dataDirectory),
     consul,
     consulDiscovery: consulDiscovery(settings),
+    kubernetes: kubernetesView(settings),
     xds: viewXds(settings, dataDirectory, xds),
     refreshMs: durationMs(settings?.refreshRate) ?? DEFAULT_REFRESH_MS,
     gateway: {
@@ -102,6 +114,17 @@ function validation(settings: Settings | undefined): ValidationView | undefined 
     alwaysAccept: options.alwaysAccept ?? true,
     allowWarnings: options.allowWarnings ?? true,
     warnMissingTlsSecret: options.warnMissingTlsSecret ?? false,
+  };
+}
+
+function kubernetesView(settings: Settings | undefined): KubernetesView | undefined {
+  if (settings?.kubernetes === undefined && settings?.configSource?.$case !== "kubernetesConfigSource")
+    return undefined;
+  const uds = settings.discovery?.udsOptions;
+  return {
+    upstreams: uds?.enabled !== false,
+    watchLabels: uds?.watchLabels ?? {},
+    onlyIPv4: settings.ipV4Only,
   };
 }
 

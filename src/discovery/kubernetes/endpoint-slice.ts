@@ -1,10 +1,7 @@
+import type { KubeObject } from "../../kubernetes/index.ts";
+
 /** What is read of an EndpointSlice of Kubernetes; `discovery.k8s.io/v1`. */
-export interface EndpointSliceObject {
-  readonly metadata?: {
-    readonly name?: string;
-    readonly namespace?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-  };
+export interface EndpointSliceObject extends KubeObject {
   readonly addressType?: string;
   readonly ports?: readonly { readonly name?: string; readonly port?: number; readonly protocol?: string }[];
   readonly endpoints?: readonly {

@@ -1,13 +1,8 @@
+import type { KubeObject } from "../../kubernetes/index.ts";
 import type { Ref } from "../../resources/index.ts";
 
 /** What is read of a Service of Kubernetes; `core/v1`. */
-export interface ServiceObject {
-  readonly metadata?: {
-    readonly name?: string;
-    readonly namespace?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
+export interface ServiceObject extends KubeObject {
   readonly spec?: {
     readonly type?: string;
     readonly externalName?: string;
