@@ -4,6 +4,7 @@ import { watchInputs } from "./derived-node.ts";
 import type { Edge } from "./edge.ts";
 import type { Engine } from "./engine.ts";
 import { Node } from "./node.ts";
+import { collectOutputs, hasOutput, NO_OUTPUTS, outputAt, outputKeys, type Outputs } from "./outputs.ts";
 import { structuralEquals } from "./structural-equals.ts";
 import type { Supposition } from "./supposition.ts";
 import { Tracker } from "./tracker.ts";
@@ -21,7 +22,7 @@ export class DerivedManyNode<I, O> extends Node<O> {
   readonly #compute: ComputeMany<I, O>;
   readonly #keepLastGood: boolean;
   readonly #tracker = new Tracker(this);
-  readonly #outputs = new Map<string, ReadonlyMap<string, O>>();
+  readonly #outputs = new Map<string, Outputs<O>>();
   /** Inputs by the key that they claim; sorted where there are several. */
   readonly #claims = new Map<string, string | readonly string[]>();
   #due: Set<string>;
@@ -95,12 +96,12 @@ export class DerivedManyNode<I, O> extends Node<O> {
     return this.#input.synced && this.#tracker.isSynced();
   }
 
-  #run(inputKey: string): ReadonlyMap<string, O> {
+  #run(inputKey: string): Outputs<O> {
     const value = this.#input.values.get(inputKey);
     if (value === undefined) {
       this.#tracker.forget(inputKey);
       this.errors.delete(inputKey);
-      return new Map();
+      return NO_OUTPUTS;
     }
     try {
       const outputs = this.#tracker.run(inputKey, (lookup) => this.#collect(value, inputKey, lookup));
@@ -108,31 +109,26 @@ export class DerivedManyNode<I, O> extends Node<O> {
       return outputs;
     } catch (error) {
       this.fail(inputKey, error);
-      return (this.#keepLastGood ? this.#outputs.get(inputKey) : undefined) ?? new Map();
+      return (this.#keepLastGood ? this.#outputs.get(inputKey) : undefined) ?? NO_OUTPUTS;
     }
   }
 
-  #collect(value: I, inputKey: string, lookup: Lookup): ReadonlyMap<string, O> {
-    const outputs = new Map<string, O>();
-    for (const [key, output] of this.#compute(value, inputKey, lookup)) {
-      if (outputs.has(key)) {
-        throw new EpoxyError("conflict", `'${inputKey}' makes '${key}' twice in collection '${this.name}'`);
-      }
-      outputs.set(key, output);
-    }
-    return outputs;
+  #collect(value: I, inputKey: string, lookup: Lookup): Outputs<O> {
+    return collectOutputs(this.#compute(value, inputKey, lookup), (key) => {
+      throw new EpoxyError("conflict", `'${inputKey}' makes '${key}' twice in collection '${this.name}'`);
+    });
   }
 
-  #replaceOutputs(inputKey: string, outputs: ReadonlyMap<string, O>, touched: Set<string>): void {
-    for (const key of this.#outputs.get(inputKey)?.keys() ?? []) {
+  #replaceOutputs(inputKey: string, outputs: Outputs<O>, touched: Set<string>): void {
+    for (const key of outputKeys(this.#outputs.get(inputKey) ?? NO_OUTPUTS)) {
       touched.add(key);
-      if (!outputs.has(key)) this.#release(key, inputKey);
+      if (!hasOutput(outputs, key)) this.#release(key, inputKey);
     }
-    for (const key of outputs.keys()) {
+    for (const key of outputKeys(outputs)) {
       touched.add(key);
       this.#claim(key, inputKey);
     }
-    if (outputs.size === 0) this.#outputs.delete(inputKey);
+    if (outputs === NO_OUTPUTS) this.#outputs.delete(inputKey);
     else this.#outputs.set(inputKey, outputs);
   }
 
@@ -161,6 +157,6 @@ export class DerivedManyNode<I, O> extends Node<O> {
       const message = `'${key}' in collection '${this.name}' is claimed by ${claim.join(", ")}: '${winner}' has it`;
       this.fail(`output ${key}`, new EpoxyError("conflict", message));
     }
-    this.put(key, winner === undefined ? undefined : this.#outputs.get(winner)?.get(key));
+    this.put(key, winner === undefined ? undefined : outputAt(this.#outputs.get(winner) ?? NO_OUTPUTS, key));
   }
 }

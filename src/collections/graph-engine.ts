@@ -102,7 +102,8 @@ export class GraphEngine implements Graph, Engine {
   ): Collection<O> {
     const nodes = Object.entries(inputs).map(([field, input]) => [field, this.#nodeOf(name, input)] as const);
     const compute: Compute<O> = (key, inputs, lookup, previous) => {
-      const values = Object.fromEntries(nodes.map(([field, node]) => [field, inputs.valueOf(node, key)]));
+      const values: Record<string, unknown> = {};
+      for (const [field, node] of nodes) values[field] = inputs.valueOf(node, key);
       return fn(values as Joined<I>, key, lookup, previous);
     };
     return new DerivedNode<O>(this, name, { type: "join", inputs: nodes.map(([, node]) => node) }, compute, options);

@@ -13,7 +13,8 @@ export class SortedView<V> {
   readonly #members: Keys;
   readonly #values: ReadonlyMap<string, V>;
   #sortedKeys: readonly string[] = [];
-  #sortedValues: readonly V[] = [];
+  /** Undefined while nobody has asked for values. */
+  #sortedValues: readonly V[] | undefined;
   #touched: Set<string> | "all" = "all";
 
   constructor(members: Keys, values: ReadonlyMap<string, V>) {
@@ -29,7 +30,7 @@ export class SortedView<V> {
     if (this.#touched.size > 16 + (this.#sortedKeys.length >> 3)) {
       this.#touched = "all";
       this.#sortedKeys = [];
-      this.#sortedValues = [];
+      this.#sortedValues = undefined;
     }
   }
 
@@ -40,14 +41,14 @@ export class SortedView<V> {
 
   values(): readonly V[] {
     this.#refresh();
+    this.#sortedValues ??= this.#sortedKeys.map((key) => this.#values.get(key) as V);
     return this.#sortedValues;
   }
 
   #refresh(): void {
     if (this.#touched === "all") {
-      const keys = [...this.#members.keys()].sort();
-      this.#sortedKeys = keys;
-      this.#sortedValues = keys.map((key) => this.#values.get(key) as V);
+      this.#sortedKeys = [...this.#members.keys()].sort();
+      this.#sortedValues = undefined;
       this.#touched = new Set();
     } else if (this.#touched.size > 0) {
       this.#merge(this.#touched);
@@ -57,23 +58,23 @@ export class SortedView<V> {
 
   #merge(touched: ReadonlySet<string>): void {
     let keys: string[] | undefined;
-    const values = this.#sortedValues.slice();
+    const values = this.#sortedValues?.slice();
     for (const key of touched) {
       const position = lowerBound(keys ?? this.#sortedKeys, key);
       const present = (keys ?? this.#sortedKeys)[position] === key;
       if (this.#members.has(key)) {
         const value = this.#values.get(key) as V;
         if (present) {
-          values[position] = value;
+          if (values !== undefined) values[position] = value;
         } else {
           keys ??= this.#sortedKeys.slice();
           keys.splice(position, 0, key);
-          values.splice(position, 0, value);
+          values?.splice(position, 0, value);
         }
       } else if (present) {
         keys ??= this.#sortedKeys.slice();
         keys.splice(position, 1);
-        values.splice(position, 1);
+        values?.splice(position, 1);
       }
     }
     this.#sortedKeys = keys ?? this.#sortedKeys;

@@ -17,7 +17,12 @@ export class Tracker implements Lookup {
   readonly #owner: Node<any> & { markKey(inputKey: string): void };
   readonly #edges = new Map<Target, Partial<Record<EdgeMode, Edge>>>();
   readonly #footprints = new Map<string, Footprint>();
+  /** What the running function has looked at so far; its array is used again for the next run. */
+  readonly #scratch: Footprint = [];
   #current: Footprint | undefined;
+  #inputKey = "";
+  /** Kept last. Most inputs of many collections look at the same, and so share one. */
+  #last: Footprint = [];
   #seen: Map<Edge, Set<string>> | undefined;
 
   constructor(owner: Node<any> & { markKey(inputKey: string): void }) {
@@ -59,8 +64,9 @@ export class Tracker implements Lookup {
 
   /** Runs `fn` for an input and replaces what is recorded for it, also when `fn` throws. */
   run<O>(inputKey: string, fn: (lookup: Lookup) => O): O {
-    const footprint: Footprint = [];
+    const footprint = this.#scratch;
     this.#current = footprint;
+    this.#inputKey = inputKey;
     this.#owner.engine.running = this.#owner;
     try {
       return fn(this);
@@ -69,6 +75,7 @@ export class Tracker implements Lookup {
       this.#current = undefined;
       this.#seen = undefined;
       this.#replace(inputKey, footprint);
+      footprint.length = 0;
     }
   }
 
@@ -116,7 +123,8 @@ export class Tracker implements Lookup {
       else if (keys.has(key)) return;
       else keys.add(key);
     }
-    footprint.push(edge, key);
+    // Of equal strings one is kept.
+    footprint.push(edge, key === this.#inputKey ? this.#inputKey : key);
   }
 
   #edge(target: Target, mode: EdgeMode): Edge {
@@ -143,7 +151,8 @@ export class Tracker implements Lookup {
       return;
     }
     for (let i = 0; i < footprint.length; i += 2) (footprint[i] as Edge).add(footprint[i + 1] as string, inputKey);
-    this.#footprints.set(inputKey, footprint);
+    if (!sameFootprint(this.#last, footprint)) this.#last = footprint.slice();
+    this.#footprints.set(inputKey, this.#last);
   }
 }
 

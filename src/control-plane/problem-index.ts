@@ -1,4 +1,4 @@
-import type { Collection, Lookup } from "../collections/index.ts";
+import type { Collection, Graph, Lookup } from "../collections/index.ts";
 import { problemPath, type ResourceKey, refKey, type TranslationProblem } from "../resources/index.ts";
 
 /** What is said of one resource. */
@@ -9,28 +9,38 @@ export interface ResourceProblem {
 
 /** What translators say, findable by the resource it concerns. */
 export interface ProblemIndex {
-  /** In an order that doesn't depend on history; each text once, with the path that the resource itself knows. */
-  of(lookup: Lookup, source: ResourceKey): readonly ResourceProblem[];
+  /**
+   * In an order that doesn't depend on history; each text once, with the path that the resource itself knows.
+   * @param key of the resource, by {@link problemKey}
+   */
+  of(lookup: Lookup, key: string): readonly ResourceProblem[];
 }
 
-const sourceKey = ({ kind, ref }: ResourceKey): string => `${kind}/${refKey(ref)}`;
+/** What problems are found by. */
+export const problemKey = ({ kind, ref }: ResourceKey): string => `${kind}/${refKey(ref)}`;
 
-/** Makes an index over collections of problems, kept up to date. */
+/**
+ * Makes an index over collections of problems, kept up to date. One for all of them: almost all resources have no problem, and each index that
+ * they look into costs memory for every one.
+ */
 export function indexProblems(
+  graph: Graph,
   name: string,
   collections: readonly Collection<readonly TranslationProblem[]>[],
 ): ProblemIndex {
-  const indexes = collections.map((collection, number) =>
-    collection.index(`${name}-${number}`, (problems) => [
-      ...new Set(problems.flatMap((problem) => problem.sources.map(sourceKey))),
-    ]),
+  const all = graph.join(name, Object.fromEntries(collections.map((it, number) => [`${number}`, it])), (values) =>
+    collections.flatMap((_, number) => (values[number] ?? []).map((problem) => ({ number, problem }))),
   );
+  const index = all.index("by-resource", (problems) => [
+    ...new Set(problems.flatMap(({ problem }) => problem.sources.map(problemKey))),
+  ]);
   return {
-    of(lookup, source) {
-      const key = sourceKey(source);
+    of(lookup, key) {
+      const found = lookup.index(index, key);
+      if (found.length === 0) return NONE;
       const texts = new Map<string, ResourceProblem>();
-      for (const problem of indexes.flatMap((index) => lookup.index(index, key).flat())) {
-        const itself = problem.sources.find((candidate) => sourceKey(candidate) === key);
+      for (const { problem } of found.flat().toSorted((a, b) => a.number - b.number)) {
+        const itself = problem.sources.find((candidate) => problemKey(candidate) === key);
         if (itself === undefined) continue;
         const path = problemPath(problem, itself);
         const message = path === undefined || path === "" ? problem.message : `${problem.message} (${path})`;
@@ -40,3 +50,5 @@ export function indexProblems(
     },
   };
 }
+
+const NONE: readonly ResourceProblem[] = [];

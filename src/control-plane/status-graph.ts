@@ -5,13 +5,11 @@ import {
   type AnyKind,
   type Ref,
   refKey,
-  refOf,
   type Resource,
-  type ResourceKey,
   type TranslationProblem,
 } from "../resources/index.ts";
 import { statusOfReport } from "../snapshot/index.ts";
-import { indexProblems, type ResourceProblem } from "./problem-index.ts";
+import { indexProblems, problemKey, type ResourceProblem } from "./problem-index.ts";
 
 /** The verdict on a resource, and the very version that it is about. */
 export interface JudgedResource {
@@ -39,20 +37,20 @@ export interface StatusInputs {
   readonly virtualHosts: Collection<ProxyFragment>;
 }
 
-const ownerKey = (kind: string, key: string): string => `${kind}/${key}`;
 const ownersOf = (fragment: ProxyFragment): string[] => {
   const { kind = "", ref } = fragment.owner ?? {};
-  return ref === undefined ? [] : [ownerKey(kind, refKey(ref))];
+  return ref === undefined ? [] : [problemKey({ kind, ref })];
 };
 
 /** A status for each resource of the kinds, by refKey; changes only where the verdict does. */
 export function statusGraph(graph: Graph, inputs: StatusInputs): ReadonlyMap<string, Collection<JudgedResource>> {
-  const own = indexProblems("own-problems", inputs.ownProblems);
-  const ofProxy = indexProblems("proxy-problems", inputs.proxyProblems);
+  const own = indexProblems(graph, "status/own-problems", inputs.ownProblems);
+  const ofProxy = indexProblems(graph, "status/proxy-problems", inputs.proxyProblems);
   const fragments = [inputs.listeners, inputs.virtualHosts].map((collection) => collection.index("by-owner", ownersOf));
 
   const proxiesOf = (lookup: Lookup, owner: string): readonly Ref[] => {
     const found = fragments.flatMap((index) => lookup.index(index, owner)).flatMap(({ proxy }) => proxy ?? []);
+    if (found.length < 2) return found;
     return [...new Map(found.map((proxy) => [refKey(proxy), proxy])).values()];
   };
 
@@ -62,8 +60,9 @@ export function statusGraph(graph: Graph, inputs: StatusInputs): ReadonlyMap<str
         `status/${judged.kind.plural}`,
         judged.resources,
         (resource, key, lookup): JudgedResource => {
-          const source: ResourceKey = { kind: judged.kind.kind, ref: refOf(resource) };
-          const proxies = proxiesOf(lookup, ownerKey(judged.kind.kind, key));
+          // By key, which is the resource's refKey: one string for all look-ups.
+          const source = `${judged.kind.kind}/${key}`;
+          const proxies = proxiesOf(lookup, source);
           const proxyProblems = ofProxy.of(lookup, source);
           const problems = [...own.of(lookup, source), ...proxyProblems];
           if (judged.mustBeServed && proxies.length === 0 && problems.length === 0) problems.push(notServed);

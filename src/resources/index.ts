@@ -1,4 +1,5 @@
 export { decodeBinary, encodeCanonical } from "./binary.ts";
+export { compactPlain } from "./compact.ts";
 export { editSpec, removeDocument } from "./edit-spec.ts";
 export { type EditOptions, editStatus } from "./edit-status.ts";
 export { deepFreeze } from "./freeze.ts";

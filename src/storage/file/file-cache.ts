@@ -2,7 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Kind, Resource } from "../../resources/index.ts";
-import { type FileContent, type FileText, parseContent, restamped, unreadableContent } from "./file-content.ts";
+import { type FileContent, type FileText, parseContent, restamped, textDigest, unreadableContent } from "./file-content.ts";
 import { type FileIdentity, fileError, hasErrno, identityAt, readSnapshot, sameIdentity } from "./file-snapshot.ts";
 import { isResourceFile } from "./layout.ts";
 
@@ -25,10 +25,10 @@ export function createFileCache<T extends Resource>(kind: Kind<T>): FileCache<T>
   const expected = new Map<string, FileContent<T>>();
 
   const parse = (text: FileText, namespace: string): FileContent<T> => {
-    const known = [files.get(text.path)?.content, expected.get(text.path)].find(
-      (content) => content?.text === text.text,
-    );
-    const content = known ?? parseContent(kind, text, namespace);
+    const digest = textDigest(text.text);
+    const before = files.get(text.path)?.content;
+    const known = [before, expected.get(text.path)].find((content) => content?.digest === digest);
+    const content = known ?? parseContent(kind, text, namespace, before);
     expected.set(text.path, content);
     return content.version === text.version ? content : restamped(content, text.version);
   };
@@ -41,7 +41,8 @@ export function createFileCache<T extends Resource>(kind: Kind<T>): FileCache<T>
         expected.delete(path);
         return undefined;
       }
-      const isAsBefore = cached?.content.text === snapshot.text && cached.content.version === snapshot.version;
+      // The version tells the text, too.
+      const isAsBefore = cached !== undefined && cached.content.version === snapshot.version;
       const content = isAsBefore ? cached.content : parse(snapshot, namespace);
       expected.delete(path);
       files.set(path, { content, identity: snapshot.identity, settled: snapshot.settled });

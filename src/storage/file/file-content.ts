@@ -1,6 +1,8 @@
+import { hash } from "node:crypto";
 import { combineErrors, EpoxyError, locatedError, problemsOf } from "../../errors/index.ts";
 import {
   checkRef,
+  compactPlain,
   type Kind,
   type ParseResult,
   parseResources,
@@ -19,7 +21,8 @@ export interface FileContent<T> {
   readonly namespace: string;
   /** Empty if the file could not be read at all. */
   readonly version: string;
-  readonly text: string;
+  /** Of the text. The text itself isn't kept: of ten thousand files it takes as much memory as what was read from them. */
+  readonly digest: string;
   /** By {@link refKey}. */
   readonly entries: ReadonlyMap<string, StoredEntry<T>>;
   readonly problems: readonly Problem[];
@@ -32,10 +35,20 @@ export interface FileContent<T> {
 /** A text in the place of a file. */
 export type FileText = Pick<FileSnapshot, "path" | "text" | "version">;
 
-/** Reads the resources in a file. Never throws: what is wrong is in `problems`. */
-export function parseContent<T extends Resource>(kind: Kind<T>, snapshot: FileText, namespace: string): FileContent<T> {
+export const textDigest = (text: string): string => hash("sha1", text, "base64");
+
+/**
+ * Reads the resources in a file. Never throws: what is wrong is in `problems`.
+ * @param before what the file held until now; what hasn't changed of it is used again
+ */
+export function parseContent<T extends Resource>(
+  kind: Kind<T>,
+  snapshot: FileText,
+  namespace: string,
+  before?: FileContent<T>,
+): FileContent<T> {
   const { path, text, version } = snapshot;
-  const base = { path, namespace, version, text };
+  const base = { path, namespace, version, digest: textDigest(text) };
   if (text.trim() === "") {
     const error = locatedError("invalid", "the file is empty: fill or delete it", { source: path });
     const problem = { ref: refOfPath(path, namespace), location: { source: path }, error, lastGoodKept: false };
@@ -47,11 +60,14 @@ export function parseContent<T extends Resource>(kind: Kind<T>, snapshot: FileTe
   const brokenKeys = new Set<string>();
   for (const { ref } of parsed.broken) if (ref !== undefined) brokenKeys.add(refKey(ref));
   for (const { resource, location } of parsed.documents) {
-    const ref = refOf(resource);
+    const key = refKey(refOf(resource));
+    const known = before?.entries.get(key);
+    const compacted = withVersion(compactPlain(resource, known?.resource), version);
+    const ref = known?.ref ?? refOf(compacted);
     try {
       checkRef(kind, ref);
       checkPlace(kind, ref.namespace, namespace);
-      entries.set(refKey(ref), { ref, version, resource: withVersion(resource, version) });
+      entries.set(key, { ref, version, resource: compacted });
     } catch (error) {
       const { message } = error as Error;
       const located = locatedError("invalid", message, { ...location, path: "metadata" }, { cause: error });
@@ -60,13 +76,22 @@ export function parseContent<T extends Resource>(kind: Kind<T>, snapshot: FileTe
     }
   }
   const certain = parsed.wellFormed && parsed.broken.every(({ ref }) => ref !== undefined);
-  return { ...base, entries, problems, blank: false, brokenKeys: certain ? brokenKeys : undefined };
+  return {
+    ...base,
+    entries,
+    problems: problems.length === 0 ? NO_PROBLEMS : problems,
+    blank: false,
+    brokenKeys: !certain ? undefined : brokenKeys.size === 0 ? NO_KEYS : brokenKeys,
+  };
 }
+
+const NO_PROBLEMS: readonly Problem[] = [];
+const NO_KEYS: ReadonlySet<string> = new Set();
 
 /** The content of a file that is there but can't be read. */
 export function unreadableContent<T>(path: string, namespace: string, error: EpoxyError): FileContent<T> {
   const problem = { ref: refOfPath(path, namespace), location: { source: path }, error, lastGoodKept: false };
-  const base = { path, namespace, version: "", text: "", blank: false };
+  const base = { path, namespace, version: "", digest: "", blank: false };
   return { ...base, entries: new Map(), problems: [problem], brokenKeys: undefined };
 }
 

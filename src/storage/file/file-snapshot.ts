@@ -40,7 +40,7 @@ export function identityAt(path: string): FileIdentity | undefined {
 
 /** The version of a file's state: when it was written, as which file, and what. */
 export const versionOf = (identity: FileIdentity, text: string): string =>
-  `${identity.mtime.toString(36)}-${identity.inode.toString(36)}-${hash("sha1", text).slice(0, 10)}`;
+  [identity.mtime.toString(36), identity.inode.toString(36), hash("sha1", text).slice(0, 10)].join("-");
 
 /** Far above what people write by hand, and what a program can hold as one text. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;

@@ -35,18 +35,22 @@ export function createIndexState<T>(overlay: (entry: StoredEntry<T>) => StoredEn
   const contents = new Map<string, FileContent<T>>();
   /** Names of the files, by folder. */
   const folders = new Map<string, Set<string>>();
-  /** Paths by key, the one in force first. */
-  const claims = new Map<string, string[]>();
+  /** Paths by key, the one in force first; nearly always there is just one. */
+  const claims = new Map<string, string | readonly string[]>();
   const contested = new Set<string>();
   const current = new Map<string, StoredEntry<T>>();
   const unsettled = new Set<string>();
   const faulty = new Map<string, readonly Problem[]>();
   let problemsChanged = false;
 
+  const claimsOf = (key: string): readonly string[] => {
+    const paths = claims.get(key) ?? [];
+    return typeof paths === "string" ? [paths] : paths;
+  };
   const setClaims = (key: string, paths: readonly string[]): void => {
     const { name } = parseRefKey(key);
     if (paths.length === 0) claims.delete(key);
-    else claims.set(key, inForceFirst(name, paths));
+    else claims.set(key, paths.length === 1 ? (paths[0] as string) : inForceFirst(name, paths));
     if (paths.length > 1) contested.add(key);
     if (contested.has(key)) problemsChanged = true;
     if (paths.length < 2) contested.delete(key);
@@ -56,7 +60,7 @@ export function createIndexState<T>(overlay: (entry: StoredEntry<T>) => StoredEn
     for (const key of content?.entries.keys() ?? []) {
       setClaims(
         key,
-        (claims.get(key) ?? []).filter((path) => path !== content?.path),
+        claimsOf(key).filter((path) => path !== content?.path),
       );
     }
   };
@@ -78,7 +82,7 @@ export function createIndexState<T>(overlay: (entry: StoredEntry<T>) => StoredEn
         folders.set(folder, (folders.get(folder) ?? new Set()).add(basename(path)));
       }
       contents.set(path, content);
-      for (const key of content.entries.keys()) setClaims(key, [...(claims.get(key) ?? []), path]);
+      for (const key of content.entries.keys()) setClaims(key, [...claimsOf(key), path]);
       setProblems(path, content.problems);
     },
     delete(path) {
@@ -92,13 +96,13 @@ export function createIndexState<T>(overlay: (entry: StoredEntry<T>) => StoredEn
     touch: (key) => void unsettled.add(key),
     namesIn: (folder) => [...(folders.get(folder) ?? [])],
     folders: () => [...folders.keys()],
-    pathOf: (key) => claims.get(key)?.[0],
+    pathOf: (key) => claimsOf(key)[0],
     takeChanges() {
       if (unsettled.size === 0 && !problemsChanged) return undefined;
       const changed: StoredEntry<T>[] = [];
       const removed: Ref[] = [];
       for (const key of unsettled) {
-        const path = claims.get(key)?.[0];
+        const path = claimsOf(key)[0];
         const stored = path === undefined ? undefined : contents.get(path)?.entries.get(key);
         if (stored === undefined) {
           if (current.delete(key)) removed.push(parseRefKey(key));
@@ -117,7 +121,7 @@ export function createIndexState<T>(overlay: (entry: StoredEntry<T>) => StoredEn
     entries: () => [...current.values()],
     problems: () => [
       ...[...faulty.values()].flat(),
-      ...[...contested].flatMap((key) => duplicateProblems(parseRefKey(key), claims.get(key) ?? [])),
+      ...[...contested].flatMap((key) => duplicateProblems(parseRefKey(key), claimsOf(key))),
     ],
   };
 }
