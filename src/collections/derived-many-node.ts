@@ -56,30 +56,31 @@ export class DerivedManyNode<I, O> extends Node<O> {
   }
 
   suppose(due: ReadonlySet<string>, supposed: Supposition): ReadonlyMap<string, O | undefined> {
-    const outputs = new Map<string, ReadonlyMap<string, O>>();
+    const outputs = new Map<string, Outputs<O>>();
     const touched = new Set<string>();
     for (const inputKey of due) {
       const known = this.#outputs.get(inputKey);
       const value = supposed.valueOf(this.#input, inputKey);
-      const next: ReadonlyMap<string, O> =
+      const next: Outputs<O> =
         value === undefined
-          ? new Map()
+          ? NO_OUTPUTS
           : supposed.run(
               this,
               inputKey,
               () => this.#collect(value, inputKey, supposed),
-              () => (this.#keepLastGood ? known : undefined) ?? new Map(),
+              () => (this.#keepLastGood ? known : undefined) ?? NO_OUTPUTS,
             );
       outputs.set(inputKey, next);
-      for (const key of known?.keys() ?? []) touched.add(key);
-      for (const key of next.keys()) touched.add(key);
+      for (const key of outputKeys(known ?? NO_OUTPUTS)) touched.add(key);
+      for (const key of outputKeys(next)) touched.add(key);
     }
     const settled = [...touched].map((key): readonly [string, O | undefined] => {
       const claim = this.#claims.get(key) ?? [];
       const kept = (typeof claim === "string" ? [claim] : claim).filter((inputKey) => !outputs.has(inputKey));
-      const entered = [...outputs].flatMap(([inputKey, own]) => (own.has(key) ? [inputKey] : []));
+      const entered = [...outputs].flatMap(([inputKey, own]) => (hasOutput(own, key) ? [inputKey] : []));
       const winner = [...kept, ...entered].sort()[0];
-      return [key, winner === undefined ? undefined : (outputs.get(winner) ?? this.#outputs.get(winner))?.get(key)];
+      if (winner === undefined) return [key, undefined];
+      return [key, outputAt(outputs.get(winner) ?? this.#outputs.get(winner) ?? NO_OUTPUTS, key)];
     });
     return this.differing(settled);
   }

@@ -233,8 +233,9 @@ describe("a file of saved state", () => {
   };
   const read = async (): Promise<Record<string, string>> => {
     const journal = await openJournal(file(), (reason) => warnings.push(reason));
+    const values = [...journal.keys()].map((key) => [key, journal.get(key)?.toString()]);
     await journal.close();
-    return Object.fromEntries([...journal.values].map(([key, value]) => [key, value.toString()]));
+    return Object.fromEntries(values);
   };
 
   it("that ends in the middle of a change is as it was before that change, and goes on from there", async () => {

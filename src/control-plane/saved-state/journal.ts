@@ -1,21 +1,39 @@
-import { hash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
+import { readSync } from "node:fs";
 import { type FileHandle, open, readFile, rename } from "node:fs/promises";
+import { setImmediate as breath } from "node:timers/promises";
 import { EpoxyError } from "../../errors/index.ts";
 
 /**
  * Values by key in one file that is only ever appended to, but for a rewrite now and then. A change costs its own size: a long value
- * that changes in the middle is written as that middle.
+ * that changes in the middle is written as that middle. In memory are the keys, and where in the file each value is.
  *
  * The file is a first line that names the format, then records: length, checksum, edits. A record is there whole or not at all.
  */
 export interface Journal {
-  readonly values: ReadonlyMap<string, Buffer>;
+  keys(): IterableIterator<string>;
+  has(key: string): boolean;
+  /** Undefined, too, for a value that can't be read any more. */
+  get(key: string): Buffer | undefined;
+  /** Length in bytes; 0 if there is none. */
+  sizeOf(key: string): number;
   /** Bytes of keys and values. */
   readonly liveBytes: number;
   /** Makes the edits (undefined deletes), all or none of which survive a crash of the process. @throws EpoxyError `unavailable` */
   write(edits: ReadonlyMap<string, Buffer | undefined>): Promise<void>;
   close(): Promise<void>;
 }
+
+/**
+ * Where a value is: in the file, as `offset * LENGTHS + length`, a number being the least that memory can hold; or itself, if it isn't
+ * in the file in one piece.
+ */
+type Place = number | Buffer;
+const LENGTHS = 2 ** 22;
+const OFFSETS = 2 ** 31;
+
+const placeAt = (offset: number, value: Buffer): Place =>
+  value.length < LENGTHS && offset < OFFSETS ? offset * LENGTHS + value.length : value;
 
 /**
  * Opens a file, or begins a new one; what it holds is ignored if it can't be trusted, after `onIgnored` has been told why. `readOnly`: the file
@@ -26,32 +44,17 @@ export async function openJournal(
   onIgnored: (reason: string) => void,
   readOnly = false,
 ): Promise<Journal> {
-  const { values, goodBytes, reason } = await readJournal(path);
+  const { values, content, goodBytes, reason } = await readJournal(path);
   if (reason !== undefined) onIgnored(reason);
+  const places = values as Map<string, Place>;
   let liveBytes = 0;
   for (const [key, value] of values) liveBytes += key.length + value.length;
   let file: FileHandle | undefined;
   let fileBytes = goodBytes;
   // Set when the file lacks what later records would build on.
   let isBehind = goodBytes === 0;
-
-  async function rewrite(): Promise<void> {
-    const temporary = `${path}.new`;
-    const next = await open(temporary, "w", 0o600);
-    try {
-      const record = encodeRecord([...values].flatMap(([key, value]) => encodeEdit(key, undefined, value)));
-      await next.writeFile(Buffer.concat([FIRST_LINE, record]));
-      await next.sync();
-      await rename(temporary, path);
-      fileBytes = FIRST_LINE.length + record.length;
-    } catch (error) {
-      await next.close();
-      throw error;
-    }
-    await file?.close();
-    file = next;
-    isBehind = false;
-  }
+  /** The file as it was opened: whoever starts reads much of it. */
+  let loaded: Buffer | undefined = content;
 
   if (goodBytes > 0 && !readOnly) {
     file = await open(path, "r+");
@@ -59,33 +62,121 @@ export async function openJournal(
     await file.truncate(goodBytes);
   }
 
+  function get(key: string): Buffer | undefined {
+    const place = places.get(key);
+    if (place === undefined || typeof place !== "number") return place;
+    const value = Buffer.allocUnsafe(place % LENGTHS);
+    try {
+      if (value.length === 0) return value;
+      const read = file && readSync(file.fd, value, 0, value.length, Math.floor(place / LENGTHS));
+      return read === value.length ? value : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+  const sizeOf = (key: string): number => {
+    const place = places.get(key);
+    return typeof place === "number" ? place % LENGTHS : (place?.length ?? 0);
+  };
+
+  /** From the first write on, what was loaded is read from the file. */
+  function unload(): void {
+    if (loaded === undefined || file === undefined) return;
+    for (const [key, place] of places) {
+      if (typeof place === "number" || place.buffer !== loaded.buffer) continue;
+      places.set(key, placeAt(place.byteOffset - loaded.byteOffset, place));
+    }
+    loaded = undefined;
+  }
+
+  async function rewrite(): Promise<void> {
+    const temporary = `${path}.new`;
+    const next = await open(temporary, "w+", 0o600);
+    const moved = new Map<string, Place>();
+    let bytes = FIRST_LINE.length + HEADER;
+    try {
+      const sum = createHash("sha256");
+      let chunk = Buffer.allocUnsafe(CHUNK);
+      let end = 0;
+      const flush = async (): Promise<void> => {
+        sum.update(chunk.subarray(0, end));
+        await writeAt(next, chunk.subarray(0, end), bytes);
+        bytes += end;
+        end = 0;
+      };
+      for (const key of places.keys()) {
+        const value = get(key);
+        if (value === undefined) continue;
+        const space = spaceFor(key, value);
+        if (end + space > chunk.length) await flush();
+        if (space > chunk.length) chunk = Buffer.allocUnsafe(space);
+        end = encodeEdit(chunk, end, key, undefined, value).end;
+        moved.set(key, placeAt(bytes + end - value.length, value));
+      }
+      await flush();
+      const header = encodeHeader(bytes - FIRST_LINE.length - HEADER, sum.digest());
+      await writeAt(next, Buffer.concat([FIRST_LINE, header]), 0);
+      await next.sync();
+      await rename(temporary, path);
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+    await file?.close();
+    file = next;
+    fileBytes = bytes;
+    isBehind = false;
+    loaded = undefined;
+    liveBytes = 0;
+    places.clear();
+    for (const [key, place] of moved) {
+      places.set(key, place);
+      liveBytes += key.length + sizeOf(key);
+    }
+  }
+
   return {
-    values,
+    keys: () => places.keys(),
+    has: (key) => places.has(key),
+    get,
+    sizeOf,
     get liveBytes() {
       return liveBytes;
     },
     async write(edits) {
-      const encoded: Buffer[] = [];
+      unload();
+      const isAppending = file !== undefined && !isBehind;
+      let space = HEADER;
+      for (const [key, value] of edits) space += spaceFor(key, value);
+      const record = Buffer.allocUnsafe(isAppending ? space : 0);
+      const whole: [key: string, at: number, value: Buffer][] = [];
+      let at = HEADER;
+      let count = 0;
       for (const [key, value] of edits) {
-        const before = values.get(key);
+        if (++count % BATCH === 0) await breath();
+        const before = get(key);
         if (value === undefined ? before === undefined : before?.equals(value) === true) continue;
-        encoded.push(...encodeEdit(key, before, value));
+        const edit = isAppending ? encodeEdit(record, at, key, before, value) : undefined;
+        at = edit?.end ?? at;
         if (before !== undefined) liveBytes -= key.length + before.length;
         if (value === undefined) {
-          values.delete(key);
+          places.delete(key);
         } else {
-          values.set(key, value);
+          places.set(key, value);
           liveBytes += key.length + value.length;
+          if (edit?.isWhole === true) whole.push([key, at - value.length, value]);
         }
       }
-      if (encoded.length === 0 && !isBehind) return;
+      if (at === HEADER && !isBehind) return;
       try {
-        const record = encodeRecord(encoded);
-        if (file === undefined || isBehind || fileBytes + record.length > 2 * liveBytes + SLACK) {
+        if (file === undefined || isBehind || fileBytes + at > 2 * liveBytes + SLACK) {
           await rewrite();
         } else {
-          await file.write(record, 0, record.length, fileBytes);
-          fileBytes += record.length;
+          const content = record.subarray(HEADER, at);
+          encodeHeader(content.length, createHash("sha256").update(content).digest()).copy(record);
+          await writeAt(file, record.subarray(0, at), fileBytes);
+          for (const [key, offset, value] of whole) places.set(key, placeAt(fileBytes + offset, value));
+          fileBytes += at;
         }
       } catch (cause) {
         isBehind = true;
@@ -94,6 +185,17 @@ export async function openJournal(
     },
     close: async () => file?.close(),
   };
+}
+
+/** Bytes that are written at a time when the file is rewritten. */
+const CHUNK = 1_000_000;
+/** Edits encoded between two breaths of the event loop. */
+const BATCH = 1_000;
+
+async function writeAt(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  }
 }
 
 const FIRST_LINE = Buffer.from("epoxy saved state 1\n");
@@ -108,20 +210,28 @@ const MIN_SPLICE = 1_024;
 
 const checksum = (content: Buffer): Buffer => Buffer.from(hash("sha256", content, "hex").slice(0, 2 * CHECKSUM), "hex");
 
-function encodeRecord(pieces: readonly Buffer[]): Buffer {
-  const record = Buffer.concat([Buffer.alloc(HEADER), ...pieces]);
-  record.writeUInt32LE(record.length - HEADER);
-  checksum(record.subarray(HEADER)).copy(record, 4);
-  return record;
+function encodeHeader(length: number, digest: Buffer): Buffer {
+  const header = Buffer.alloc(HEADER);
+  header.writeUInt32LE(length);
+  digest.copy(header, 4, 0, CHECKSUM);
+  return header;
 }
 
-/** Key, then what stays of the value's start and end, and what is between; or that it is deleted. In pieces, to be joined once. */
-function encodeEdit(key: string, before: Buffer | undefined, after: Buffer | undefined): readonly Buffer[] {
-  const nameLength = Buffer.byteLength(key);
-  const head = Buffer.allocUnsafe(EDIT + nameLength);
-  head.writeUInt8(after === undefined ? 0 : 1);
-  head.writeUInt32LE(nameLength, 1);
-  head.write(key, EDIT);
+/** The most bytes that an edit takes. */
+const spaceFor = (key: string, value: Buffer | undefined): number => EDIT + 3 * key.length + (value?.length ?? 0);
+
+/**
+ * Key, then what stays of the value's start and end, and what is between; or that it is deleted. `isWhole`: what is between is all of it;
+ * it stands at the end.
+ */
+function encodeEdit(
+  target: Buffer,
+  at: number,
+  key: string,
+  before: Buffer | undefined,
+  after: Buffer | undefined,
+): { readonly end: number; readonly isWhole: boolean } {
+  const nameLength = target.write(key, at + EDIT);
   let start = 0;
   let end = 0;
   if (before !== undefined && after !== undefined && Math.min(before.length, after.length) >= MIN_SPLICE) {
@@ -129,11 +239,15 @@ function encodeEdit(key: string, before: Buffer | undefined, after: Buffer | und
     while (start < most && before[start] === after[start]) start++;
     while (end < most - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++;
   }
-  const middle = after?.subarray(start, after.length - end);
-  head.writeUInt32LE(start, 5);
-  head.writeUInt32LE(end, 9);
-  head.writeUInt32LE(middle?.length ?? 0, 13);
-  return middle === undefined ? [head] : [head, middle];
+  const length = (after?.length ?? 0) - start - end;
+  target.writeUInt8(after === undefined ? 0 : 1, at);
+  target.writeUInt32LE(nameLength, at + 1);
+  target.writeUInt32LE(start, at + 5);
+  target.writeUInt32LE(end, at + 9);
+  target.writeUInt32LE(length, at + 13);
+  const middle = at + EDIT + nameLength;
+  after?.copy(target, middle, start, start + length);
+  return { end: middle + length, isWhole: start + end === 0 };
 }
 
 function applyEdits(content: Buffer, values: Map<string, Buffer>): void {
@@ -166,6 +280,8 @@ function applyEdits(content: Buffer, values: Map<string, Buffer>): void {
 
 interface Content {
   readonly values: Map<string, Buffer>;
+  /** The file; values are pieces of it, but for those that edits have put together. */
+  readonly content?: Buffer;
   /** Length of the file up to where it can be trusted; 0: nothing of it. */
   readonly goodBytes: number;
   /** Why what is there is ignored. */
@@ -197,5 +313,5 @@ async function readJournal(path: string): Promise<Content> {
     applyEdits(content, values);
     at = end;
   }
-  return { values, goodBytes: at };
+  return { values, content: file, goodBytes: at };
 }

@@ -45,10 +45,13 @@ export interface SavedStateOptions {
 const DEFAULT_MAX_BYTES = 256_000_000;
 /** Milliseconds to wait for the folder of a forerunner that is about to end. */
 const LOCK_PATIENCE_MS = 1_000;
+/** Milliseconds after the opening in which nothing is written: who starts has more urgent things to do, and the state of before is still good. */
+const START_MS = 2_000;
 /** Milliseconds that a change waits for others to be written with, and for what it is about to be on its way to the proxies. */
 const DELAY_MS = 50;
-/** Values encoded between two breaths of the event loop. */
+/** So many values are encoded at a time; what is left then waits this many times as long as they took: saving must not keep traffic waiting. */
 const BATCH = 250;
+const PAUSE = 3;
 
 /** Opens the folder's state. Never throws: what can't be used is logged, and then there is none. */
 export async function openSavedState(options: SavedStateOptions): Promise<SavedState> {
@@ -131,8 +134,7 @@ const NUL = "\0";
 function createSavedState(journal: Journal, held: HeldLock | undefined, options: SavedStateOptions): SavedState {
   const { folder, logger, maxBytes = DEFAULT_MAX_BYTES } = options;
   const keysBySection = new Map<string, Set<string>>();
-  /** Digests of the parts of each value, and how many values have each. */
-  const partsOf = new Map<string, readonly string[]>();
+  /** How many values have a part, by its digest. */
   const uses = new Map<string, number>();
   const givenUp = new Set<string>();
   let pending = new Map<string, Pending | undefined>();
@@ -141,6 +143,7 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
   let writing: Promise<void> | undefined;
   let isOver = held === undefined;
   let failure: string | undefined;
+  const opened = performance.now();
   const ending = new AbortController();
 
   const sectionKeys = (name: string): Set<string> => {
@@ -151,26 +154,24 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
   const use = (digests: readonly string[], by: number): void => {
     for (const digest of digests) uses.set(digest, (uses.get(digest) ?? 0) + by);
   };
-  for (const [key, value] of journal.values) {
+  for (const key of journal.keys()) {
     const end = key.indexOf(NUL);
     if (end === 0) continue;
     sectionKeys(key.slice(0, end)).add(key.slice(end + 1));
-    const digests = parse(value).parts.flatMap(pieceDigests);
-    partsOf.set(key, digests);
-    use(digests, 1);
+    use(digestsIn(journal.get(key)), 1);
   }
 
   function read<T>(key: string, form: SavedForm<T>): T | undefined {
     const noted = pending.has(key) ? pending : inFlight?.has(key) === true ? inFlight : undefined;
     if (noted !== undefined) return noted.get(key)?.value as T | undefined;
-    const value = journal.values.get(key);
+    const value = journal.get(key);
     if (value === undefined) return undefined;
     const { json, parts } = parse(value);
     // The journal's own checksums vouch for the bytes: no need to hash them again.
     const found = parts.flatMap((ref): XdsPart[] => {
       const [, origin, digests] = ref;
       const pieces = pieceDigests(ref).flatMap((it): XdsPiece[] => {
-        const bytes = journal.values.get(NUL + it);
+        const bytes = journal.get(NUL + it);
         return bytes === undefined ? [] : [{ bytes, digest: it }];
       });
       if (digests !== undefined) return pieces.length < digests.length ? [] : [joinedPart(pieces, origin ?? undefined)];
@@ -184,19 +185,17 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
   function edit(edits: Map<string, Buffer | undefined>, key: string, next: Pending | undefined): void {
     const { json, parts } = next === undefined ? { json: undefined, parts: [] } : next.form.split(next.value);
     const text = next && Buffer.from(JSON.stringify({ json, parts: parts.map(partRef) }));
-    const now = edits.has(key) ? edits.get(key) : journal.values.get(key);
+    const now = edits.has(key) ? edits.get(key) : journal.get(key);
     if (text === undefined ? now === undefined : now?.equals(text) === true) return;
     edits.set(key, text);
-    const before = partsOf.get(key) ?? [];
+    const before = digestsIn(now);
     const pieces = parts.flatMap(piecesOf);
     const after = pieces.map(({ digest }) => digest);
     use(after, 1);
     use(before, -1);
-    if (next === undefined) partsOf.delete(key);
-    else partsOf.set(key, after);
     for (const { digest, bytes } of pieces) {
       const blob = NUL + digest;
-      if (edits.has(blob) ? edits.get(blob) === undefined : !journal.values.has(blob)) {
+      if (edits.has(blob) ? edits.get(blob) === undefined : !journal.has(blob)) {
         edits.set(blob, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
       }
     }
@@ -210,8 +209,7 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
   function bytesAfter(edits: ReadonlyMap<string, Buffer | undefined>): number {
     let bytes = journal.liveBytes;
     for (const [key, value] of edits) {
-      const before = journal.values.get(key);
-      if (before !== undefined) bytes -= key.length + before.length;
+      if (journal.has(key)) bytes -= key.length + journal.sizeOf(key);
       if (value !== undefined) bytes += key.length + value.length;
     }
     return bytes;
@@ -219,13 +217,14 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
 
   /** Gives up the largest sections until the rest fits. Half of one would be worse than nothing: what it lacks would be taken for deleted. */
   function fit(edits: Map<string, Buffer | undefined>): void {
-    const valueAfter = (key: string) => (edits.has(key) ? edits.get(key) : journal.values.get(key));
+    const valueAfter = (key: string) => (edits.has(key) ? edits.get(key) : journal.get(key));
     const sizeOf = (name: string): number => {
       let size = 0;
       for (const key of sectionKeys(name)) {
         const whole = name + NUL + key;
-        size += valueAfter(whole)?.length ?? 0;
-        for (const digest of partsOf.get(whole) ?? []) size += valueAfter(NUL + digest)?.length ?? 0;
+        const value = valueAfter(whole);
+        size += value?.length ?? 0;
+        for (const digest of digestsIn(value)) size += valueAfter(NUL + digest)?.length ?? 0;
       }
       return size;
     };
@@ -251,9 +250,12 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
       pending = new Map();
       const edits = new Map<string, Buffer | undefined>();
       let count = 0;
+      let begun = performance.now();
       for (const [key, next] of inFlight) {
         if (!givenUp.has(key.slice(0, key.indexOf(NUL)))) edit(edits, key, next);
-        if (++count % BATCH === 0) await breath();
+        if (++count % BATCH !== 0) continue;
+        await pause(PAUSE * (performance.now() - begun));
+        begun = performance.now();
       }
       fit(edits);
       if ((await held?.lock.isHeld()) !== true) {
@@ -268,10 +270,13 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
     }
   }
 
+  /** Cut short by `close`. */
+  const pause = async (milliseconds: number): Promise<void> => {
+    if (milliseconds <= 0 || ending.signal.aborted) await breath();
+    else await sleep(milliseconds, undefined, { signal: ending.signal }).catch(() => {});
+  };
   const start = (): void => {
-    // Rejects only when it is cut short.
-    writing ??= sleep(DELAY_MS, undefined, { signal: ending.signal, ref: false })
-      .catch(() => undefined)
+    writing ??= pause(Math.max(DELAY_MS, opened + START_MS - performance.now()))
       .then(writePending)
       .catch((error: unknown) => {
         const { message } = error as Error;
@@ -329,6 +334,9 @@ const partRef = ({ digest, origin, pieces }: XdsPart): PartRef => {
 
 /** Under which the bytes of a part are saved. */
 const pieceDigests = ([digest, , pieces]: PartRef): readonly string[] => pieces ?? [digest];
+
+const digestsIn = (value: Buffer | undefined): readonly string[] =>
+  value === undefined ? [] : parse(value).parts.flatMap(pieceDigests);
 
 const parse = (value: Buffer) =>
   JSON.parse(value.toString()) as { readonly json: unknown; readonly parts: readonly PartRef[] };
