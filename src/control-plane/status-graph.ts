@@ -1,13 +1,7 @@
 import { type Status, Status_State } from "../../generated/proto/epoxy/core/v1/status.ts";
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
 import type { Collection, Graph, Lookup } from "../collections/index.ts";
-import {
-  type AnyKind,
-  type Ref,
-  refKey,
-  type Resource,
-  type TranslationProblem,
-} from "../resources/index.ts";
+import { type AnyKind, type Ref, refKey, type Resource, type TranslationProblem } from "../resources/index.ts";
 import { statusOfReport } from "../snapshot/index.ts";
 import { indexProblems, problemKey, type ResourceProblem } from "./problem-index.ts";
 

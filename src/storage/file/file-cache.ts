@@ -2,7 +2,14 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Kind, Resource } from "../../resources/index.ts";
-import { type FileContent, type FileText, parseContent, restamped, textDigest, unreadableContent } from "./file-content.ts";
+import {
+  type FileContent,
+  type FileText,
+  parseContent,
+  restamped,
+  textDigest,
+  unreadableContent,
+} from "./file-content.ts";
 import { type FileIdentity, fileError, hasErrno, identityAt, readSnapshot, sameIdentity } from "./file-snapshot.ts";
 import { isResourceFile } from "./layout.ts";
 
