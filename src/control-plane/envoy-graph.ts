@@ -20,7 +20,7 @@ import {
   type UpstreamState,
 } from "../envoy/index.ts";
 import { parseRefKey, refKey, refOf, type TranslationProblem } from "../resources/index.ts";
-import { resourceFromBytes, typeUrls } from "../xds/index.ts";
+import { resourceFromBytes, resourceFromParts, typeUrls, type XdsPart, xdsPart } from "../xds/index.ts";
 import {
   endpointsOfServices,
   type KubernetesInputs,
@@ -74,8 +74,13 @@ interface Inputs extends EnvoyInputs {
 }
 
 /** Of ten thousand clusters the messages would take far more memory than their bytes. */
-type BuiltUpstream = Omit<TranslatedUpstream, "cluster">;
-const withoutMessage = ({ cluster: _, ...built }: TranslatedUpstream): BuiltUpstream => built;
+interface BuiltUpstream extends Omit<TranslatedUpstream, "cluster" | "bytes"> {
+  readonly part: XdsPart | undefined;
+}
+const withoutMessage = ({ cluster: _, bytes, ...built }: TranslatedUpstream): BuiltUpstream => ({
+  ...built,
+  part: bytes && xdsPart(bytes, upstreamOrigin(built.clusterName)),
+});
 
 /** Fragments, upstreams and endpoints as encoded Envoy resources, each made again only when something it depends on changes. */
 export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
@@ -296,10 +301,9 @@ function serveClusters(
   const resources = graph.derive(
     "envoy/cluster-resources",
     clusters,
-    ({ bytes, clusterName: name, edsServiceName }) => {
+    ({ part, clusterName: name, edsServiceName }) => {
       const resendWith = edsServiceName === undefined ? [] : [{ typeUrl: typeUrls.endpoint, name: edsServiceName }];
-      const resource =
-        bytes && resourceFromBytes(typeUrls.cluster, name, bytes, { origin: upstreamOrigin(name), resendWith });
+      const resource = part && resourceFromParts(typeUrls.cluster, name, [part], { resendWith });
       return resource && { resource, edsServiceName };
     },
   );

@@ -1,7 +1,16 @@
 import { hash } from "node:crypto";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { piecesOf, type XdsResource, resourceSize } from "./cache/resource.ts";
-import { bareResource, type BareResource, deltaHeader, sotwHeader, wrappedHeader } from "./resource-headers.ts";
+import { piecesOf, type XdsResource } from "./cache/resource.ts";
+import {
+  bareResource,
+  type BareResource,
+  deltaHeader,
+  type Header,
+  sizeInResponse,
+  sotwHeader,
+  wrappedHeader,
+  writeHeader,
+} from "./resource-headers.ts";
 
 /**
  * The messages of envoy/service/discovery/v3/discovery.proto, as far as a server needs them. Requests are read here rather than by generated
@@ -127,7 +136,7 @@ export function encodeSotwResponse(fields: ResponseFields & { readonly lifetimes
   writeControlPlane(frame, 6, fields.controlPlane);
   for (const bare of fields.bare ?? []) frame.raw(bareResource(bare, "sotw"));
   const headerOf = (resource: XdsResource) =>
-    fields.lifetimes === true && resource.ttlMs !== undefined ? wrappedHeader(resource) : sotwHeader(resource);
+    fields.lifetimes === true && resource.ttlMs !== undefined ? wrappedHeader : sotwHeader;
   return concatenate(frame.finish(), fields.resources, headerOf);
 }
 
@@ -140,24 +149,22 @@ export function encodeDeltaResponse(fields: ResponseFields & { readonly removed:
   for (const name of fields.removed) frame.tag(6, WireType.LengthDelimited).string(name);
   writeControlPlane(frame, 7, fields.controlPlane);
   for (const bare of fields.bare ?? []) frame.raw(bareResource(bare, "delta"));
-  return concatenate(frame.finish(), fields.resources, deltaHeader);
+  return concatenate(frame.finish(), fields.resources, () => deltaHeader);
 }
 
 /** The frame's fields first, then each resource: its header, then the bytes it shares with all other responses. */
 function concatenate(
   frame: Uint8Array,
   resources: readonly XdsResource[],
-  headerOf: (resource: XdsResource) => Uint8Array,
+  headerOf: (resource: XdsResource) => Header,
 ): Buffer {
   let size = frame.length;
-  for (const resource of resources) size += headerOf(resource).length + resourceSize(resource);
+  for (const resource of resources) size += sizeInResponse(headerOf(resource), resource);
   const body = Buffer.allocUnsafe(size);
   body.set(frame);
   let offset = frame.length;
   for (const resource of resources) {
-    const header = headerOf(resource);
-    body.set(header, offset);
-    offset += header.length;
+    offset = writeHeader(headerOf(resource), body, offset, resource);
     for (const part of resource.parts) {
       for (const { bytes } of piecesOf(part)) {
         body.set(bytes, offset);

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { packed } from "./packed-bytes.ts";
 
 /** Bytes that several parts may share. */
 export interface XdsPiece {
@@ -53,7 +54,7 @@ export interface XdsResourceOptions {
 
 /** Part of a message made of whole encoded fields, such as all fields but the virtual hosts of a route configuration. */
 export function xdsPart(bytes: Uint8Array, origin?: string): XdsPart {
-  return { bytes, origin, digest: digest(bytes) };
+  return { bytes: packed(bytes), origin, digest: digest(bytes) };
 }
 
 /** Bytes with their digest, as pieces of parts. */

@@ -39,23 +39,33 @@ export interface Responses {
 
 /** So many different responses are kept per type until its next change. */
 const KEPT = 16;
+/** Milliseconds for which nobody has asked for them after which they are given up: the first ones hold everything that there is. */
+const KEPT_MS = 10_000;
+
+interface Shelf {
+  head: number;
+  readonly byKey: Map<string, XdsResponse>;
+  readonly end: NodeJS.Timeout;
+}
 
 export function createResponses(mode: "sotw" | "delta", controlPlane: string): Responses {
   const encode = mode === "sotw" ? encodeSotwResponse : encodeDeltaResponse;
   // A client may bring a nonce from before a restart: the prefix keeps it from meaning anything.
   const boot = randomBytes(4).toString("hex");
-  const kept = new WeakMap<TypeLog, { head: number; readonly byKey: Map<string, XdsResponse> }>();
+  const kept = new WeakMap<TypeLog, Shelf>();
   let serials = 0;
 
   function shelf(log: TypeLog): Map<string, XdsResponse> {
     let found = kept.get(log);
     if (found === undefined) {
-      found = { head: log.head, byKey: new Map() };
+      const byKey = new Map<string, XdsResponse>();
+      found = { head: log.head, byKey, end: setTimeout(() => byKey.clear(), KEPT_MS).unref() };
       kept.set(log, found);
     } else if (found.head !== log.head) {
       found.head = log.head;
       found.byKey.clear();
     }
+    found.end.refresh();
     return found.byKey;
   }
 
