@@ -298,15 +298,11 @@ function serveClusters(
   clusters: Collection<BuiltUpstream>,
   wanted: Collection<unknown>,
 ): { readonly clusters: Collection<ServedResource>; readonly assignments: Collection<ServedResource> } {
-  const resources = graph.derive(
-    "envoy/cluster-resources",
-    clusters,
-    ({ part, clusterName: name, edsServiceName }) => {
-      const resendWith = edsServiceName === undefined ? [] : [{ typeUrl: typeUrls.endpoint, name: edsServiceName }];
-      const resource = part && resourceFromParts(typeUrls.cluster, name, [part], { resendWith });
-      return resource && { resource, edsServiceName };
-    },
-  );
+  const resources = graph.derive("envoy/cluster-resources", clusters, ({ part, clusterName: name, edsServiceName }) => {
+    const resendWith = edsServiceName === undefined ? [] : [{ typeUrl: typeUrls.endpoint, name: edsServiceName }];
+    const resource = part && resourceFromParts(typeUrls.cluster, name, [part], { resendWith });
+    return resource && { resource, edsServiceName };
+  });
   const { kubernetes } = inputs;
   const endpoints =
     kubernetes === undefined
