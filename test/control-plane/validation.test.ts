@@ -312,10 +312,12 @@ test("a write among 5,000 virtual services is answered in less than 20 ms, since
     chain.source("VirtualService").set(`gloo-system/${name(i)}`, { ...template.resource, ...own });
   }
   chain.graph.flush();
+  // Of processor time, as other processes take their share of the clock's.
   const timed = (ask: () => unknown): number => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     ask();
-    return performance.now() - start;
+    const { user, system } = process.cpuUsage(start);
+    return (user + system) / 1000;
   };
   const middle = name(count / 2);
   const asked = {

@@ -51,7 +51,7 @@ describe("the rights of the control plane", () => {
     expect(watched.length).toBeGreaterThan(6);
     expect(judged.length).toBeGreaterThan(6);
     expect(collections).toContain("secrets");
-    const native = ["/secrets", "/namespaces", "/services", "discovery.k8s.io/endpointslices"];
+    const native = ["/secrets", "/namespaces", "/pods", "/services", "discovery.k8s.io/endpointslices"];
     const reading = [...watched.map(({ group, plural }) => `${group}/${plural}`), ...native];
     expect(granted("ClusterRole")).toEqual(
       [
