@@ -26,6 +26,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cli: ["errors", "resources", "storage", "gateway", "control-plane", "generated"],
   testing: ["errors", "resources", "storage"],
   "codegen-v1": ["errors", "resources", "storage"],
+  streams: ["errors", "resources", "storage", "xds", "generated/envoy"],
+  "codegen-v1-streams": ["streams"],
   "codegen-v1-controllers": ["errors", "resources", "storage", "snapshot"],
   index: ["errors", "resources", "storage"],
   codegen: ["generated"],

@@ -102,6 +102,8 @@ export interface ResourceModel {
   readonly hasStatus: boolean;
   /** Whether Kubernetes keeps it in a kind of its own. */
   readonly native: boolean;
+  /** Whether a server and a client are generated that stream it. */
+  readonly streamed: boolean;
   readonly columns: readonly ColumnModel[];
 }
 

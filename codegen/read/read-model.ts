@@ -108,6 +108,7 @@ function readMessage(
       scope: resource.scope === 2 ? "cluster" : "namespaced",
       hasStatus: resource.hasStatus,
       native: resource.native,
+      streamed: resource.streamed,
       columns: resource.columns.map(({ header, path: columnPath, wide }) => ({ header, path: columnPath, wide })),
     },
     snapshot: snapshot && { position: optionPosition("snapshot"), description: snapshot.description },

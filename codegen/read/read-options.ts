@@ -16,6 +16,7 @@ interface ResourceOptions {
   readonly scope: number;
   readonly hasStatus: boolean;
   readonly native: boolean;
+  readonly streamed: boolean;
   readonly columns: readonly { readonly header: string; readonly path: string; readonly wide: boolean }[];
 }
 

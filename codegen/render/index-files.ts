@@ -12,7 +12,8 @@ interface Exports {
 }
 
 /**
- * `index.ts` with the kinds, clients and types of all resources, and `controllers.ts` with all that is for controllers.
+ * `index.ts` with the kinds, clients and types of all resources, `controllers.ts` with all that is for controllers, and `streams.ts` with the
+ * servers and clients of streamed kinds.
  * Packages without resources are imported by their own path.
  */
 export function renderIndexFiles(packages: readonly PackageModel[], layout: Layout): readonly GeneratedFile[] {
@@ -43,10 +44,21 @@ export function renderIndexFiles(packages: readonly PackageModel[], layout: Layo
     "controllers.ts",
     layout,
   );
-  if (controllers.length === 0) return [{ path: "index.ts", content: index }];
+  const streams = exportStatements(
+    packages.map((pkg) => streamExports(pkg, layout)),
+    "streams.ts",
+    layout,
+  );
+  const more = [
+    { path: "controllers.ts", statements: controllers },
+    { path: "streams.ts", statements: streams },
+  ].filter(({ statements }) => statements.length > 0);
   return [
     { path: "index.ts", content: index },
-    { path: "controllers.ts", content: `${header("all packages")}\n${controllers.join("\n")}\n` },
+    ...more.map(({ path, statements }) => ({
+      path,
+      content: `${header("all packages")}\n${statements.join("\n")}\n`,
+    })),
   ];
 }
 
@@ -69,6 +81,18 @@ const controllerExports = ({ packageName, resources, snapshots }: PackageModel, 
     ...resources.map(exportsOf.reconciler),
   ],
 });
+
+function streamExports({ packageName, resources }: PackageModel, layout: Layout): Exports {
+  const streamed = resources.filter(({ resource }) => resource.streamed);
+  return {
+    file: layout.streamsFile(packageName),
+    values: streamed.flatMap((message) => [
+      exportsOf.createStreamServer(message),
+      exportsOf.createStreamClient(message),
+    ]),
+    types: streamed.flatMap((message) => [exportsOf.streamServer(message), exportsOf.streamClient(message)]),
+  };
+}
 
 /** A name that two packages export is in neither's list: their files are then imported by path. */
 function exportStatements(all: readonly Exports[], file: string, layout: Layout): readonly string[] {

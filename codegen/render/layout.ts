@@ -13,13 +13,15 @@ export interface Layout {
   packageFile(packageName: string): string;
   /** File of a package's snapshots, event loops and reconcilers. */
   controllersFile(packageName: string): string;
+  /** File of a package's servers and clients of streamed kinds. */
+  streamsFile(packageName: string): string;
   readonly tablesFile: string;
   /** How `fromFile` imports an output file. */
   importOutput(fromFile: string, file: string): string;
   /** How `fromFile` imports ts-proto's output for a .proto. */
   importMessages(fromFile: string, proto: string): string;
-  /** How `fromFile` imports the runtime, or that of controllers. */
-  importRuntime(fromFile: string, part?: "controllers"): string;
+  /** How `fromFile` imports the runtime, or a part of it that loads more. */
+  importRuntime(fromFile: string, part?: "controllers" | "streams"): string;
   /** How those who don't generate them import the kinds and tables of Epoxy's own protos. */
   readonly epoxyKinds: string;
 }
@@ -31,6 +33,7 @@ export function createLayout(options: GeneratorOptions): Layout {
   return {
     packageFile: (packageName) => `${folderOf(packageName, options.root)}.ts`,
     controllersFile: (packageName) => `${folderOf(packageName, options.root)}-controllers.ts`,
+    streamsFile: (packageName) => `${folderOf(packageName, options.root)}-streams.ts`,
     tablesFile: "tables.ts",
     importOutput: (fromFile, file) => relative(fromFile, file.replace(/\.ts$/, suffix)),
     importMessages(fromFile, proto) {

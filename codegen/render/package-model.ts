@@ -46,6 +46,10 @@ export const exportsOf = {
   createClient: (message: MessageModel) => `create${message.localName}Client`,
   reconciler: (message: MessageModel) => `${message.localName}Reconciler`,
   createReconciler: (message: MessageModel) => `create${message.localName}Reconciler`,
+  streamServer: (message: MessageModel) => `${message.localName}StreamServer`,
+  createStreamServer: (message: MessageModel) => `create${message.localName}StreamServer`,
+  streamClient: (message: MessageModel) => `${message.localName}StreamClient`,
+  createStreamClient: (message: MessageModel) => `create${message.localName}StreamClient`,
   snapshotShape: ({ localName }: MessageModel) => `${localName.slice(0, 1).toLowerCase()}${localName.slice(1)}Shape`,
   syncer: ({ localName }: MessageModel) => `${localName.replace(/Snapshot$/, "")}Syncer`,
   createEventLoop: ({ localName }: MessageModel) => `create${localName.replace(/Snapshot$/, "")}EventLoop`,
@@ -66,6 +70,12 @@ export function controllerNames(message: MessageModel): readonly string[] {
       ? []
       : [message.localName, snapshotShape(message), syncer(message), createEventLoop(message)]),
   ];
+}
+
+/** The names that the package's file for streams declares for a resource. */
+export function streamNames(message: MessageModel): readonly string[] {
+  const { streamServer, createStreamServer, streamClient, createStreamClient } = exportsOf;
+  return [streamServer, createStreamServer, streamClient, createStreamClient].map((of) => of(message));
 }
 
 /** First line of a generated file. */

@@ -8,6 +8,7 @@ import { createLayout, isEpoxyPackage, type Layout } from "./layout.ts";
 import { type GeneratedFile, header, isOptionsPackage, packagesOf } from "./package-model.ts";
 import { renderPackageFile } from "./package-file.ts";
 import { renderSchemaFiles } from "./schema/schema-files.ts";
+import { renderStreamsFile } from "./streams-file.ts";
 import { tableText } from "./table-text.ts";
 import { fillTemplate } from "./templates.ts";
 
@@ -39,6 +40,7 @@ function renderSdk(model: Model, options: GeneratorOptions): readonly GeneratedF
     ...renderIndexFiles(packages, layout),
     ...packages.map((pkg) => renderPackageFile(pkg, layout)),
     ...packages.flatMap((pkg) => renderControllersFile(pkg, model, layout) ?? []),
+    ...packages.flatMap((pkg) => renderStreamsFile(pkg, layout) ?? []),
   ];
   return files.sort(byPath);
 }

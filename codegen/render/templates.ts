@@ -17,7 +17,15 @@ function readTemplate(name: string): string {
 
 const compiled = new Map<string, Handlebars.TemplateDelegate>();
 
-export type TemplateName = "package" | "controllers" | "tables" | "index" | "docs-kind" | "docs-package" | "docs-index";
+export type TemplateName =
+  | "package"
+  | "controllers"
+  | "streams"
+  | "tables"
+  | "index"
+  | "docs-kind"
+  | "docs-package"
+  | "docs-index";
 
 /** Fills a template. A value that the template names and the context lacks is an error. */
 export function fillTemplate(name: TemplateName, context: object): string {

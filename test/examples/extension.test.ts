@@ -50,7 +50,7 @@ describe("a folder made by epoxy init, outside the repository, with the packed p
       await readFile(join(example, "src/main.ts"), "utf8"),
     );
     const { stdout } = await npm("test");
-    expect(stdout).toMatch(/Tests .*3 passed/);
+    expect(stdout).toMatch(/Tests .*4 passed/);
   });
 
   test("has a controller of at most 40 lines", async () => {
@@ -63,8 +63,10 @@ describe("a folder made by epoxy init, outside the repository, with the packed p
       "proto/traffic/v1/rollout.ts",
       "sdk/controllers.ts",
       "sdk/index.ts",
+      "sdk/streams.ts",
       "sdk/tables.ts",
       "sdk/traffic/v1-controllers.ts",
+      "sdk/traffic/v1-streams.ts",
       "sdk/traffic/v1.ts",
     ]);
     const messages = await readFile(join(project, "generated/proto/traffic/v1/rollout.ts"), "utf8");
