@@ -80,6 +80,16 @@ const recipes = {
     note: "builds it: some minutes",
     fetch: buildKubeApiserver,
   },
+  "compose-config": {
+    version: "2.16.2",
+    versionArguments: ["version"],
+    install: "put a `go` of version 1.26 or newer on PATH to build it with",
+    async fetch(target, _folder, signal) {
+      const cwd = join(dirname(fileURLToPath(import.meta.url)), "compose-config");
+      const build = ["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o", target, "."];
+      await run("go", build, { cwd, env: { ...process.env, GOWORK: "off" }, maxBuffer: 1 << 24, signal });
+    },
+  },
   bao: {
     version: "2.7.2",
     versionArguments: ["version"],
