@@ -1,9 +1,12 @@
-// Key put into Consul → a real Envoy serves it; beside it the least that anybody needs: a blocking read of the prefix, and JSON.parse.
+// Key put into Consul → a real Envoy serves it, and apart from that → a client of ours has been sent it, which is all that the control plane
+// does. Beside it the least that anybody needs: a blocking read of the prefix, and JSON.parse.
 // Usage: node bench/consul.ts [--smoke] [--n 100,1000] [--changes 20]
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { typeUrls } from "../src/xds/index.ts";
+import { connect } from "../test/xds/support/grpc-client.ts";
 import { type RunningConsul, startConsul } from "../test/support/consul.ts";
 import { glooBootstrap, startEnvoy } from "../test/support/envoy.ts";
 import { freePort } from "../test/support/free-port.ts";
@@ -75,6 +78,33 @@ async function bare(api: Api, n: number): Promise<number[]> {
   return times;
 }
 
+/** Times until a client that plays an Envoy has been sent a change. */
+async function sent(api: Api, n: number, xdsPort: number, ports: Ports): Promise<number[]> {
+  await using client = connect(xdsPort);
+  const stream = client.stream("delta", { node: { id: "bench", metadata: { role: "gloo-system~gateway-proxy" } } });
+  const tableOf = (index: number) => `listener-127.0.0.1-${ports.gateway}-routes/gloo-system_vs-${index}`;
+  const changed = Array.from({ length: WARM_UP + options.changes }, (_, round) => (round * 7_919 + 1) % n);
+  stream.send({ typeUrl: typeUrls.route, subscribe: [...new Set(changed.map(tableOf))] });
+  const until = async (text: string): Promise<void> => {
+    for (;;) {
+      const answer = await stream.next();
+      stream.ack(answer);
+      if (Object.values(answer.resources).some((content) => content.includes(text))) return;
+    }
+  };
+  const times: number[] = [];
+  for (const [round, index] of changed.entries()) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const start = performance.now();
+    const arrived = until(`/sent-${round}`);
+    await api.call("PUT", `/v1/kv/${keyOf(index)}`, virtualService(index, `/sent-${round}`));
+    await arrived;
+    if (round >= WARM_UP) times.push(performance.now() - start);
+  }
+  stream.cancel();
+  return times;
+}
+
 async function measure(consul: RunningConsul, folder: string, n: number, ports: Ports): Promise<Row> {
   const api = createApi(consul.port);
   await fill(api, n, ports);
@@ -103,12 +133,16 @@ async function measure(consul: RunningConsul, folder: string, n: number, ports: 
       const served = await probe.until(domainOf(index), `/mk-${round}`);
       if (round >= WARM_UP) times.push(Math.max(0, served - begun));
     }
+    const toWire = await sent(api, n, controlPlane.xdsPort, ports);
+    const ratio = (part: readonly number[]) => Math.round((100 * median(part)) / median(floor)) / 100;
     return {
       n,
       "median ms": rounded(median(times)),
       "p95 ms": rounded(quantile(times, 0.95)),
+      "sent median ms": rounded(median(toWire)),
       "bare read median ms": rounded(median(floor)),
-      ratio: Math.round((100 * median(times)) / median(floor)) / 100,
+      ratio: ratio(times),
+      "ratio sent": ratio(toWire),
       "cold start ms": Math.round(cold),
     };
   } finally {

@@ -25,7 +25,7 @@ const RETRY_MS = 2_000;
 const DELAY_MS = 30;
 
 /** So many at a time; what is left then waits this many times as long as they took: statuses must not keep traffic waiting. */
-const BATCH = 64;
+const BATCH = 16;
 const PAUSE = 2;
 
 /**
