@@ -1,10 +1,11 @@
 // What choosing route tables by scope costs and saves: Envoy's CPU per request, its memory, and its CPU for the first configuration and for a
-// change, against one plain table. Usage: node bench/scoped-routes.ts [--smoke] [--n 100,1000]
+// change, against one plain table, and against virtual hosts on demand (VHDS). Usage: node bench/scoped-routes.ts [--smoke] [--n 100,1000]
 import { connect } from "node:net";
 import { glooBootstrap, startEnvoy } from "../test/support/envoy.ts";
 import { freePort } from "../test/support/free-port.ts";
 import { createChain } from "../test/control-plane/support/chain.ts";
 import { benchOptions, type Row, report, rounded } from "./support/bench-run.ts";
+import { serveVirtualHosts } from "./support/virtual-host-discovery.ts";
 import { createProbe } from "./support/probe.ts";
 import { cpuMs, memoryMb } from "./support/process-usage.ts";
 
@@ -38,8 +39,22 @@ function loadOne(port: number, host: string, count: number): Promise<void> {
   });
 }
 
-async function measure(n: number, scopedRoutes: boolean): Promise<Row> {
-  const port = await freePort();
+type Way = "one table" | "by scope" | "on demand";
+
+/** A server of N domains and a wildcard, which on demand alone leaves out: it is asked for hosts, not for wildcards. */
+interface Rig {
+  readonly xdsPort: number;
+  change(domain: string, name: string, body: string): void;
+  close(): Promise<void>;
+}
+
+async function onDemand(n: number, port: number): Promise<Rig> {
+  const hosts = new Map(Array.from({ length: n }, (_, index) => [`d${index}.test`, "start"]));
+  const served = await serveVirtualHosts(port, "bench", hosts);
+  return { ...served, change: (domain, _name, body) => served.change(domain, body) };
+}
+
+async function translated(n: number, port: number, scopedRoutes: boolean): Promise<Rig> {
   const chain = createChain({ scopedRoutes });
   chain.apply(
     `apiVersion: gateway.solo.io/v1\nkind: Gateway\n${meta("gateway-proxy")}\nspec: {bindAddress: 127.0.0.1, bindPort: ${port}, httpGateway: {}, proxyNames: [gateway-proxy]}\n---\n`,
@@ -47,10 +62,24 @@ async function measure(n: number, scopedRoutes: boolean): Promise<Row> {
   const all = Array.from({ length: n }, (_, index) => virtualService(`vs-${index}`, `d${index}.test`, "start"));
   chain.apply(all.join("") + virtualService("wildcard", "*.wild.test", "wild"));
   const server = await chain.serve();
-  const envoy = await startEnvoy({ bootstrap: glooBootstrap({ xdsPort: server.port, delta: true }) });
+  return {
+    xdsPort: server.port,
+    change: (domain, name, body) => chain.apply(virtualService(name, domain, body)),
+    close: () => server.close(),
+  };
+}
+
+async function measure(n: number, way: Way): Promise<Row> {
+  const port = await freePort();
+  const rig = await (way === "on demand" ? onDemand(n, port) : translated(n, port, way === "by scope"));
+  const start = performance.now();
+  const envoy = await startEnvoy({ bootstrap: glooBootstrap({ xdsPort: rig.xdsPort, delta: true }) });
   const probe = await createProbe(port);
   try {
     await probe.until(`d${n - 1}.test`, "start");
+    // On demand a first request is what loads a domain.
+    for (let index = 0; index < n; index++) await probe.until(`d${index}.test`, "start");
+    const cold = performance.now() - start;
     const first = cpuMs(envoy.pid);
     const perRequest = async (host: string): Promise<number> => {
       await load(port, host, REQUESTS / 10);
@@ -60,27 +89,29 @@ async function measure(n: number, scopedRoutes: boolean): Promise<Row> {
     };
     const row = {
       n,
-      tables: scopedRoutes ? "by scope" : "one",
+      way,
       "exact µs": await perRequest(`d${n >> 1}.test`),
       "upper case µs": await perRequest(`D${n >> 1}.TEST`),
-      "wildcard µs": await perRequest("a.wild.test"),
+      "wildcard µs": way === "on demand" ? "–" : await perRequest("a.wild.test"),
+      "all asked once ms": Math.round(cold),
       "first configuration CPU ms": first,
       "Envoy MB": memoryMb(envoy.pid).now,
     };
     const before = cpuMs(envoy.pid);
     for (let change = 0; change < CHANGES; change++) {
       const index = (change * 7_919) % n;
-      chain.apply(virtualService(`vs-${index}`, `d${index}.test`, `mk-${change}`));
+      rig.change(`d${index}.test`, `vs-${index}`, `mk-${change}`);
       await probe.until(`d${index}.test`, `mk-${change}`);
     }
     return { ...row, "change CPU ms": rounded((cpuMs(envoy.pid) - before) / CHANGES) };
   } finally {
     probe.close();
     await envoy.stop();
-    await server.close();
+    await rig.close();
   }
 }
 
 const rows: Row[] = [];
-for (const n of options.sizes) for (const scoped of [false, true]) rows.push(await measure(n, scoped));
+const ways: readonly Way[] = ["one table", "by scope", "on demand"];
+for (const n of options.sizes) for (const way of ways) rows.push(await measure(n, way));
 await report("scoped-routes", rows);
