@@ -1,4 +1,4 @@
-// Translation alone, in one process: from edited resources to encoded ones, no files, no gRPC, no Envoy.
+// Translation alone, in one process: from edited resources to encoded ones, no files, no gRPC, no Envoy; and which stage takes how much of it.
 // Usage: node bench/translation.ts [--smoke] [--n 100,1000] [--changes 20]
 import { createChain, type Chain, resourcesOf } from "../test/control-plane/support/chain.ts";
 import { type Resource, refKey, refOf } from "../src/resources/index.ts";
@@ -7,7 +7,7 @@ import { benchOptions, median, type Row, report, rounded } from "./support/bench
 const options = benchOptions({ sizes: [100, 1_000, 10_000], smokeSizes: [50] });
 
 const document = (kind: string, name: string, spec: string, group = "gateway"): string =>
-  `apiVersion: ${group}.solo.io/v1\nkind: ${kind}\nmetadata: {name: ${name}, namespace: gloo-system}\nspec: ${spec}\n---\n`;
+  `apiVersion: ${group}.solo.io/v1\nkind: ${kind}\nmetadata: {name: ${name}, namespace: gloo-system, labels: {team: a}}\nspec: ${spec}\n---\n`;
 const routeTo = (upstream: string, prefix: string, rewrite: string): string =>
   `{matchers: [{prefix: ${prefix}}], options: {prefixRewrite: ${rewrite}}, routeAction: {single: {upstream: {name: ${upstream}, namespace: gloo-system}}}}`;
 const virtualService = (index: number, rewrite: string): string =>
@@ -28,66 +28,116 @@ const table = (index: number, rewrite: string): string =>
 type Parsed = ReturnType<typeof resourcesOf>;
 const keyOf = (resource: Resource): string => refKey(refOf(resource));
 
-/** Milliseconds of a flush after the edits; reading YAML isn't part of it. */
-function flush(chain: Chain, edits: Parsed): number {
-  for (const { kind, resource } of edits) chain.source(kind).set(keyOf(resource), resource);
-  const start = performance.now();
-  chain.graph.flush();
-  return performance.now() - start;
+/** Functions of the graph, by the layer that its collections are named after; the rest is the graph itself, hashing and the cache. */
+const stages = ["gateway", "envoy", "status"] as const;
+type Times = Readonly<Record<(typeof stages)[number] | "total", number>>;
+
+interface Rig {
+  readonly chain: Chain;
+  /** Milliseconds of a flush after the edits; reading YAML isn't part of it. */
+  flush(edits: Parsed): Times;
 }
 
-/** The median of changes, each parsed beforehand, after as many that warm up. */
-function changes(chain: Chain, n: number, make: (index: number, round: number) => string): number {
-  const times = Array.from({ length: 2 * options.changes }, (_, round) =>
-    flush(chain, resourcesOf(make((round * 7_919) % n, round))),
-  );
-  return median(times.slice(options.changes));
-}
-
-function oneEach(n: number): Row {
-  const chain = createChain();
-  const text = Array.from({ length: n }, (_, index) => virtualService(index, "/start") + upstream(index, 80));
-  const parsed = text.flatMap(resourcesOf);
-  const build = flush(chain, parsed);
-  const endpoints = (round: number): number => {
-    chain.endpoints.set("gloo-system/us-0", [{ address: "127.0.0.1", port: 1 + round }]);
-    return flush(chain, []);
-  };
+function createRig(): Rig {
+  let spent: Record<string, number> = {};
+  const timed = <F extends (...args: never) => unknown>(name: string, fn: F): F =>
+    ((...args: never) => {
+      const start = performance.now();
+      try {
+        return fn(...args);
+      } finally {
+        const stage = name.slice(0, name.indexOf("/"));
+        spent[stage] = (spent[stage] ?? 0) + performance.now() - start;
+      }
+    }) as F;
+  const chain = createChain({}, undefined, (graph) => {
+    const observe = (method: "derive" | "deriveMany" | "join") => {
+      const make = graph[method].bind(graph) as (...args: unknown[]) => unknown;
+      return (name: string, input: unknown, fn: (...args: never) => unknown, ...more: unknown[]) =>
+        make(name, input, timed(name, fn), ...more);
+    };
+    const methods = { derive: observe("derive"), deriveMany: observe("deriveMany"), join: observe("join") };
+    return new Proxy(graph, {
+      get(target, property) {
+        if (Object.hasOwn(methods, property)) return methods[property as keyof typeof methods];
+        const value: unknown = Reflect.get(target, property, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  });
   return {
-    n,
-    shape: "a domain each",
-    "build ms": rounded(build),
-    "routes/s": Math.round((1_000 * n) / build),
-    "virtual service ms": rounded(changes(chain, n, (index, round) => virtualService(index, `/mk-${round}`))),
-    "upstream ms": rounded(changes(chain, n, (index, round) => upstream(index, 1_000 + round))),
-    "endpoints ms": rounded(median(Array.from({ length: options.changes }, (_, round) => endpoints(round)))),
+    chain,
+    flush(edits) {
+      for (const { kind, resource } of edits) chain.source(kind).set(keyOf(resource), resource);
+      spent = {};
+      const start = performance.now();
+      chain.graph.flush();
+      const total = performance.now() - start;
+      const { gateway = 0, envoy = 0, status = 0 } = spent;
+      return { gateway, envoy, status, total };
+    },
   };
 }
 
-function oneDomain(n: number): Row {
-  const chain = createChain();
+/** The medians of changes, each parsed beforehand, after as many that warm up. */
+function changes(rig: Rig, n: number, make: (index: number, round: number) => Parsed): Row {
+  const times = Array.from({ length: 2 * options.changes }, (_, round) => rig.flush(make((round * 7_919) % n, round)));
+  const measured = times.slice(options.changes);
+  const of = (part: keyof Times): number => rounded(median(measured.map((it) => it[part])));
+  const rest = ({ total, ...parts }: Times) => total - stages.reduce((sum, stage) => sum + parts[stage], 0);
+  return {
+    "one change ms": of("total"),
+    "in gateway": of("gateway"),
+    "in envoy": of("envoy"),
+    "in statuses": of("status"),
+    "in graph and cache": rounded(median(measured.map(rest))),
+  };
+}
+
+function build(rig: Rig, n: number, parsed: Parsed): Row {
+  const { total } = rig.flush(parsed);
+  return { "build ms": rounded(total), "routes/s": Math.round((1_000 * n) / total) };
+}
+
+function oneEach(n: number): Row[] {
+  const rig = createRig();
+  const text = Array.from({ length: n }, (_, index) => virtualService(index, "/start") + upstream(index, 80));
+  const base = { n, shape: "a domain each" };
+  const built = build(rig, n, text.flatMap(resourcesOf));
+  const edit = (make: (index: number, round: number) => string) =>
+    changes(rig, n, (index, round) => resourcesOf(make(index, round)));
+  const endpoints = (round: number): Parsed => {
+    rig.chain.endpoints.set("gloo-system/us-0", [{ address: "127.0.0.1", port: 1 + round }]);
+    return [];
+  };
+  return [
+    { ...base, change: "virtual service", ...built, ...edit((index, round) => virtualService(index, `/mk-${round}`)) },
+    { ...base, change: "upstream", ...edit((index, round) => upstream(index, 1_000 + round)) },
+    { ...base, change: "endpoints", ...changes(rig, n, (_index, round) => endpoints(round)) },
+  ];
+}
+
+function oneDomain(n: number, by: "reference" | "selector"): Row[] {
+  const rig = createRig();
   const tables = Math.ceil(n / 10);
-  const delegations = Array.from(
-    { length: tables },
-    (_, index) =>
-      `{matchers: [{prefix: /t${index}/}], delegateAction: {ref: {name: rt-${index}, namespace: gloo-system}}}`,
-  );
+  const delegate = (prefix: string, action: string) => `{matchers: [{prefix: ${prefix}}], delegateAction: {${action}}}`;
+  const delegations =
+    by === "selector"
+      ? [delegate("/", "selector: {labels: {team: a}}")]
+      : Array.from({ length: tables }, (_, index) =>
+          delegate(`/t${index}/`, `ref: {name: rt-${index}, namespace: gloo-system}`),
+        );
   const virtualHost = `{virtualHost: {domains: [one.test], routes: [${delegations.join(", ")}]}}`;
   const parsed = [
     ...resourcesOf(document("VirtualService", "one", virtualHost) + upstream(0, 80)),
     ...Array.from({ length: tables }, (_, index) => resourcesOf(table(index, "/start"))).flat(),
   ];
-  const build = flush(chain, parsed);
-  return {
-    n,
-    shape: "one domain",
-    "build ms": rounded(build),
-    "routes/s": Math.round((1_000 * n) / build),
-    "route table ms": rounded(changes(chain, tables, (index, round) => table(index, `/mk-${round}`))),
-  };
+  const built = build(rig, n, parsed);
+  const edit = changes(rig, tables, (index, round) => resourcesOf(table(index, `/mk-${round}`)));
+  return [{ n, shape: `one domain, by ${by}`, change: "route table", ...built, ...edit }];
 }
 
 await report(
   "translation",
-  options.sizes.flatMap((n) => [oneEach(n), oneDomain(n)]),
+  options.sizes.flatMap((n) => [...oneEach(n), ...oneDomain(n, "reference"), ...oneDomain(n, "selector")]),
 );

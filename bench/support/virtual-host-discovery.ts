@@ -11,13 +11,7 @@ import {
   RouteMatch,
   VirtualHost,
 } from "../../generated/envoy/envoy/config/route/v3/route_components.ts";
-import {
-  createXdsCache,
-  createXdsServer,
-  resourceFromBytes,
-  typeUrls,
-  type XdsResource,
-} from "../../src/xds/index.ts";
+import { createXdsCache, createXdsServer, resourceFromBytes, typeUrls, type XdsResource } from "../../src/xds/index.ts";
 import { listener } from "../../test/xds/support/envoy-resources.ts";
 
 const ROUTES = "routes";
@@ -61,7 +55,10 @@ function virtualHost(domain: string, body: string): XdsResource {
 /** Serves virtual hosts by VHDS: each when the first request for its domain comes. */
 export async function serveVirtualHosts(port: number, key: string, hosts: ReadonlyMap<string, string>) {
   const cache = createXdsCache();
-  const routes: RouteConfiguration = { ...RouteConfiguration.fromPartial({ name: ROUTES }), vhds: { configSource: ads } };
+  const routes: RouteConfiguration = {
+    ...RouteConfiguration.fromPartial({ name: ROUTES }),
+    vhds: { configSource: ads },
+  };
   cache.apply(key, {
     upsert: [
       onDemandListener(port),

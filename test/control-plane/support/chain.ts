@@ -9,7 +9,7 @@ import {
   VirtualHostOptionKind,
   VirtualServiceKind,
 } from "../../../generated/sdk/index.ts";
-import { createGraph, type Source } from "../../../src/collections/index.ts";
+import { createGraph, type Graph, type Source } from "../../../src/collections/index.ts";
 import { envoyGraph } from "../../../src/control-plane/envoy-graph.ts";
 import { type JudgedKind, statusGraph } from "../../../src/control-plane/status-graph.ts";
 import { feedCache } from "../../../src/control-plane/served-resource.ts";
@@ -57,10 +57,14 @@ const gatewayDefaults: GatewaySettings = {
 };
 
 /** Everything between storage and xDS server: sources that a test edits, the derived graph, and a cache that it feeds. */
-export function createChain(settings: Partial<TranslationSettings> = {}, memory?: Memory) {
+export function createChain(
+  settings: Partial<TranslationSettings> = {},
+  memory?: Memory,
+  observed: (graph: Graph) => Graph = (graph) => graph,
+) {
   const bare = createGraph({ schedule: () => {}, onError: ({ error }) => failures.push(error) });
   const failures: Error[] = [];
-  const graph = memory === undefined ? bare : remembering(bare, memory);
+  const graph = observed(memory === undefined ? bare : remembering(bare, memory));
   const sources = new Map<string, Source<any>>(
     kinds.map((kind) => {
       const source = graph.source<any>(kind.plural, { equals: (a, b) => specEquals(kind as never, a, b) });
