@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Collection } from "../collections/index.ts";
 import { errorCode } from "../errors/index.ts";
-import { parseRefKey, refKey, type Resource } from "../resources/index.ts";
+import { parseRefKey, type Ref, refKey, type Resource } from "../resources/index.ts";
 import type { StatusReporter, WatchedSource } from "../snapshot/index.ts";
 import type { ResourceClient } from "../storage/index.ts";
 import type { Logger } from "./logger.ts";
@@ -66,8 +66,12 @@ function watchTarget(
 
   const run = async (): Promise<void> => {
     while (pending.size > 0 && !signal.aborted) {
-      const batch = [...pending].slice(0, BATCH).map(([key, judged]) => ({ ref: parseRefKey(key), ...judged }));
-      for (const { ref } of batch) pending.delete(refKey(ref));
+      const batch: (JudgedResource & { readonly ref: Ref })[] = [];
+      for (const [key, judged] of pending) {
+        if (batch.length === BATCH) break;
+        batch.push({ ref: parseRefKey(key), ...judged });
+        pending.delete(key);
+      }
       const begun = performance.now();
       const { errors } = await reporter.report(client, batch, { signal, latest: source.latest, onErrors: "return" });
       for (const { ref, error } of errors) {
