@@ -2244,12 +2244,23 @@ message GlooOptions.XdsOptions
 1 tls GlooOptions.XdsOptions.Tls
 2 plaintext bool
 3 clients []GlooOptions.XdsOptions.ClientRule
+4 limits GlooOptions.XdsOptions.Limits
+5 keepalive .google.protobuf.Duration
+6 max_connection_age .google.protobuf.Duration
+7 slow_after .google.protobuf.Duration
+8 give_up_after .google.protobuf.Duration
 message GlooOptions.XdsOptions.ClientRule
 1 san string
 2 common_name string
 3 token_file string
 4 roles []string
 5 node_ids []string
+message GlooOptions.XdsOptions.Limits
+1 streams uint32
+2 streams_per_connection uint32
+3 subscriptions uint32
+4 request_bytes uint32
+5 admitted uint32
 message GlooOptions.XdsOptions.Tls
 1 cert_file string
 2 key_file string

@@ -11,5 +11,6 @@ export function mergeEvents(listeners: readonly XdsEvents[]): XdsEvents {
     onNack: (event) => listeners.forEach((it) => it.onNack?.(event)),
     onDenied: (event) => listeners.forEach((it) => it.onDenied?.(event)),
     onLoadReport: (increment) => listeners.forEach((it) => it.onLoadReport?.(increment)),
+    onSlow: (event) => listeners.forEach((it) => it.onSlow?.(event)),
   };
 }

@@ -13,6 +13,9 @@ export interface MetricsSources {
 /** From a LAN's round trip to a fleet that warms clusters. */
 const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
+/** So many types have labels of their own. */
+const MAX_TYPES = 100;
+
 export interface Metrics {
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** To be told of what happens on xDS streams. */
@@ -27,7 +30,14 @@ export interface Metrics {
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const typeName = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf(".") + 1);
+  const typeNames = new Set<string>();
+  // Clients may make up types without end, and are answered that there is nothing.
+  const typeName = (typeUrl: string): string => {
+    const name = typeUrl.slice(typeUrl.lastIndexOf(".") + 1);
+    if (typeNames.size >= MAX_TYPES && !typeNames.has(name)) return "other";
+    typeNames.add(name);
+    return name;
+  };
 
   new Gauge({
     name: "epoxy_xds_streams",

@@ -38,6 +38,7 @@ export function createXdsFrontend(
 ): XdsFrontend {
   let server: XdsServer | undefined;
   let current: XdsView | undefined;
+  let started: XdsView | undefined;
   let address: HostPort | undefined;
   let files: XdsSecurityFiles | undefined;
   let stopListening: (() => void) | undefined;
@@ -65,7 +66,7 @@ export function createXdsFrontend(
   }
 
   /** At the new address, beside the one in use. */
-  async function openServer({ host, port }: HostPort): Promise<void> {
+  async function openServer({ address: { host, port }, server: options }: XdsView): Promise<void> {
     const next = createXdsServer({
       cache,
       quarantine,
@@ -77,6 +78,7 @@ export function createXdsFrontend(
       host,
       port,
       identifier: "epoxy",
+      ...options,
       security,
       // The settings were judged already.
       plaintext: true,
@@ -111,7 +113,8 @@ export function createXdsFrontend(
         if (current?.address.host !== view.address.host || current.address.port !== view.address.port) {
           // Nobody gets in before the new rules hold.
           files = next;
-          await openServer(view.address);
+          await openServer(view);
+          started = view;
         }
       } catch (error) {
         files = previous;
@@ -122,6 +125,9 @@ export function createXdsFrontend(
       use(next);
       current = view;
       announce(view);
+      if (JSON.stringify(view.server) !== JSON.stringify(started?.server)) {
+        logger.warn({}, "changed limits and times of gloo.xds hold from the next start on");
+      }
     },
     async close() {
       stopListening?.();

@@ -33,7 +33,9 @@ export type {
   XdsMetrics,
 } from "./server/events.ts";
 export type { TypeStreamState } from "./server/type-stream.ts";
-export type { XdsLimits, XdsLogger, XdsServer, XdsServerOptions } from "./server/xds-server.ts";
+export type { SlowClientEvent } from "./server/slow-clients.ts";
+export type { XdsLimits } from "./server/limits.ts";
+export type { XdsLogger, XdsServer, XdsServerOptions } from "./server/xds-server.ts";
 export { createXdsServer } from "./server/xds-server.ts";
 export { typeUrls } from "./type-urls.ts";
 export type { ErrorDetail, XdsNode } from "./wire.ts";

@@ -211,12 +211,15 @@ function nameList(fields: Uint8Array): NameList {
   };
 }
 
+/** A refusal's text is for people; it is remembered, and shown. */
+const MAX_MESSAGE = 64 * 1024;
+
 function decodeStatus(bytes: Uint8Array): ErrorDetail {
   let code = 0;
   let message = "";
   readFields(bytes, (reader, field) => {
     if (field === 1) code = reader.int32();
-    else if (field === 2) message = reader.string();
+    else if (field === 2) message = reader.string().slice(0, MAX_MESSAGE);
     else return false;
     return true;
   });

@@ -148,11 +148,27 @@ gloo:
         { san: undefined, commonName: undefined, tokenFile: "/data/tokens", roles: ["x~y"], nodeIds: undefined },
         { tokenFile: "cli-tokens", roles: ["*"] },
       ],
+      server: { limits: {}, keepaliveMs: undefined, maxConnectionAgeMs: undefined },
     });
     expect(() => checkXds(view)).not.toThrow();
   });
 
+  it("has limits and times, where they are set", () => {
+    const { server } = viewXds(
+      settings(
+        "gloo: {xds: {limits: {streams: 5, admitted: 2}, keepalive: 10s, maxConnectionAge: 3600s, slowAfter: 1s, giveUpAfter: 90s}}",
+      ),
+      "/data",
+    );
+    expect(server).toEqual({
+      limits: { streams: 5, admitted: 2, slowAfterMs: 1000, closeAfterMs: 90_000 },
+      keepaliveMs: 10_000,
+      maxConnectionAgeMs: 3_600_000,
+    });
+  });
+
   it.each([
+    ["gloo: {xds: {keepalive: 0s}}", /gloo\.xds\.keepalive has to be longer than 0s/],
     ['gloo: {xdsBindAddr: "0.0.0.0:9977"}', /plain text at 0\.0\.0\.0.*gloo\.xds\.tls.*--xds-plaintext/],
     [`gloo: {xds: {tls: {${files}}, clients: [{san: x}]}}`, /gloo\.xds\.tls\.clientCaFile/],
     ["gloo: {xds: {clients: [{roles: [x]}]}}", /gloo\.xds\.clients\[0\] fits nobody/],

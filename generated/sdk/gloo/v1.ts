@@ -84,6 +84,7 @@ import type {
   GlooOptions_IstioOptions,
   GlooOptions_XdsOptions,
   GlooOptions_XdsOptions_ClientRule,
+  GlooOptions_XdsOptions_Limits,
   GlooOptions_XdsOptions_Tls,
   LabelSelector,
   LabelSelectorRequirement,
@@ -753,6 +754,11 @@ export const GlooOptions_XdsOptions_TlsType: MessageType<GlooOptions_XdsOptions_
 /** The message `epoxy.gloo.v1.GlooOptions.XdsOptions.ClientRule`. */
 export const GlooOptions_XdsOptions_ClientRuleType: MessageType<GlooOptions_XdsOptions_ClientRule> = tables.message(
   "epoxy.gloo.v1.GlooOptions.XdsOptions.ClientRule",
+);
+
+/** The message `epoxy.gloo.v1.GlooOptions.XdsOptions.Limits`. */
+export const GlooOptions_XdsOptions_LimitsType: MessageType<GlooOptions_XdsOptions_Limits> = tables.message(
+  "epoxy.gloo.v1.GlooOptions.XdsOptions.Limits",
 );
 
 /** The message `epoxy.gloo.v1.VirtualServiceOptions`. */

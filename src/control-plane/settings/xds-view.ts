@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
 import type { GlooOptions_XdsOptions, Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.ts";
+import type { Duration } from "../../../generated/proto/google/protobuf/duration.ts";
 import { EpoxyError } from "../../errors/index.ts";
-import type { ClientRule, TlsFiles } from "../../xds/index.ts";
+import type { ClientRule, TlsFiles, XdsLimits } from "../../xds/index.ts";
+import { durationMs } from "./source-view.ts";
 import { type HostPort, isLoopback, parseHostPort } from "./host-port.ts";
 
 export const DEFAULT_XDS_ADDRESS = "127.0.0.1:9977";
@@ -15,6 +17,12 @@ export interface XdsView {
   readonly plaintext: boolean;
   /** Empty: everybody who can connect is served. */
   readonly clients: readonly ClientRule[];
+  /** What a server is started with, and keeps. */
+  readonly server: {
+    readonly limits: Partial<XdsLimits>;
+    readonly keepaliveMs: number | undefined;
+    readonly maxConnectionAgeMs: number | undefined;
+  };
 }
 
 /** What overrides the Settings, from the command line. */
@@ -38,6 +46,11 @@ export function viewXds(settings: Settings | undefined, dataDirectory: string, o
     tls: overrides.tls ?? readTls(xds, dataDirectory),
     plaintext: overrides.plaintext || xds?.plaintext === true,
     clients: [...readClients(xds, dataDirectory), ...(tokenFile === undefined ? [] : [{ tokenFile, roles: ["*"] }])],
+    server: {
+      limits: readLimits(xds),
+      keepaliveMs: positive(xds?.keepalive, "keepalive"),
+      maxConnectionAgeMs: positive(xds?.maxConnectionAge, "maxConnectionAge"),
+    },
   };
 }
 
@@ -61,6 +74,23 @@ export function checkXds(view: XdsView): void {
       at("gloo.xds.clients"),
     );
   }
+}
+
+function readLimits(xds: GlooOptions_XdsOptions | undefined): Partial<XdsLimits> {
+  const { streams, streamsPerConnection, subscriptions, requestBytes, admitted } = xds?.limits ?? {};
+  const entries = Object.entries({
+    ...{ streams, streamsPerConnection, subscriptions, requestBytes, admitted },
+    slowAfterMs: positive(xds?.slowAfter, "slowAfter"),
+    closeAfterMs: positive(xds?.giveUpAfter, "giveUpAfter"),
+  });
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== 0));
+}
+
+function positive(duration: Duration | undefined, field: string): number | undefined {
+  const milliseconds = durationMs(duration);
+  if (milliseconds === undefined || milliseconds > 0) return milliseconds;
+  const path = `gloo.xds.${field}`;
+  throw new EpoxyError("invalid", `${path} has to be longer than 0s; leave it out for the default`, at(path));
 }
 
 const at = (path: string) => ({ location: { source: "Settings", path } });

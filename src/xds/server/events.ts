@@ -1,6 +1,7 @@
 import type { XdsResource } from "../cache/resource.ts";
 import type { LoadIncrement } from "../load/load-reports.ts";
 import type { ErrorDetail, XdsNode } from "../wire.ts";
+import type { SlowClientEvent } from "./slow-clients.ts";
 import type { TypeStreamState } from "./type-stream.ts";
 
 /** A client's stream, from open to close. */
@@ -19,7 +20,10 @@ export interface StreamInfo {
 
 /** A stream and all it is subscribed to, for debugging. Names and versions only. */
 export interface StreamState extends StreamInfo {
-  readonly types: readonly TypeStreamState[];
+  readonly types: readonly (TypeStreamState & {
+    /** For how many milliseconds the oldest unanswered response of the type has waited; 0: all are answered. */
+    readonly lagMs: number;
+  })[];
   /** The client reads slower than it is written to; it gets the latest state once it has caught up. */
   readonly blocked: boolean;
 }
@@ -59,6 +63,7 @@ export interface XdsEvents {
   onNack?(event: NackEvent): void;
   onDenied?(event: DenialEvent): void;
   onLoadReport?(increment: LoadIncrement): void;
+  onSlow?(event: SlowClientEvent): void;
 }
 
 /** Counted since the start, but for `streams`, the number now open. */
@@ -69,6 +74,8 @@ export interface XdsMetrics {
   readonly denied: number;
   /** Requests over REST. */
   readonly polls: number;
+  /** Clients that have just begun and wait for their turn. */
+  readonly waiting: number;
   readonly byType: ReadonlyMap<string, Readonly<TypeMetrics>>;
 }
 
@@ -81,14 +88,31 @@ export interface TypeMetrics {
   nacks: number;
 }
 
+/** So many types are counted by themselves. */
+const MAX_TYPES = 100;
+
 /** Counts events, and passes them on. */
-export function createCounters(listener: XdsEvents): {
+export function createCounters(
+  listener: XdsEvents,
+  waiting: () => number = () => 0,
+): {
   readonly events: Required<XdsEvents>;
   readonly metrics: { -readonly [K in keyof XdsMetrics]: XdsMetrics[K] };
 } {
   const byType = new Map<string, TypeMetrics>();
-  const metrics = { streams: 0, streamsOpened: 0, denied: 0, polls: 0, byType };
-  const of = (typeUrl: string): TypeMetrics => {
+  const metrics = {
+    streams: 0,
+    streamsOpened: 0,
+    denied: 0,
+    polls: 0,
+    get waiting() {
+      return waiting();
+    },
+    byType,
+  };
+  const of = (asked: string): TypeMetrics => {
+    // Clients may make up types without end.
+    const typeUrl = byType.size < MAX_TYPES || byType.has(asked) ? asked : "other";
     let counts = byType.get(typeUrl);
     if (counts === undefined) {
       counts = { requests: 0, responses: 0, resources: 0, bytes: 0, acks: 0, nacks: 0 };
@@ -132,6 +156,7 @@ export function createCounters(listener: XdsEvents): {
         listener.onDenied?.(event);
       },
       onLoadReport: (increment) => listener.onLoadReport?.(increment),
+      onSlow: (event) => listener.onSlow?.(event),
     },
   };
 }

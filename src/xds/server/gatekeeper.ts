@@ -16,11 +16,11 @@ export interface GatekeeperOptions {
 /** Lets in those streams whose clients may be served. */
 export interface Gatekeeper {
   /** A stream opens. Undefined: it was turned away. */
-  enter(call: Call, mode: "sotw" | "delta"): Admission | undefined;
+  enter(call: Call, mode: "sotw" | "delta"): Entry | undefined;
 }
 
 /** One stream's. */
-export interface Admission {
+export interface Entry {
   /** Hands a message on, at once or, where the authorizer has to think about the first one, later, in order. Throws what `receive` throws. */
   take(bytes: Buffer, receive: (bytes: Buffer) => void): void;
   /** Asks again, and ends the stream if the answer is another one by now. */

@@ -21,6 +21,8 @@ export interface SideServicesOptions extends ClientStatusSources {
   readonly loadIntervalMs: number;
   /** Most streams of load reports at once. */
   readonly maxStreams: number;
+  /** A request came. */
+  onMessage(peer: string, bytes: number): void;
   onLoadReport(increment: LoadIncrement): void;
 }
 
@@ -77,6 +79,7 @@ export function addSideServices(server: Server, options: SideServicesOptions): S
   ): void {
     let last = Promise.resolve();
     call.on("data", (bytes: Buffer) => {
+      options.onMessage(call.getPeer(), bytes.length);
       call.pause();
       last = last.then(async () => {
         const answer = await handle(bytes).catch(failed);

@@ -40,6 +40,12 @@ export interface StreamOptions<Request extends CommonRequest> {
   wake(): void;
 }
 
+/** A response without an answer. */
+interface Unanswered {
+  readonly typeUrl: string;
+  readonly sentAt: number;
+}
+
 /** One client's stream: its types, the order among them, and what may be sent now. */
 export interface XdsStream {
   readonly info: StreamInfo;
@@ -47,6 +53,10 @@ export interface XdsStream {
   receive(bytes: Uint8Array): void;
   /** Sends what there is to send. */
   flush(): void;
+  /** About so many bytes of what the client sent are remembered. */
+  readonly retainedBytes: number;
+  /** The response that has waited longest for an answer; `sentAt` by `performance.now()`. */
+  readonly oldestUnanswered: Unanswered | undefined;
   /** The client has read what was written. */
   drained(): void;
   describe(): StreamState;
@@ -55,6 +65,11 @@ export interface XdsStream {
 
 /** Envoy has a dozen types; extensions may bring more. */
 const MAX_TYPES = 64;
+
+/** Longer ones serve no people; they are in logs and metrics. */
+const MAX_NODE_ID = 1024;
+/** Names that were added and removed again are counted until so many bytes came in. */
+const RECOUNT_BYTES = 1024 * 1024;
 
 /** Removals may wait this many times as long for an answer as changes do: late removals harm nobody, early ones cost requests. */
 const REMOVAL_PATIENCE = 6;
@@ -72,6 +87,8 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   const openedAt = performance.now();
   /** In the order in which they are sent. */
   let types: TypeStream<Request>[] = [];
+  /** By nonce, the oldest first. */
+  const unanswered = new Map<string, Unanswered>();
   /** Names to be resent of types that the client hasn't asked for yet. */
   const resendLater = new Map<string, Set<string>>();
   /** What changes wait for: the additions among the changes up to here, of each type. */
@@ -79,6 +96,10 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   /** While what uses others has changes on the way: until when removals wait for that. */
   let busyUntil: number | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let retained = 0;
+  let receivedSinceCount = 0;
+  /** Of the request that brought the node, most of it. */
+  let nodeBytes = 0;
   let blocked = false;
   let closed = false;
 
@@ -134,6 +155,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   function send(outgoing: Outgoing, from: TypeStream<Request>): void {
     const { response } = outgoing;
     events.onSend(eventOf(response), response.body.length);
+    unanswered.set(response.nonce, { typeUrl: response.typeUrl, sentAt: performance.now() });
     if (!options.write(response.body)) blocked = true;
     if (types.length === 1 && !from.resuming) return;
     for (const { resendWith } of outgoing.changed()) {
@@ -214,6 +236,16 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
     if (Number.isFinite(next)) timer = setTimeout(flush, Math.ceil(next - now) + 1).unref();
   }
 
+  function recount(): void {
+    receivedSinceCount = 0;
+    retained = nodeBytes;
+    for (const type of types) {
+      const { names, nacked, typeUrl } = type.describe();
+      retained += typeUrl.length + (nacked?.error.message.length ?? 0);
+      for (const name of names) retained += name.length;
+    }
+  }
+
   return {
     info,
     receive(bytes) {
@@ -229,13 +261,18 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
       if (info.node === undefined) {
         if (request.node === undefined)
           throw new InvalidRequest("node is missing from the first request of the stream");
+        if (request.node.id.length > MAX_NODE_ID)
+          throw new InvalidRequest(`node.id is longer than ${MAX_NODE_ID} characters`);
         info.node = request.node;
+        nodeBytes = bytes.length;
       }
+      receivedSinceCount += bytes.length;
       const key = (info.key ??= options.keyOf(info.node));
       const typeUrl = typeOf(request);
       events.onRequest(info, typeUrl);
       const type = find(typeUrl) ?? open(typeUrl, key);
       const settled = type.receive(request);
+      if (receivedSinceCount > RECOUNT_BYTES) recount();
       const subscriptions = types.reduce((sum, it) => sum + it.subscriptions, 0);
       if (subscriptions > options.maxSubscriptions) {
         throw new LimitExceeded(`more than ${options.maxSubscriptions} resources are named on one stream`);
@@ -243,6 +280,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
       for (const name of resendLater.get(typeUrl) ?? []) type.resend(name);
       resendLater.delete(typeUrl);
       if (settled !== undefined) {
+        unanswered.delete(settled.response.nonce);
         const event = eventOf(settled.response);
         if (settled.errorDetail === undefined) events.onAck(event);
         else events.onNack({ ...event, errorDetail: settled.errorDetail });
@@ -250,11 +288,28 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
       flush();
     },
     flush,
+    get retainedBytes() {
+      return retained + receivedSinceCount;
+    },
+    get oldestUnanswered() {
+      const [oldest] = unanswered.values();
+      return oldest;
+    },
     drained() {
       blocked = false;
       flush();
     },
-    describe: () => ({ ...info, types: types.map((it) => it.describe()), blocked }),
+    describe() {
+      const now = performance.now();
+      const oldest = new Map<string, number>();
+      for (const { typeUrl, sentAt } of unanswered.values())
+        if (!oldest.has(typeUrl)) oldest.set(typeUrl, now - sentAt);
+      return {
+        ...info,
+        types: types.map((it) => ({ ...it.describe(), lagMs: Math.round(oldest.get(it.traits.typeUrl) ?? 0) })),
+        blocked,
+      };
+    },
     close() {
       if (closed) return;
       closed = true;

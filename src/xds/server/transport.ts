@@ -12,6 +12,7 @@ export interface TransportOptions {
   readonly injector: ConnectionInjector;
   /** Open at once; further ones are closed. */
   readonly maxConnections: number;
+  onClose(address: string): void;
   /** A connection came to nothing. */
   onFailure(address: string, reason: string): void;
 }
@@ -20,6 +21,10 @@ export interface TransportOptions {
 export interface Transport {
   /** @throws `unavailable` if the address can't be had */
   listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Open connections by their client's address and port. */
+  readonly connections: ReadonlyMap<string, Socket>;
+  /** Cuts the connection of this client. */
+  cut(address: string): void;
   /** Takes no further connections, and ends those that aren't ready yet. Idempotent. */
   close(): void;
 }
@@ -39,16 +44,23 @@ export function createTransport(options: TransportOptions): Transport {
   let turn: NodeJS.Immediate | undefined;
   let secure: { readonly material: TlsMaterial; readonly server: TlsServer } | undefined;
 
+  const open = new Map<string, Socket>();
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     // What breaks a connection ends its streams; nobody else needs to know.
     socket.on("error", () => {});
+    const address = addressOf(socket);
+    open.set(address, socket);
+    socket.once("close", () => {
+      if (open.get(address) !== socket) return;
+      open.delete(address);
+      handshaking.delete(address);
+      options.onClose(address);
+    });
     if (options.tls() === undefined) {
       injector.injectConnection(socket.resume());
       return;
     }
-    const address = addressOf(socket);
     handshaking.set(address, socket);
-    socket.once("close", () => handshaking.get(address) === socket && handshaking.delete(address));
     waiting.push(socket);
     turn ??= setImmediate(shakeHands);
   });
@@ -110,6 +122,8 @@ export function createTransport(options: TransportOptions): Transport {
           resolve({ host, port: (server.address() as AddressInfo).port }),
         );
       }),
+    connections: open,
+    cut: (address) => void open.get(address)?.destroy(),
     close() {
       server.close();
       clearImmediate(turn);

@@ -26,11 +26,16 @@ import {
   type XdsEvents,
   type XdsMetrics,
 } from "./events.ts";
-import { type Admission, createGatekeeper, endCall } from "./gatekeeper.ts";
+import { createAdmission, type Newcomer } from "./admission.ts";
+import { createGatekeeper, endCall, type Entry } from "./gatekeeper.ts";
+import { defaultLimits, type XdsLimits } from "./limits.ts";
 import { limitLines } from "./limit-lines.ts";
+import { limitMemory } from "./memory-limits.ts";
+import { createOutbox } from "./outbox.ts";
 import { createResponses, type Responses } from "./responses.ts";
 import { discoveryServices } from "./services.ts";
 import { addSideServices } from "./side-services.ts";
+import { type SlowClientEvent, watchSlowClients } from "./slow-clients.ts";
 import { sotw } from "./sotw.ts";
 import { createStream, InvalidRequest, LimitExceeded, type XdsStream } from "./stream.ts";
 import { createTransport } from "./transport.ts";
@@ -76,14 +81,14 @@ export interface XdsServerOptions {
   readonly logger?: XdsLogger | undefined;
 }
 
-/** What clients may ask for. One that asks for more is told so with ResourceExhausted, and costs no more memory. */
-export interface XdsLimits {
-  /** Open at once. Defaults to 20,000. */
-  readonly streams: number;
-  /** Names subscribed to on one stream. Defaults to 200,000. */
-  readonly subscriptions: number;
-  /** Length of a request in bytes. Defaults to 32 MiB: a reconnecting delta client lists all it has, with 10,000 resources more than gRPC's 4 MiB. */
-  readonly requestBytes: number;
+/** An open stream and what belongs to it. */
+interface Connection extends Newcomer {
+  readonly stream: XdsStream;
+  readonly call: ServerDuplexStream<Buffer, Buffer>;
+  readonly entry: Entry;
+  readonly openedAt: number;
+  /** Whether it has answered all that it was sent at some time. */
+  settled: boolean;
 }
 
 /** An xDS server: ADS and one service per type, each in state-of-the-world and delta form; client statuses (CSDS) and load reports (LRS). */
@@ -100,21 +105,25 @@ export interface XdsServer extends AsyncDisposable {
   readonly metrics: XdsMetrics;
 }
 
-const DEFAULT_LIMITS: XdsLimits = { streams: 20_000, subscriptions: 200_000, requestBytes: 32 * 1024 * 1024 };
+/** Of a client's own words in the log. */
+const MAX_WORDS = 2000;
+/** A client counts as new for so many ms at least: it asks for one type after the other. */
+const NEW_FOR_MS = 10_000;
+/** A stream is for asking: one that doesn't is ended after so many ms. */
+const FIRST_REQUEST_MS = 30_000;
 
 export function createXdsServer(options: XdsServerOptions): XdsServer {
   const { cache, fallbackKey, logger } = options;
   const host = options.host ?? "127.0.0.1";
   const identifier = options.identifier ?? "epoxy";
   const quarantine = options.quarantine ?? createQuarantine(cache);
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const limits = { ...defaultLimits, ...options.limits };
   const keepaliveMs = options.keepaliveMs ?? 30_000;
-  const { events, metrics } = createCounters(options.events ?? {});
+  const { events, metrics } = createCounters(options.events ?? {}, () => admission.waiting);
   const security = options.security ?? {};
-  const open = new Map<
-    XdsStream,
-    { readonly call: ServerDuplexStream<Buffer, Buffer>; readonly admission: Admission }
-  >();
+  const open = new Map<XdsStream, Connection>();
+  const admission = createAdmission({ concurrent: limits.admitted });
+  const streamsByPeer = new Map<string, number>();
   const batcher = createBatcher<XdsStream>(options.batching ?? { quietMs: 0, maxWaitMs: 0 }, (stream) => {
     const call = open.get(stream)?.call;
     if (call !== undefined) guard(call, () => stream.flush());
@@ -122,6 +131,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const responses = { sotw: createResponses("sotw", identifier), delta: createResponses("delta", identifier) };
   // Who is turned away comes again; that mustn't fill the log.
   const warnOfDenial = limitLines((fields, message) => logger?.warn(fields, message));
+  const warnOfLimit = limitLines((fields, message) => logger?.warn(fields, message));
   let streamIds = 0;
   let closing: Promise<void> | undefined;
 
@@ -144,7 +154,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 
   const gatekeeper = createGatekeeper({ security, snapshotKey: options.snapshotKey, onDenied: denied });
   const unsubscribe = security.subscribe?.(() => {
-    for (const { admission } of open.values()) admission.recheck();
+    for (const { entry } of open.values()) entry.recheck();
   });
   const transport = createTransport({
     host,
@@ -152,6 +162,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     tls: () => security.tls,
     injector: server.createConnectionInjector(ServerCredentials.createInsecure()),
     maxConnections: limits.streams,
+    onClose: (peer) => memory.unfinished.closed(peer),
     onFailure: (peer, reason) => denied({ peer, node: undefined, key: undefined, code: "connection", reason }),
   });
 
@@ -166,7 +177,23 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       Object.keys(cache.dump(key).find(({ typeUrl }) => typeUrl === typeUrls.cluster)?.resources ?? {}),
     loadIntervalMs: options.loadReportIntervalMs ?? 10_000,
     maxStreams: limits.streams,
+    onMessage: (peer, bytes) => memory.unfinished.delivered(peer, bytes),
     onLoadReport: events.onLoadReport,
+  });
+  const memory = limitMemory({
+    limits,
+    connections: () => transport.connections,
+    cut(peer, bytes, reason) {
+      warnOfLimit({ peer, bytes }, `an xDS client is cut off: ${reason}`);
+      transport.cut(peer);
+    },
+  });
+  const stopWatching = watchSlowClients({
+    slowAfterMs: limits.slowAfterMs,
+    closeAfterMs: limits.closeAfterMs,
+    clients: () => open.values(),
+    onSlow: slow,
+    giveUp,
   });
 
   /** Runs what a client caused; if it fails, that client's stream ends, and no other. */
@@ -187,16 +214,24 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     shared: Responses,
     onlyType: string | undefined,
   ): void {
-    if (open.size >= limits.streams) {
-      logger?.warn({ peer: call.getPeer() }, `${limits.streams} xDS streams are open, which is the limit`);
-      endCall(call, status.RESOURCE_EXHAUSTED, `${limits.streams} streams are open already`);
+    const peer = call.getPeer();
+    const onConnection = streamsByPeer.get(peer) ?? 0;
+    if (open.size >= limits.streams || onConnection >= limits.streamsPerConnection) {
+      const [count, where] =
+        open.size >= limits.streams ? [limits.streams, ""] : [limits.streamsPerConnection, " on this connection"];
+      warnOfLimit({ peer }, `${count} xDS streams are open${where}, which is the limit`);
+      endCall(call, status.RESOURCE_EXHAUSTED, `${count} streams are open already${where}`);
       return;
     }
-    const admission = gatekeeper.enter(call, protocol.mode);
-    if (admission === undefined) return;
+    const entry = gatekeeper.enter(call, protocol.mode);
+    if (entry === undefined) return;
+    const outbox = createOutbox(
+      (body, taken) => call.write(body, taken),
+      () => guard(call, () => stream.drained()),
+    );
     const stream = createStream({
       id: ++streamIds,
-      peer: call.getPeer(),
+      peer,
       protocol,
       cache,
       responses: shared,
@@ -207,20 +242,36 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       maxSubscriptions: limits.subscriptions,
       ackTimeoutMs: options.ackTimeoutMs ?? 5000,
       resumeGraceMs: 250,
-      write: (body) => call.write(body),
+      write: outbox.write,
       wake: () => batcher.add(stream),
     });
+    const host = peer.slice(0, peer.lastIndexOf(":"));
+    const connection: Connection = { stream, call, entry, outbox, host, openedAt: performance.now(), settled: false };
+    const impatience = setTimeout(() => {
+      if (stream.info.node === undefined) endCall(call, status.DEADLINE_EXCEEDED, "no request came on this stream");
+    }, FIRST_REQUEST_MS).unref();
     const end = () => {
       if (!open.delete(stream)) return;
+      clearTimeout(impatience);
+      const others = (streamsByPeer.get(peer) ?? 1) - 1;
+      if (others > 0) streamsByPeer.set(peer, others);
+      else streamsByPeer.delete(peer);
+      admission.leave(connection);
+      memory.retained.delete(stream, peer);
+      memory.unread.ended(peer, outbox);
       batcher.delete(stream);
       stream.close();
       logger?.debug(stream.info, "xDS stream closed");
       events.onStreamClose(stream.info);
     };
-    open.set(stream, { call, admission });
+    open.set(stream, connection);
+    memory.unread.add(peer, outbox);
+    streamsByPeer.set(peer, onConnection + 1);
     events.onStreamOpen(stream.info);
-    call.on("data", (bytes: Buffer) => receive(call, admission, stream, bytes));
-    call.on("drain", () => guard(call, () => stream.drained()));
+    call.on("data", (bytes: Buffer) => {
+      memory.unfinished.delivered(peer, bytes.length);
+      guard(call, () => entry.take(bytes, (it) => receive(connection, it)));
+    });
     call.on("end", () => {
       end();
       call.end();
@@ -228,14 +279,45 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     for (const event of ["cancelled", "error", "close"]) call.on(event, end);
   }
 
-  function receive(
-    call: ServerDuplexStream<Buffer, Buffer>,
-    admission: Admission,
-    stream: XdsStream,
-    bytes: Buffer,
-  ): void {
-    // Again within, since the authorizer may take its time.
-    guard(call, () => admission.take(bytes, (it) => guard(call, () => stream.receive(it))));
+  /** Established clients are answered at once; new ones take turns, and aren't read from while they wait. */
+  function receive(connection: Connection, bytes: Buffer): void {
+    const { stream, call, openedAt } = connection;
+    const isNew = !connection.settled || performance.now() - openedAt < NEW_FOR_MS;
+    if (!isNew) return guard(call, () => take(stream, bytes));
+    let done = false;
+    admission.run(connection, () => {
+      done = true;
+      guard(call, () => take(stream, bytes));
+      connection.settled ||= stream.oldestUnanswered === undefined;
+      call.resume();
+    });
+    if (!done) call.pause();
+  }
+
+  function take(stream: XdsStream, bytes: Buffer): void {
+    // Before anything is made of it, then as it turned out.
+    memory.retained.set(stream, stream.info.peer, stream.retainedBytes + bytes.length);
+    stream.receive(bytes);
+    memory.retained.set(stream, stream.info.peer, stream.retainedBytes);
+  }
+
+  function slow(event: SlowClientEvent): void {
+    const { stream, waitingFor, typeUrl, waitedMs, bytes, closed } = event;
+    const what = waitingFor === "reading" ? `hasn't read ${bytes} bytes` : `hasn't answered a response (${typeUrl})`;
+    warnOfLimit(
+      { peer: stream.peer, node: stream.node?.id, key: stream.key, typeUrl, waitedMs, bytes },
+      `an xDS client ${what} for ${Math.round(waitedMs / 1000)} s${closed ? ": it is given up" : ""}`,
+    );
+    events.onSlow(event);
+  }
+
+  function giveUp(stream: XdsStream, { waitingFor, waitedMs }: SlowClientEvent): void {
+    const connection = open.get(stream);
+    if (connection === undefined) return;
+    // The status of a stream comes after its data, so it never gets to a client that doesn't read.
+    if (waitingFor === "reading") transport.cut(stream.info.peer);
+    const seconds = Math.round(waitedMs / 1000);
+    endCall(connection.call, status.DEADLINE_EXCEEDED, `no answer to a response for ${seconds} s`);
   }
 
   function denied(event: DenialEvent): void {
@@ -246,7 +328,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   function refused(event: NackEvent): void {
     const { node, key, typeUrl, version, errorDetail } = event;
     logger?.warn(
-      { node: node.id, key, typeUrl, version, error: errorDetail.message },
+      { node: node.id, key, typeUrl, version, error: errorDetail.message.slice(0, MAX_WORDS) },
       "a proxy refused its configuration",
     );
     events.onNack(event);
@@ -254,6 +336,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 
   async function shutDown(): Promise<void> {
     batcher.close();
+    admission.close();
+    stopWatching();
+    memory.close();
     unsubscribe?.();
     transport.close();
     side.close();

@@ -21,6 +21,9 @@ export interface ClientStream {
   nack(answer: Answer, error: string): void;
   /** The error that ended the stream; undefined if it ended well. */
   readonly ended: Promise<ServiceError | undefined>;
+  /** Reads no more, so that what is sent stays on its way. */
+  pause(): void;
+  resume(): void;
   /** Ends the stream from this side. */
   cancel(): void;
 }
@@ -100,6 +103,8 @@ function clientStream(
     ack: ({ typeUrl, nonce, version }, ask = {}) => stream.send({ typeUrl, nonce, version, ...ask }),
     nack: ({ typeUrl, nonce }, error) => stream.send({ typeUrl, nonce, error }),
     ended,
+    pause: () => void call.pause(),
+    resume: () => void call.resume(),
     cancel: () => call.cancel(),
   };
   return stream;

@@ -775,6 +775,27 @@ export interface GlooOptions_XdsOptions {
    * they ask for.
    */
   readonly clients: readonly GlooOptions_XdsOptions_ClientRule[];
+  /** What proxies may ask for. Like the times below, it holds from the next start of the process, or change of address, on. */
+  readonly limits:
+    | GlooOptions_XdsOptions_Limits
+    | undefined;
+  /** Idle connections are pinged this often, and given up after two thirds of that without an answer. Default 30s. */
+  readonly keepalive:
+    | Duration
+    | undefined;
+  /**
+   * Connections end after this time, 10 % more or less, so that proxies spread over replicas and show their certificates
+   * anew. Nothing that they have is sent again. Default: never.
+   */
+  readonly maxConnectionAge:
+    | Duration
+    | undefined;
+  /** A proxy that takes this long to read or to answer what it was sent is reported in log and metrics. Default 30s. */
+  readonly slowAfter:
+    | Duration
+    | undefined;
+  /** It is given up after this time, and may connect again. Default 5m. */
+  readonly giveUpAfter: Duration | undefined;
 }
 
 /** Tls names files in PEM. They are read again when they change: new connections get what is new, open ones live on. */
@@ -807,6 +828,20 @@ export interface GlooOptions_XdsOptions_ClientRule {
   readonly roles: readonly string[];
   /** Patterns of the node ids that these clients may go by. Default: all. */
   readonly nodeIds: readonly string[];
+}
+
+/** Limits is what proxies may ask for. One that asks for more is turned away. 0 stands for the default. */
+export interface GlooOptions_XdsOptions_Limits {
+  /** Streams that are open at once. Default 20000. */
+  readonly streams: number;
+  /** Streams that are open at once on one connection. Default 5000. */
+  readonly streamsPerConnection: number;
+  /** Names that are subscribed to on one stream. Default 200000. */
+  readonly subscriptions: number;
+  /** Length of a request in bytes. Default 33554432 (32 MiB). */
+  readonly requestBytes: number;
+  /** Proxies that are sent at the same time what they begin with; the others wait for their turn. Default 16. */
+  readonly admitted: number;
 }
 
 /** VirtualServiceOptions holds defaults for virtual services. */
@@ -5407,7 +5442,16 @@ export const GlooOptions_IstioOptions: MessageFns<GlooOptions_IstioOptions> = {
 };
 
 function createBaseGlooOptions_XdsOptions(): GlooOptions_XdsOptions {
-  return { tls: undefined, plaintext: false, clients: [] };
+  return {
+    tls: undefined,
+    plaintext: false,
+    clients: [],
+    limits: undefined,
+    keepalive: undefined,
+    maxConnectionAge: undefined,
+    slowAfter: undefined,
+    giveUpAfter: undefined,
+  };
 }
 
 export const GlooOptions_XdsOptions: MessageFns<GlooOptions_XdsOptions> = {
@@ -5420,6 +5464,21 @@ export const GlooOptions_XdsOptions: MessageFns<GlooOptions_XdsOptions> = {
     }
     for (const v of message.clients) {
       GlooOptions_XdsOptions_ClientRule.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.limits !== undefined) {
+      GlooOptions_XdsOptions_Limits.encode(message.limits, writer.uint32(34).fork()).join();
+    }
+    if (message.keepalive !== undefined) {
+      Duration.encode(message.keepalive, writer.uint32(42).fork()).join();
+    }
+    if (message.maxConnectionAge !== undefined) {
+      Duration.encode(message.maxConnectionAge, writer.uint32(50).fork()).join();
+    }
+    if (message.slowAfter !== undefined) {
+      Duration.encode(message.slowAfter, writer.uint32(58).fork()).join();
+    }
+    if (message.giveUpAfter !== undefined) {
+      Duration.encode(message.giveUpAfter, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -5461,6 +5520,46 @@ export const GlooOptions_XdsOptions: MessageFns<GlooOptions_XdsOptions> = {
             message.clients.push(GlooOptions_XdsOptions_ClientRule.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.limits = GlooOptions_XdsOptions_Limits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.keepalive = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.maxConnectionAge = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.slowAfter = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.giveUpAfter = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5483,6 +5582,21 @@ export const GlooOptions_XdsOptions: MessageFns<GlooOptions_XdsOptions> = {
       : undefined;
     message.plaintext = object.plaintext ?? false;
     message.clients = object.clients?.map((e) => GlooOptions_XdsOptions_ClientRule.fromPartial(e)) || [];
+    message.limits = (object.limits !== undefined && object.limits !== null)
+      ? GlooOptions_XdsOptions_Limits.fromPartial(object.limits)
+      : undefined;
+    message.keepalive = (object.keepalive !== undefined && object.keepalive !== null)
+      ? Duration.fromPartial(object.keepalive)
+      : undefined;
+    message.maxConnectionAge = (object.maxConnectionAge !== undefined && object.maxConnectionAge !== null)
+      ? Duration.fromPartial(object.maxConnectionAge)
+      : undefined;
+    message.slowAfter = (object.slowAfter !== undefined && object.slowAfter !== null)
+      ? Duration.fromPartial(object.slowAfter)
+      : undefined;
+    message.giveUpAfter = (object.giveUpAfter !== undefined && object.giveUpAfter !== null)
+      ? Duration.fromPartial(object.giveUpAfter)
+      : undefined;
     return message;
   },
 };
@@ -5677,6 +5791,109 @@ export const GlooOptions_XdsOptions_ClientRule: MessageFns<GlooOptions_XdsOption
     message.tokenFile = object.tokenFile ?? "";
     message.roles = object.roles?.map((e) => e) || [];
     message.nodeIds = object.nodeIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseGlooOptions_XdsOptions_Limits(): GlooOptions_XdsOptions_Limits {
+  return { streams: 0, streamsPerConnection: 0, subscriptions: 0, requestBytes: 0, admitted: 0 };
+}
+
+export const GlooOptions_XdsOptions_Limits: MessageFns<GlooOptions_XdsOptions_Limits> = {
+  encode(message: GlooOptions_XdsOptions_Limits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.streams !== 0) {
+      writer.uint32(8).uint32(message.streams);
+    }
+    if (message.streamsPerConnection !== 0) {
+      writer.uint32(16).uint32(message.streamsPerConnection);
+    }
+    if (message.subscriptions !== 0) {
+      writer.uint32(24).uint32(message.subscriptions);
+    }
+    if (message.requestBytes !== 0) {
+      writer.uint32(32).uint32(message.requestBytes);
+    }
+    if (message.admitted !== 0) {
+      writer.uint32(40).uint32(message.admitted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GlooOptions_XdsOptions_Limits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGlooOptions_XdsOptions_Limits() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.streams = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.streamsPerConnection = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.subscriptions = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.requestBytes = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.admitted = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GlooOptions_XdsOptions_Limits>): GlooOptions_XdsOptions_Limits {
+    return GlooOptions_XdsOptions_Limits.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GlooOptions_XdsOptions_Limits>): GlooOptions_XdsOptions_Limits {
+    const message = createBaseGlooOptions_XdsOptions_Limits() as any;
+    message.streams = object.streams ?? 0;
+    message.streamsPerConnection = object.streamsPerConnection ?? 0;
+    message.subscriptions = object.subscriptions ?? 0;
+    message.requestBytes = object.requestBytes ?? 0;
+    message.admitted = object.admitted ?? 0;
     return message;
   },
 };

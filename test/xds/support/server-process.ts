@@ -1,0 +1,12 @@
+import { createXdsCache, createXdsServer, type XdsLimits } from "../../../src/xds/index.ts";
+import { resources } from "./messages.ts";
+
+// A server in a process of its own, whose memory can be watched: `node server-process.ts <limits as JSON>`. Says its port.
+const limits = JSON.parse(process.argv[2] ?? "{}") as Partial<XdsLimits>;
+const cache = createXdsCache();
+cache.apply("ns~proxy", {
+  upsert: resources("type.googleapis.com/envoy.config.cluster.v3.Cluster", { a: "1".repeat(1024 * 1024) }),
+  complete: true,
+});
+const server = createXdsServer({ cache, limits, port: 0, fallbackKey: "ns~proxy", snapshotKey: () => "ns~proxy" });
+process.stdout.write(`port ${(await server.listen()).port}\n`);
