@@ -2426,6 +2426,17 @@ message ProxyFragment
 4 listener_name string
 5 listener Listener
 6 virtual_hosts []VirtualHost
+message ProxyRefusal
+1 role string
+2 type_url string
+3 name string
+4 digest string
+5 origin string
+6 node string
+7 node_version string
+8 message string
+9 at uint64
+10 canary bool
 message RedirectAction
 1 host_redirect string
 2 path_redirect string oneof=pathRewriteSpecifier
@@ -2435,6 +2446,16 @@ message RedirectAction
 6 https_redirect bool
 7 strip_query bool
 8 port_redirect .google.protobuf.UInt32Value
+message RefusalReport
+1 metadata .epoxy.core.v1.Metadata
+2 writer string
+3 beat uint32
+4 roles []RoleProxies
+5 refusals []ProxyRefusal
+6 withdrawn []ProxyRefusal
+message RoleProxies
+1 role string
+2 proxies uint32
 message Route
 1 matchers [].epoxy.gloo.matchers.v1.Matcher single=matcher
 2 route_action RouteAction oneof=action

@@ -133,7 +133,16 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       // First what can fail: with settings that can't be used the engine goes on as it is.
       const storages = openStorages(next, options.kubernetes);
       await engine?.close();
-      engine = startEngine({ view: next, storages, cache: observed, refusals, components: active, logger, saved });
+      engine = startEngine({
+        view: next,
+        storages,
+        cache: observed,
+        quarantine,
+        refusals,
+        components: active,
+        logger,
+        saved,
+      });
     }
     view = next;
     await webhook.update(active.has("gateway") ? next.validation : undefined);

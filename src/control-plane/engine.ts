@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import {
   GatewayKind,
   ProxyKind,
+  RefusalReportKind,
   RouteOptionKind,
   RouteTableKind,
   SecretKind,
@@ -15,7 +16,7 @@ import type { EndpointAddress, TranslationSettings } from "../envoy/index.ts";
 import { gatewayCollections, type GatewaySettings } from "../gateway/index.ts";
 import type { AnyKind, Resource, TranslationProblem } from "../resources/index.ts";
 import { createStatusReporter, type WatchedSource } from "../snapshot/index.ts";
-import type { XdsCache } from "../xds/index.ts";
+import type { Quarantine, XdsCache } from "../xds/index.ts";
 import type { Component } from "./components.ts";
 import { startDiscovery } from "./discovery-run.ts";
 import { envoyGraph } from "./envoy-graph.ts";
@@ -27,6 +28,7 @@ import { assembleProxies, persistProxies } from "./persist-proxies.ts";
 import { saveCollection, savedListener, savedText, savedVirtualHost } from "./saved-state/last-good.ts";
 import type { SavedState } from "./saved-state/saved-state.ts";
 import type { RefusalReports } from "./refusal-reports.ts";
+import { exchangeRefusals } from "./refusal-exchange.ts";
 import { feedCache } from "./served-resource.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
 import { shortCircuitProblems } from "./short-circuits.ts";
@@ -54,6 +56,7 @@ export interface EngineOptions {
   /** What the view names, open; closed with the engine. */
   readonly storages: Storages;
   readonly cache: XdsCache;
+  readonly quarantine: Quarantine;
   /** What proxies refuse, for the statuses. */
   readonly refusals: RefusalReports;
   readonly components: ReadonlySet<Component>;
@@ -62,7 +65,16 @@ export interface EngineOptions {
   readonly saved: SavedState;
 }
 
-export function startEngine({ view, storages, cache, refusals, components, logger, saved }: EngineOptions): Engine {
+export function startEngine({
+  view,
+  storages,
+  cache,
+  quarantine,
+  refusals,
+  components,
+  logger,
+  saved,
+}: EngineOptions): Engine {
   warnOfMissingFolders(view, logger);
   const graph = createGraph({
     onError: ({ collection, key, error }) =>
@@ -164,7 +176,16 @@ export function startEngine({ view, storages, cache, refusals, components, logge
       : []),
   ];
   const refused = graph.source<readonly TranslationProblem[]>("refused-by-proxies");
-  const stopReporting = refusals.attach(refused);
+  // Files are one process's own.
+  const exchange =
+    serving && view.config.type !== "directory"
+      ? exchangeRefusals({
+          ...{ quarantine, logger, onChange: refusals.recount },
+          client: storages.config.client(RefusalReportKind),
+          namespace: view.writeNamespace,
+        })
+      : undefined;
+  const stopReporting = refusals.attach(refused, exchange?.proxiesElsewhere);
   const statuses = statusGraph(graph, {
     kinds: judged,
     ownProblems: found,
@@ -221,6 +242,7 @@ export function startEngine({ view, storages, cache, refusals, components, logge
           discovery.close(),
           kubernetes?.close(),
           sources.close(),
+          exchange?.close(),
         ]);
         await leader.close();
         await storages.close();

@@ -11,8 +11,10 @@ export interface RefusalReportsOptions {
 
 /** Tells users what proxies refuse: as problems of the resources that it came from, and in the log. */
 export interface RefusalReports {
-  /** Keeps the collection equal to what is refused now. Returns the way to end it. */
-  attach(problems: Source<readonly TranslationProblem[]>): () => void;
+  /** Keeps the collection equal to what is refused now. Returns the way to end it. `elsewhere` counts proxies of other replicas. */
+  attach(problems: Source<readonly TranslationProblem[]>, elsewhere?: () => ReadonlyMap<string, number>): () => void;
+  /** The number of proxies has changed. */
+  recount(): void;
   /** The number of proxies changes with the streams. */
   readonly xdsEvents: XdsEvents;
   close(): void;
@@ -24,6 +26,7 @@ const MAX_WORDS = 500;
 
 export function reportRefusals({ quarantine, streams, logger }: RefusalReportsOptions): RefusalReports {
   const targets = new Set<Source<readonly TranslationProblem[]>>();
+  const counters = new Set<() => ReadonlyMap<string, number>>();
   let problems = new Map<string, readonly TranslationProblem[]>();
   let known = new Map<string, QuarantinedContent>();
   let timer: NodeJS.Timeout | undefined;
@@ -32,6 +35,9 @@ export function reportRefusals({ quarantine, streams, logger }: RefusalReportsOp
     timer = undefined;
     const current = new Map(quarantine.list().map((it) => [idOf(it), it]));
     const proxies = countProxies(streams());
+    for (const elsewhere of counters) {
+      for (const [key, count] of elsewhere()) proxies.set(key, (proxies.get(key) ?? 0) + count);
+    }
     for (const [id, content] of current) {
       if (content.refusals.length <= (known.get(id)?.refusals.length ?? 0)) continue;
       logger.warn(fieldsOf(content), refusalText(content, proxies.get(content.key) ?? 0));
@@ -55,12 +61,17 @@ export function reportRefusals({ quarantine, streams, logger }: RefusalReportsOp
   };
   const end = quarantine.subscribe(schedule);
   return {
-    attach(target) {
+    attach(target, elsewhere) {
       targets.add(target);
+      if (elsewhere !== undefined) counters.add(elsewhere);
       target.replaceAll(problems);
       target.markSynced();
-      return () => targets.delete(target);
+      return () => {
+        targets.delete(target);
+        if (elsewhere !== undefined) counters.delete(elsewhere);
+      };
     },
+    recount,
     xdsEvents: { onStreamOpen: recount, onStreamClose: recount },
     close() {
       end();

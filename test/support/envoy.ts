@@ -15,6 +15,8 @@ export interface EnvoyOptions {
   readonly concurrency?: number | undefined;
   /** Default `warning`. */
   readonly logLevel?: string | undefined;
+  /** Extensions that this Envoy is to lack, as an older or smaller build does: `<category>/<name>`. */
+  readonly without?: readonly string[] | undefined;
 }
 
 /** A real Envoy. */
@@ -45,7 +47,8 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   await writeFile(file, stringify(bootstrap));
   const settings = ["-c", file, "--disable-hot-restart", "--use-dynamic-base-id"];
   const speed = ["--concurrency", `${options.concurrency ?? 1}`, "--log-level", options.logLevel ?? "warning"];
-  const child = startChild(binary, [...settings, ...speed]);
+  const less = options.without === undefined ? [] : ["--disable-extensions", options.without.join(",")];
+  const child = startChild(binary, [...settings, ...speed, ...less]);
   const admin = async (path: string): Promise<string> => {
     const answer = await httpGet(`http://127.0.0.1:${adminPort}${path}`);
     if (answer.status !== 200)

@@ -19,6 +19,8 @@ import type {
   ProxyClient,
   ProxyFragment,
   ProxyFragmentClient,
+  RefusalReport,
+  RefusalReportClient,
   Secret,
   SecretClient,
   Settings,
@@ -124,6 +126,17 @@ export function createProxyFragmentReconciler(
   client: ProxyFragmentClient,
   options: ReconcilerOptions<ProxyFragment>,
 ): ProxyFragmentReconciler {
+  return createReconciler(client, options);
+}
+
+/** Makes the stored resources of the kind RefusalReport those that are desired. */
+export type RefusalReportReconciler = Reconciler<RefusalReport>;
+
+/** A reconciler for what a client reaches. */
+export function createRefusalReportReconciler(
+  client: RefusalReportClient,
+  options: ReconcilerOptions<RefusalReport>,
+): RefusalReportReconciler {
   return createReconciler(client, options);
 }
 

@@ -61,6 +61,7 @@ import type {
   WeightedDestination,
 } from "../../proto/epoxy/gloo/v1/proxy.ts";
 import type { FragmentOwner, ProxyFragment } from "../../proto/epoxy/gloo/v1/proxy_fragment.ts";
+import type { ProxyRefusal, RefusalReport, RoleProxies } from "../../proto/epoxy/gloo/v1/refusal_report.ts";
 import type { RouteConfigurationOptions } from "../../proto/epoxy/gloo/v1/route_configuration_options.ts";
 import type { RouteOptions, RouteOptions_MaxStreamDuration } from "../../proto/epoxy/gloo/v1/route_options.ts";
 import type {
@@ -124,7 +125,7 @@ import type { VirtualHostOptions } from "../../proto/epoxy/gloo/v1/virtual_host_
 import type { WeightedDestinationOptions } from "../../proto/epoxy/gloo/v1/weighted_destination_options.ts";
 import { tables } from "../tables.ts";
 
-export type { Artifact, Endpoint, Proxy, ProxyFragment, Secret, Settings, Upstream, UpstreamGroup };
+export type { Artifact, Endpoint, Proxy, ProxyFragment, RefusalReport, Secret, Settings, Upstream, UpstreamGroup };
 
 /** Artifact holds plain data that other resources refer to, such as protobuf descriptors or firewall rules. */
 export const ArtifactKind: Kind<Artifact> = {
@@ -254,6 +255,33 @@ export function createProxyFragmentClient(storage: Storage): ProxyFragmentClient
   return storage.client(ProxyFragmentKind);
 }
 
+/**
+ * RefusalReport is what one of several control planes tells the others of the proxies connected to it: what they refuse, and how many
+ * there are. Control planes write and delete it by themselves; there is none while no proxy refuses anything.
+ */
+export const RefusalReportKind: Kind<RefusalReport> = {
+  group: "epoxy.dev",
+  version: "v1",
+  kind: "RefusalReport",
+  plural: "refusalreports",
+  shortNames: ["rr"],
+  scope: "namespaced",
+  hasStatus: false,
+  columns: [
+    { header: "WRITER", path: "writer", wide: false },
+    { header: "BEAT", path: "beat", wide: false },
+  ],
+  type: tables.message("epoxy.gloo.v1.RefusalReport"),
+};
+
+/** Reads, writes and watches resources of the kind RefusalReport. */
+export type RefusalReportClient = ResourceClient<RefusalReport>;
+
+/** The resources of the kind RefusalReport in a storage. */
+export function createRefusalReportClient(storage: Storage): RefusalReportClient {
+  return storage.client(RefusalReportKind);
+}
+
 /** Secret holds a certificate, key or credential. Its values are in no log, dump, table or error. */
 export const SecretKind: Kind<Secret> = {
   group: "gloo.solo.io",
@@ -336,6 +364,7 @@ export const kinds: readonly AnyKind[] = [
   ProxyKind,
   UpstreamGroupKind,
   ProxyFragmentKind,
+  RefusalReportKind,
   SecretKind,
   SettingsKind,
   UpstreamKind,
@@ -550,6 +579,15 @@ export const ProxyFragmentType: MessageType<ProxyFragment> = tables.message("epo
 
 /** The message `epoxy.gloo.v1.FragmentOwner`. */
 export const FragmentOwnerType: MessageType<FragmentOwner> = tables.message("epoxy.gloo.v1.FragmentOwner");
+
+/** The message `epoxy.gloo.v1.RefusalReport`. */
+export const RefusalReportType: MessageType<RefusalReport> = tables.message("epoxy.gloo.v1.RefusalReport");
+
+/** The message `epoxy.gloo.v1.RoleProxies`. */
+export const RoleProxiesType: MessageType<RoleProxies> = tables.message("epoxy.gloo.v1.RoleProxies");
+
+/** The message `epoxy.gloo.v1.ProxyRefusal`. */
+export const ProxyRefusalType: MessageType<ProxyRefusal> = tables.message("epoxy.gloo.v1.ProxyRefusal");
 
 /** The message `epoxy.gloo.v1.RouteConfigurationOptions`. */
 export const RouteConfigurationOptionsType: MessageType<RouteConfigurationOptions> = tables.message(

@@ -50,6 +50,10 @@ export interface Witness {
 export interface Quarantine {
   /** Notes refusals, of this server's proxies or of another replica's. */
   note(refusals: readonly Refusal[]): void;
+  /** Takes back what another replica has told: its proxies refuse it no more. */
+  retract(refusals: readonly Refusal[]): void;
+  /** Ids of the nodes that are connected here. */
+  nodes(key: string): ReadonlySet<string>;
   /** Notes that a proxy accepted these. */
   accepted(witness: Witness, resources: readonly XdsResource[]): void;
   /** Names of which some content was refused. */
@@ -191,6 +195,20 @@ export function createQuarantine(cache: XdsCache, { onCanaryOverdue }: Quarantin
       }
       for (const id of touched) for (const witness of witnesses.get(id) ?? []) witness.wake();
       if (touched.size > 0) changed();
+    },
+    retract(refusals) {
+      const touched = new Set<string>();
+      for (const { key, typeUrl, name, digest, node } of refusals) {
+        const id = typeKey(key, typeUrl);
+        if (types.get(id)?.byName.get(name)?.get(digest)?.refusals.delete(node) === true) touched.add(id);
+      }
+      for (const id of touched) for (const witness of witnesses.get(id) ?? []) witness.wake();
+      if (touched.size > 0) changed();
+    },
+    nodes(key) {
+      const nodes = new Set<string>();
+      for (const group of witnesses.values()) for (const it of group) if (it.key === key) nodes.add(it.node);
+      return nodes;
     },
     accepted({ key, typeUrl, node }, resources) {
       canary.accepted(key, typeUrl, resources);
