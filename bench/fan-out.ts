@@ -45,7 +45,7 @@ async function startClients(program: string, count: number, mode: string) {
         .split("\n")
         .find((text) => text.includes('"ready"'));
     },
-    { timeout: 120_000, interval: 20 },
+    { timeout: 300_000, interval: 20 },
   );
   const { start_ns: start, last_ns: last, bytes } = JSON.parse(line);
   return { child, coldMs: (last - start) / 1e6, megabytes: bytes / 1e6 };
