@@ -173,6 +173,28 @@ describe("a login to Vault", () => {
   });
 });
 
+describe("the policy in docs/vault.md", () => {
+  it("is enough to read and watch, and with what the text adds to write and delete, but not before", async () => {
+    const docs = await readFile(join(import.meta.dirname, "../../docs/vault.md"), "utf8");
+    const written = /```hcl\n([^`]*)```/.exec(docs)?.[1] ?? "";
+    const reading = open({ type: "token", token: await vault.createToken(written) });
+    await follow(reading.watch()).sees("gloo-system/one");
+    const metadata = { name: "two", namespace: "gloo-system" };
+    const two = SecretKind.type.codec.fromPartial({ metadata, kind: { $case: "oauth", value: { clientSecret: "x" } } });
+    await expect(reading.write(two)).rejects.toThrow(/403 .*permission denied/);
+    const added = `
+path "secret/data/gloo/*" { capabilities = ["create", "read", "update"] }
+path "secret/metadata/gloo/*" { capabilities = ["read", "list", "delete"] }
+path "secret/delete/gloo/*" { capabilities = ["update"] }`;
+    const writing = open({ type: "token", token: await vault.createToken(added) });
+    const first = await writing.write(two);
+    const second = await writing.write({ ...two, metadata: first.metadata }, { overwrite: true });
+    await writing.delete(metadata, { resourceVersion: second.metadata?.resourceVersion });
+    await writing.write(two);
+    await writing.delete(metadata);
+  });
+});
+
 describe("TLS to Vault", () => {
   const list = async (tls: VaultStorageOptions["tls"]) => {
     const auth = { type: "token", token: vault.token } as const;
