@@ -27,6 +27,7 @@ interface Lease {
 /** How long one check of a refused token counts: what it may not read would else cost two requests each. */
 const checkInterval = 10_000;
 const revokeTimeout = 2_000;
+const maxRenewalInterval = 24 * 60 * 60 * 1000;
 
 export function createVaultSession(transport: VaultTransport, auth: VaultAuth, clock: Clock): VaultSession {
   const closing = new AbortController();
@@ -86,10 +87,14 @@ export function createVaultSession(transport: VaultTransport, auth: VaultAuth, c
     }
   }
 
-  const renewalOf = ({ lease }: Pick<Lease, "lease">): number => lease * (0.6 + clock.random() / 15);
+  /** Timers hold no more than 24 days. */
+  const renewalOf = ({ lease }: Pick<Lease, "lease">): number =>
+    Math.min(lease * (0.6 + clock.random() / 15), maxRenewalInterval);
 
   async function lookUp(token: Held, signal: AbortSignal): Promise<Lease> {
-    const answer = await transport.send({ method: "GET", path: "auth/token/lookup-self", token: token.token, signal });
+    const path = "auth/token/lookup-self";
+    const answer = await transport.send({ method: "GET", path, token: token.token, signal });
+    if (answer.status >= 500) throw vaultError(transport.address, path, answer);
     // A token without the default policy may not ask: nothing is known of its end.
     if (answer.status !== 200) return { lease: 0, isRenewable: false };
     const data = (answer.body as { readonly data?: Record<string, unknown> }).data;
@@ -123,11 +128,11 @@ export function createVaultSession(transport: VaultTransport, auth: VaultAuth, c
   }
 
   async function close(): Promise<void> {
+    closing.abort();
+    await pending?.catch(() => undefined);
     const last = held;
     held = undefined;
     keeper?.abort();
-    closing.abort();
-    await pending?.catch(() => undefined);
     if (last?.isOwn === true) {
       const signal = AbortSignal.timeout(revokeTimeout);
       const request = { method: "POST", path: "auth/token/revoke-self", body: {}, token: last.token, signal } as const;
