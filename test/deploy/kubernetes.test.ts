@@ -165,7 +165,7 @@ describe("the manifests for Kubernetes", () => {
     expect(asked.toSorted()).toEqual([...own, "/v1 secrets"].toSorted());
   });
 
-  it("give Envoy what the command prints, and a listener for probes besides", async () => {
+  it("give Envoy what the command prints (node scripts/deploy-bootstraps.ts), and a listener for probes besides", async () => {
     const text = find(manifests, "ConfigMap", "gateway-proxy-bootstrap").data["envoy.yaml"];
     const file = await readFile(join(kubernetesFolder, "gateway-proxy-bootstrap.yaml"), "utf8");
     const line = /^# epoxy (proxy bootstrap .*)$/m.exec(file)?.[1] ?? "";
