@@ -38,6 +38,13 @@ export const storageOptions = {
     help: "certificate to show to Consul",
   },
   "consul-client-key": { type: "text", value: "FILE", env: "CONSUL_CLIENT_KEY", help: "key of that certificate" },
+  "use-kubernetes": { type: "flag", help: "the resources are in Kubernetes, secrets and Settings included" },
+  kubeconfig: {
+    type: "text",
+    value: "FILE",
+    help: "kubeconfig (default: KUBECONFIG, ~/.kube/config, or the Pod's account)",
+  },
+  "kube-context": { type: "text", value: "NAME", help: "context of the kubeconfig (default: its current one)" },
   "use-vault": { type: "flag", help: "secrets are in Vault, whatever the Settings say" },
   "vault-address": {
     type: "text",

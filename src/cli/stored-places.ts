@@ -42,6 +42,8 @@ export function storedPlaces(stores: Stores): StoredPlaces {
     for (const source of stores.sources(kind)) {
       if (source.type !== "directory") {
         const { group, version } = kind;
+        if (source.type === "kubernetes")
+          return { source: `${kind.plural}.${group} ${[ref.namespace, ref.name].filter(Boolean).join("/")}`, path };
         const root = source.type === "vault" ? `${source.mount}/data/${source.rootKey}` : source.rootKey;
         return { source: [root, group, version, kind.kind, ref.namespace, ref.name].filter(Boolean).join("/"), path };
       }

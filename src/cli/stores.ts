@@ -54,11 +54,12 @@ export async function openStores(
   }
   const hasDirectory = Boolean(options.dir) || existsSync(directory);
   const noDirectory = (): EpoxyError => {
-    const hint = "name the folder with --dir or EPOXY_DIR, or give --use-consul";
+    const hint = "name the folder with --dir or EPOXY_DIR, or give --use-consul or --use-kubernetes";
     return new EpoxyError("not_found", `there is no folder ./${defaultDirectory}: ${hint}`);
   };
-  if (!options["use-consul"] && !options["use-vault"] && !hasDirectory) throw noDirectory();
-  const usesDirectory = options.dir ? true : !options["use-consul"];
+  const isElsewhere = options["use-consul"] || options["use-vault"] || options["use-kubernetes"];
+  if (!isElsewhere && !hasDirectory) throw noDirectory();
+  const usesDirectory = options.dir ? true : !options["use-consul"] && !options["use-kubernetes"];
   const settings = usesDirectory && hasDirectory ? await readSettings(directory, signal) : undefined;
   const storages = new Map<string, Promise<Storage>>();
 
@@ -72,6 +73,7 @@ export async function openStores(
     const isPlain = settings === undefined && isPlainFolder(directory);
     const inConsul = { type: "consul", rootKey: options["consul-root-key"] || "gloo" } as const;
     if (kind.kind === SecretKind.kind && options["use-vault"]) return [vaultOf(options, settings)];
+    if (options["use-kubernetes"]) return [{ type: "kubernetes" }];
     if (kind.kind === SettingsKind.kind || kind.kind === SecretKind.kind) {
       if (!usesDirectory) throw notInConsul(kind);
       if (isPlain) return [folder(directory, false)];
@@ -153,6 +155,10 @@ async function openSource(source: SourceView, options: StoreOptions, settings: S
   if (source.type === "vault") {
     const { createVaultStorage } = await import("../storage/vault/index.ts");
     return createVaultStorage({ ...source.vault, mount: source.mount, rootKey: source.rootKey });
+  }
+  if (source.type === "kubernetes") {
+    const { createKubernetesStorage } = await import("../storage/kubernetes/index.ts");
+    return createKubernetesStorage({ kubeconfig: options.kubeconfig, context: options["kube-context"] });
   }
   if (source.type === "directory") {
     const { directory, statusDirectory, flat } = source;

@@ -8,6 +8,7 @@ import { type Ref, refText } from "../resources/index.ts";
 import { statusOfReport } from "../snapshot/index.ts";
 import type { Storage } from "../storage/index.ts";
 import { createFileStorage } from "../storage/file/index.ts";
+import { createKubernetesStorage } from "../storage/kubernetes/index.ts";
 import { createQuarantine, createXdsCache, resourceFromBytes, typeUrls, type XdsCache } from "../xds/index.ts";
 import { type AdminServer, type Readiness, startAdminServer } from "./admin-server.ts";
 import { type Component, components as allComponents } from "./components.ts";
@@ -27,6 +28,7 @@ import { notHonoured, notHonouredText } from "./settings/not-honoured.ts";
 import { type SettingsView, viewSettings } from "./settings/settings-view.ts";
 import { DEFAULT_NAMESPACE } from "./settings/source-view.ts";
 import { checkXds, type XdsOverrides } from "./settings/xds-view.ts";
+import { allInKubernetes } from "./settings/all-in-kubernetes.ts";
 import { watchSettings } from "./settings/watch-settings.ts";
 import { createWebhookRun } from "./validation/webhook-run.ts";
 import { createXdsFrontend, type XdsFrontend } from "./xds-frontend.ts";
@@ -44,7 +46,12 @@ export interface ControlPlaneOptions {
   readonly xds?: Omit<XdsOverrides, "address"> | undefined;
   /** Where health, metrics and debug pages are; undefined: nowhere. */
   readonly adminAddress?: HostPort | undefined;
-  /** Which cluster, where the Settings use Kubernetes. Default: that of the kubeconfig or the Pod. */
+  /**
+   * Where the Settings are; default `directory`. In `kubernetes`, all else is there, too, unless they say otherwise, and the data directory
+   * holds at most files that they name.
+   */
+  readonly settingsIn?: "directory" | "kubernetes" | undefined;
+  /** Which cluster, where Kubernetes is used. Default: that of the kubeconfig or the Pod. */
   readonly kubernetes?: KubernetesOptions | undefined;
   /** Where the validating webhook listens, if the Settings have `gateway.validation`. Default 0.0.0.0:8443. */
   readonly webhookAddress?: HostPort | undefined;
@@ -86,7 +93,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const folder = options.stateDirectory ?? defaultStateDirectory(options.dataDirectory, active);
   const saved = folder === false ? noSavedState : await openSavedState({ folder, logger });
   const { cache, restored, serveRestored } = savedCache(served, saved);
-  const settingsStorage = createFileStorage({ directory: options.dataDirectory, folder: () => "" });
+  const inKubernetes = options.settingsIn === "kubernetes";
+  const settingsStorage = inKubernetes
+    ? createKubernetesStorage({ ...options.kubernetes })
+    : createFileStorage({ directory: options.dataDirectory, folder: () => "" });
   const closing = new AbortController();
   let engine: Engine | undefined;
   let frontend: XdsFrontend | undefined;
@@ -119,7 +129,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     },
   };
 
-  async function apply(settings: Settings | undefined): Promise<void> {
+  async function apply(given: Settings | undefined): Promise<void> {
+    const settings = inKubernetes ? allInKubernetes(given) : given;
     const next = viewSettings(settings, options.dataDirectory, { ...options.xds, address: options.xdsAddress });
     quarantine.setCanaryTimeout(next.canaryMs);
     if (active.has("xds")) {

@@ -1,7 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { alwaysLeader, consulElection, type LeaderElection } from "../leader/index.ts";
+import { alwaysLeader, consulElection, type LeaderElection, leaseElection } from "../leader/index.ts";
 import type { Storage } from "../storage/index.ts";
 import { createConsulStorage } from "../storage/consul/index.ts";
+import { createKubernetesStorage } from "../storage/kubernetes/index.ts";
 import { type Component, components as allComponents } from "./components.ts";
 import type { Logger } from "./logger.ts";
 import type { Storages } from "./open-storages.ts";
@@ -34,22 +36,34 @@ export interface LeaderRunOptions {
  */
 export function startLeaderRun({ view, storages, components, logger }: LeaderRunOptions): LeaderRun {
   const { config } = view;
-  const { consul } = storages;
+  const { consul, kubernetes } = storages;
   let election = alwaysLeader();
   let storage = storages.config;
+  const onProblem = (problem: string | undefined): void => {
+    if (problem === undefined) logger.info({}, "the election of a leader works again");
+    else logger.warn({}, `no part in the election of who writes statuses: ${problem}`);
+  };
+  const identity = `${hostname()} (process ${process.pid})`;
   if (config.type === "consul" && consul !== undefined) {
-    const byConsul = consulElection({
-      client: consul,
-      key: lockKey(config.rootKey, view.writeNamespace, components),
-      identity: `${hostname()} (process ${process.pid})`,
-      onProblem(problem) {
-        if (problem === undefined) logger.info({}, "the election of a leader works again");
-        else logger.warn({}, `no part in the election of who writes statuses: ${problem}`);
-      },
-    });
+    const key = lockKey(config.rootKey, view.writeNamespace, components);
+    const byConsul = consulElection({ client: consul, key, identity, onProblem });
     election = byConsul;
     storage = createConsulStorage({ client: consul, rootKey: config.rootKey, guard: byConsul.guard });
-    byConsul.onChange((isLeader) =>
+  }
+  if (config.type === "kubernetes" && kubernetes !== undefined) {
+    const [namespace, name] = [view.writeNamespace, leaseName(components)];
+    const byLease = leaseElection({
+      client: kubernetes,
+      namespace,
+      name,
+      identity: `${identity} ${randomUUID()}`,
+      onProblem,
+    });
+    election = byLease;
+    storage = createKubernetesStorage({ client: kubernetes, namespaces: view.namespaceChoice, guard: byLease.guard });
+  }
+  if (storage !== storages.config) {
+    election.onChange((isLeader) =>
       logger.info({ leader: isLeader }, isLeader ? "leading: this process writes statuses" : "not leading any more"),
     );
   }
@@ -65,10 +79,16 @@ export function startLeaderRun({ view, storages, components, logger }: LeaderRun
   };
 }
 
+const namesOf = (components: ReadonlySet<Component>): readonly string[] =>
+  allComponents.every((component) => components.has(component)) ? [] : [...components].toSorted();
+
+/** The same as a name of a Lease. */
+const leaseName = (components: ReadonlySet<Component>): string => ["epoxy-leader", ...namesOf(components)].join("-");
+
 /** The lock for what processes with these components write. Those with other components write other things. */
 function lockKey(rootKey: string, writeNamespace: string, components: ReadonlySet<Component>): string {
-  const isWhole = allComponents.every((component) => components.has(component));
-  const part = isWhole ? "" : `/${[...components].toSorted().join("+")}`;
+  const names = namesOf(components);
+  const part = names.length === 0 ? "" : `/${names.join("+")}`;
   return `${rootKey}/.epoxy/leader/${writeNamespace}${part}`;
 }
 

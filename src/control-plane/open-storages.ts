@@ -5,6 +5,7 @@ import type { AnyKind } from "../resources/index.ts";
 import type { Storage } from "../storage/index.ts";
 import { createConsulStorage } from "../storage/consul/index.ts";
 import { createFileStorage } from "../storage/file/index.ts";
+import { createKubernetesStorage } from "../storage/kubernetes/index.ts";
 import { createVaultStorage } from "../storage/vault/index.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
 import type { SourceView } from "./settings/source-view.ts";
@@ -23,12 +24,14 @@ export interface Storages extends AsyncDisposable {
 
 /** Opens what the settings name; `cluster` says which Kubernetes, if that is among it. Nothing is read yet, and a server that is down is no error here. */
 export function openStorages(view: SettingsView, cluster?: KubernetesOptions): Storages {
-  const kubernetes = view.kubernetes === undefined ? undefined : createKubernetesClient(cluster);
+  const sources = [view.config, view.artifacts, ...view.secrets];
+  const usesKubernetes = view.kubernetes !== undefined || sources.some(({ type }) => type === "kubernetes");
+  const kubernetes = usesKubernetes ? createKubernetesClient(cluster) : undefined;
   const consul = view.consul === undefined ? undefined : createConsulClient(view.consul);
   const open = new Map<string, Storage>();
   const storageOf = (source: SourceView, fileMode?: number): Storage => {
     const key = JSON.stringify([source, fileMode]);
-    const storage = open.get(key) ?? openStorage(source, view, consul, fileMode);
+    const storage = open.get(key) ?? openStorage(source, view, { consul, kubernetes }, fileMode);
     open.set(key, storage);
     return storage;
   };
@@ -48,7 +51,7 @@ export function openStorages(view: SettingsView, cluster?: KubernetesOptions): S
 function openStorage(
   source: SourceView,
   view: SettingsView,
-  client: ConsulClient | undefined,
+  { consul: client, kubernetes }: Pick<Storages, "consul" | "kubernetes">,
   fileMode: number | undefined,
 ): Storage {
   if (source.type === "consul") return createConsulStorage({ client, rootKey: source.rootKey });
@@ -56,6 +59,8 @@ function openStorage(
     const { vault, mount, rootKey } = source;
     return createVaultStorage({ ...vault, mount, rootKey, refreshInterval: view.refreshMs });
   }
+  if (source.type === "kubernetes")
+    return createKubernetesStorage({ client: kubernetes, namespaces: view.namespaceChoice });
   const folder = (kind: AnyKind): string => (source.flat && kind.kind === SecretKind.kind ? "" : kind.plural);
   const { directory, statusDirectory } = source;
   return createFileStorage({ directory, statusDirectory, folder, rescanInterval: view.refreshMs, fileMode });

@@ -62,7 +62,7 @@ describe.concurrent("epoxy", () => {
     const { code, stderr } = await epoxy(["get", "vs"], { cwd: await mkdtemp(join(tmpdir(), "epoxy-cli-")) });
     expect(code).toBe(1);
     expect(stderr).toBe(
-      "error: there is no folder ./data: name the folder with --dir or EPOXY_DIR, or give --use-consul\n",
+      "error: there is no folder ./data: name the folder with --dir or EPOXY_DIR, or give --use-consul or --use-kubernetes\n",
     );
   });
 

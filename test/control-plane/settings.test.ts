@@ -67,9 +67,23 @@ consulKvArtifactSource: {}
     expect(view.config).toMatchObject({ directory: "/data/git", statusDirectory: "/data/state" });
   });
 
+  it("choose namespaces of Kubernetes by their labels, beside those that are named", () => {
+    const text = `
+kubernetesConfigSource: {}
+watchNamespaces: [shop]
+watchNamespaceSelectors: [{matchLabels: {team: web}, matchExpressions: [{key: env, operator: NotIn, values: [test, dev]}]}]
+`;
+    expect(viewSettings(settings(text), "/data")).toMatchObject({
+      config: { type: "kubernetes" },
+      watchNamespaces: [],
+      namespaceChoice: { selectors: ["team=web,env notin (test,dev)"], also: ["gloo-system", "shop"] },
+    });
+  });
+
   it("name the field that can't be used", () => {
-    expect(() => viewSettings(settings("kubernetesConfigSource: {}"), "/data")).toThrow(
-      /kubernetesConfigSource is not supported yet/,
+    const selector = "watchNamespaceSelectors: [{matchExpressions: [{key: a, operator: Inn, values: [b]}]}]";
+    expect(() => viewSettings(settings(selector), "/data")).toThrow(
+      /watchNamespaceSelectors\[0\].matchExpressions: the operator "Inn" is none: use In, NotIn, Exists or DoesNotExist/,
     );
     expect(() => viewSettings(settings('directoryConfigSource: {directory: ""}'), "/data")).toThrow(
       /directoryConfigSource.directory is empty/,
@@ -98,7 +112,6 @@ secretOptions: {sources: [{directory: {directory: a}}, {vault: {address: "http:/
       "gloo.disableGrpcWeb",
       "gloo.istioOptions",
       "linkerd",
-      "secretOptions.sources[2].kubernetes",
       "vaultSecretSource",
     ]);
   });

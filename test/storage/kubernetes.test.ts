@@ -4,7 +4,7 @@ import { createKubernetesClient, type KubernetesClient } from "../../src/kuberne
 import { createKubernetesStorage } from "../../src/storage/kubernetes/index.ts";
 import { type StorageFixture, storageContract } from "../contracts/storage.contract.ts";
 import { GadgetKind, TerritoryKind, WidgetKind } from "../contracts/support/kinds.ts";
-import { contractCrds } from "../support/kubernetes/contract-crds.ts";
+import { contractCrds } from "../support/kubernetes/crds.ts";
 import { useKubeCluster } from "../support/kubernetes/use-cluster.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 

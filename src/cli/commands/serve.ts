@@ -20,6 +20,7 @@ export async function serve({ values, given, terminal, signal }: Invocation<type
     throw new UsageError("where resources are is said in the Settings: set consulKvSource there (and consul.address)");
   }
   limitYoungGeneration();
+  const inKubernetes = values["use-kubernetes"];
   const only = values.only.map(readComponent);
   const logger = await createLogger(
     values["log-level"],
@@ -28,6 +29,8 @@ export async function serve({ values, given, terminal, signal }: Invocation<type
   const dataDirectory = values.dir || "data";
   await using controlPlane = await createControlPlane({
     dataDirectory,
+    settingsIn: inKubernetes ? "kubernetes" : "directory",
+    kubernetes: { kubeconfig: values.kubeconfig || undefined, context: values["kube-context"] || undefined },
     settings: { namespace: values.namespace, name: values.name },
     components: only.length === 0 ? undefined : only,
     xdsAddress: readAddress(values["xds-address"], "--xds-address"),

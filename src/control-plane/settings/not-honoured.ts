@@ -7,6 +7,10 @@ export const honoured: ReadonlySet<string> = new Set([
   "namespacedStatuses",
   "discoveryNamespace",
   "watchNamespaces",
+  "watchNamespaceSelectors",
+  "kubernetesConfigSource",
+  "kubernetesSecretSource",
+  "kubernetesArtifactSource",
   "directoryConfigSource",
   "consulKvSource",
   "directorySecretSource",
@@ -91,7 +95,7 @@ export function notHonoured(type: MessageType<Settings>, settings: Settings): re
     }
     if (honoured.has(plain)) return "skip";
     if (plain === "kubernetes" || plain === "secretOptions" || plain === "secretOptions.sources") return undefined;
-    if (/^secretOptions\.sources\.(directory|vault)$/.test(plain)) return "skip";
+    if (/^secretOptions\.sources\.(directory|vault|kubernetes)$/.test(plain)) return "skip";
     if (ancestors.has(plain) && Object.keys(value as object).length > 0) return undefined;
     paths.push(path);
     return "skip";

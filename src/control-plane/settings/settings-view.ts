@@ -1,7 +1,10 @@
-import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.ts";
+import type { LabelSelector, Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.ts";
 import type { ConsulOptions } from "../../consul/index.ts";
 import { type TranslationSettings, translationSettings } from "../../envoy/index.ts";
 import type { GatewaySettings } from "../../gateway/index.ts";
+import { EpoxyError } from "../../errors/index.ts";
+import { formatSelector } from "../../resources/index.ts";
+import type { NamespaceChoice } from "../../storage/kubernetes/index.ts";
 import type { AdmissionPolicy } from "../validation/admit.ts";
 import { type XdsOverrides, type XdsView, viewXds } from "./xds-view.ts";
 import {
@@ -35,8 +38,10 @@ export interface KubernetesView {
 /** The settings in force, as this process goes by them: defaults filled in, paths absolute, one shape for each alternative. */
 export interface SettingsView {
   readonly writeNamespace: string;
-  /** Empty: all. */
+  /** Empty: all, or those that `namespaceChoice` says. */
   readonly watchNamespaces: readonly string[];
+  /** Namespaces of Kubernetes by their labels; undefined: labels don't matter. */
+  readonly namespaceChoice: NamespaceChoice | undefined;
   readonly config: SourceView;
   readonly secrets: readonly SourceView[];
   readonly artifacts: SourceView;
@@ -74,11 +79,14 @@ const DEFAULT_CANARY_MS = 10_000;
 export function viewSettings(settings: Settings | undefined, dataDirectory: string, xds?: XdsOverrides): SettingsView {
   const writeNamespace = settings?.discoveryNamespace || DEFAULT_NAMESPACE;
   const watched = settings?.watchNamespaces.filter((namespace) => namespace !== "") ?? [];
+  const always = [...new Set([...watched, writeNamespace])].toSorted();
+  const selectors = settings?.watchNamespaceSelectors.map(selectorText) ?? [];
   const consul = consulOptions(settings);
   const canary = settings?.gloo?.canary;
   const view: SettingsView = {
     writeNamespace,
-    watchNamespaces: watched.length === 0 ? [] : [...new Set([...watched, writeNamespace])].toSorted(),
+    watchNamespaces: watched.length === 0 || selectors.length > 0 ? [] : always,
+    namespaceChoice: selectors.length === 0 ? undefined : { selectors, also: always },
     config: configSource(settings, dataDirectory),
     secrets: secretSources(settings, dataDirectory),
     artifacts: artifactSource(settings, dataDirectory),
@@ -100,6 +108,18 @@ export function viewSettings(settings: Settings | undefined, dataDirectory: stri
   };
   const usesConsul = [view.config, view.artifacts, ...view.secrets].some((source) => source.type === "consul");
   return usesConsul && consul === undefined ? { ...view, consul: {} } : view;
+}
+
+/** @throws `invalid` */
+function selectorText({ matchLabels, matchExpressions }: LabelSelector, index: number): string {
+  const expressions = matchExpressions.map(({ key, operator, values }) => {
+    const known = (["In", "NotIn", "Exists", "DoesNotExist"] as const).find((name) => name === operator);
+    if (known !== undefined) return { key, operator: known, values };
+    const path = `watchNamespaceSelectors[${index}].matchExpressions`;
+    const text = `${path}: the operator ${JSON.stringify(operator)} is none: use In, NotIn, Exists or DoesNotExist`;
+    throw new EpoxyError("invalid", text, { location: { source: "Settings", path } });
+  });
+  return formatSelector({ matchLabels, expressions });
 }
 
 /** Where Gloo's chart mounts the webhook's certificate. */

@@ -18,6 +18,8 @@ export type SourceView =
       readonly flat: boolean;
     }
   | { readonly type: "consul"; readonly rootKey: string }
+  /** Which cluster, the process is told, not the Settings. */
+  | { readonly type: "kubernetes" }
   | VaultView;
 
 function directory(
@@ -38,12 +40,7 @@ function directory(
 
 const at = (path: string) => ({ location: { source: "Settings", path } });
 
-const kubernetes = (field: string): EpoxyError =>
-  new EpoxyError(
-    "invalid",
-    `${field} is not supported yet: use a directory or Consul (directoryConfigSource, consulKvSource)`,
-    at(field),
-  );
+const kubernetes: SourceView = { type: "kubernetes" };
 
 /** Where the resources are. @throws `invalid` */
 export function configSource(settings: Settings | undefined, dataDirectory: string): SourceView {
@@ -56,7 +53,7 @@ export function configSource(settings: Settings | undefined, dataDirectory: stri
     case "consulKvSource":
       return { type: "consul", rootKey: source.value.rootKey || "gloo" };
     case "kubernetesConfigSource":
-      throw kubernetes("kubernetesConfigSource");
+      return kubernetes;
   }
 }
 
@@ -71,13 +68,13 @@ export function artifactSource(settings: Settings | undefined, dataDirectory: st
     case "consulKvArtifactSource":
       return { type: "consul", rootKey: source.value.rootKey || "gloo" };
     case "kubernetesArtifactSource":
-      throw kubernetes("kubernetesArtifactSource");
+      return kubernetes;
   }
 }
 
 /**
  * Where secrets are, in order: of several that have one the first counts, and the first is written to. `secretOptions` takes the place of the single
- * source. Kubernetes is reported as not honoured. @throws `invalid`
+ * source. @throws `invalid`
  */
 export function secretSources(settings: Settings | undefined, dataDirectory: string): readonly SourceView[] {
   const options = settings?.secretOptions?.sources ?? [];
@@ -90,7 +87,9 @@ export function secretSources(settings: Settings | undefined, dataDirectory: str
         return [directory(source.value, dataDirectory, `${field}.directory`, true)];
       case "vault":
         return [vaultSource(source.value, `${field}.vault`)];
-      default:
+      case "kubernetes":
+        return [kubernetes];
+      case undefined:
         return [];
     }
   });
@@ -106,7 +105,7 @@ function singleSecretSource(settings: Settings | undefined, dataDirectory: strin
     case "vaultSecretSource":
       return [vaultSource(source.value, "vaultSecretSource")];
     case "kubernetesSecretSource":
-      return [];
+      return [kubernetes];
   }
 }
 
