@@ -18,6 +18,7 @@ import { type Logger, silentLogger } from "./logger.ts";
 import { mergeEvents } from "./merge-events.ts";
 import { createMetrics } from "./metrics.ts";
 import { openStorages } from "./open-storages.ts";
+import { proxiesView } from "./proxy-views.ts";
 import { reportRefusals } from "./refusal-reports.ts";
 import { savedCache } from "./saved-state/saved-cache.ts";
 import { saveQuarantine } from "./saved-state/saved-quarantine.ts";
@@ -112,7 +113,11 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   });
   const stopSaving = saveQuarantine(quarantine, cache, saved);
   const refusals = reportRefusals({ quarantine, streams: () => frontend?.streams() ?? [], logger });
-  const metrics = createMetrics({ cache, quarantine, xds: () => frontend?.metrics });
+  const metrics = createMetrics({
+    ...{ cache, quarantine },
+    xds: () => frontend?.metrics,
+    streams: () => frontend?.streams() ?? [],
+  });
 
   const webhook = createWebhookRun({
     address: options.webhookAddress ?? DEFAULT_WEBHOOK_ADDRESS,
@@ -214,6 +219,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         readiness,
         metrics: metrics.render,
         debug: {
+          proxies: proxiesView({ cache, quarantine, streams: () => frontend?.streams() ?? [] }),
           ...debugViews({
             cache,
             streams: () => frontend?.streams() ?? [],

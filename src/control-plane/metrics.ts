@@ -2,12 +2,13 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { measureConvergence } from "./convergence.ts";
 import { mergeEvents } from "./merge-events.ts";
 import type { AdmissionRequest, AdmissionResponse } from "./validation/admission-review.ts";
-import type { Quarantine, XdsCache, XdsChange, XdsEvents, XdsMetrics } from "../xds/index.ts";
+import type { Quarantine, StreamState, XdsCache, XdsChange, XdsEvents, XdsMetrics } from "../xds/index.ts";
 
 export interface MetricsSources {
   readonly cache: XdsCache;
   readonly quarantine: Quarantine;
   xds(): XdsMetrics | undefined;
+  streams(): readonly StreamState[];
 }
 
 /** From a LAN's round trip to a fleet that warms clusters. */
@@ -101,6 +102,35 @@ export function createMetrics(sources: MetricsSources): Metrics {
       for (const [proxy, seconds] of convergence.lags()) this.set({ proxy }, seconds);
     },
   });
+  new Gauge({
+    name: "epoxy_xds_stream_lag_seconds",
+    help: "For how long the oldest unanswered response of a stream has waited: the 100 that wait longest, and none that has answered all.",
+    labelNames: ["proxy", "node", "stream"],
+    registers,
+    collect() {
+      this.reset();
+      const lags = sources.streams().map(({ id, key, node, types }) => ({
+        labels: { proxy: key ?? "", node: node?.id ?? "", stream: `${id}` },
+        lagMs: Math.max(0, ...types.map((type) => type.lagMs)),
+      }));
+      const worst = lags.filter(({ lagMs }) => lagMs > 0).sort((a, b) => b.lagMs - a.lagMs);
+      for (const { labels, lagMs } of worst.slice(0, 100)) this.set(labels, lagMs / 1000);
+    },
+  });
+  new Gauge({
+    name: "epoxy_xds_waiting_clients",
+    help: "New clients that wait for their turn.",
+    registers,
+    collect() {
+      this.set(sources.xds()?.waiting ?? 0);
+    },
+  });
+  const slow = new Counter({
+    name: "epoxy_xds_slow_clients_total",
+    help: "Clients that took too long to read or to answer, and were reported or given up.",
+    labelNames: ["waiting_for", "closed"],
+    registers,
+  });
   const changes = new Counter({
     name: "epoxy_xds_changes_total",
     help: "Resources added, changed or removed in the cache. Fewer responses than that tell of changes sent together.",
@@ -153,6 +183,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
         },
         onAck: ({ typeUrl }) => acks.inc({ type: typeName(typeUrl) }),
         onNack: ({ typeUrl }) => nacks.inc({ type: typeName(typeUrl) }),
+        onSlow: ({ waitingFor, closed }) => slow.inc({ waiting_for: waitingFor, closed: String(closed) }),
         onDenied: ({ code }) => denied.inc({ code }),
         onLoadReport({ key: proxy, cluster, ...counts }) {
           for (const result of ["successful", "failed", "dropped"] as const) {

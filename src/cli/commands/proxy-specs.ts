@@ -62,6 +62,71 @@ export const bootstrapOptions = {
   },
 } as const satisfies OptionTable;
 
+const connectedOptions = {
+  "admin-address": {
+    type: "text",
+    value: "HOST:PORT",
+    env: "EPOXY_ADMIN_ADDRESS",
+    default: "127.0.0.1:9091",
+    help: "admin address of `epoxy serve`",
+  },
+} as const satisfies OptionTable;
+
+export const proxyStatusOptions = connectedOptions;
+export const proxyConfigOptions = {
+  ...connectedOptions,
+  type: { type: "text", value: "TYPE", help: "only this type, such as CDS or RDS" },
+} as const satisfies OptionTable;
+export const proxyDiffOptions = {
+  ...connectedOptions,
+  "envoy-admin": {
+    type: "text",
+    value: "HOST:PORT",
+    help: "admin address of that Envoy: compare with what it runs, rather than with what it has acknowledged",
+  },
+} as const satisfies OptionTable;
+
+const status: Command = defineCommand({
+  name: "status",
+  summary: "lists the connected proxies, and whether they have what they should have",
+  description: [
+    "Of each type a proxy is synced (it has all), stale (something is unsent or unanswered), refused (it isn't given something as it is served, since it, or others, refuse that), or not sent. LAG is for how long the oldest unanswered response has waited.",
+    "The exit code is 1 if one of them isn't synced.",
+  ],
+  arguments: [{ name: "NODE" }],
+  options: proxyStatusOptions,
+  load: async () => (await import("./proxy-status.ts")).proxyStatus,
+  examples: [{ does: "All proxies", command: "epoxy proxy status" }],
+});
+
+const config: Command = defineCommand({
+  name: "config",
+  summary: "lists what is served to a proxy, by name and version",
+  description: [
+    "NODE is the proxy's node id; it may be left out where one proxy is connected. Content isn't shown: it may be secret.",
+  ],
+  arguments: [{ name: "NODE" }],
+  options: proxyConfigOptions,
+  load: async () => (await import("./proxy-config.ts")).proxyConfig,
+  examples: [{ does: "The clusters of a proxy", command: "epoxy proxy config edge-1 --type CDS" }],
+});
+
+const diff: Command = defineCommand({
+  name: "diff",
+  summary: "compares what is served with what a proxy has acknowledged, or runs",
+  description: [
+    "Without --envoy-admin: everything that the proxy hasn't acknowledged as it is served, and why. With it: names and versions in Envoy's /config_dump against those that this proxy should have.",
+    "The exit code is 1 if there are differences.",
+  ],
+  arguments: [{ name: "NODE" }],
+  options: proxyDiffOptions,
+  load: async () => (await import("./proxy-diff.ts")).proxyDiff,
+  examples: [
+    { does: "What a proxy hasn't acknowledged", command: "epoxy proxy diff edge-1" },
+    { does: "Against what it runs", command: "epoxy proxy diff edge-1 --envoy-admin 127.0.0.1:19000" },
+  ],
+});
+
 const bootstrap: Command = defineCommand({
   name: "bootstrap",
   summary: "prints a configuration that starts Envoy on this control plane",
@@ -81,5 +146,5 @@ const bootstrap: Command = defineCommand({
 export const proxyCommand: Command = defineCommand({
   name: "proxy",
   summary: "is about Envoy proxies",
-  commands: [bootstrap],
+  commands: [bootstrap, status, config, diff],
 });

@@ -1,0 +1,97 @@
+import type { ProxyReport } from "../../control-plane/index.ts";
+import type { Invocation } from "../command.ts";
+import { askAdmin } from "../proxy/ask-admin.ts";
+import { connectedProxy } from "../proxy/connected-proxies.ts";
+import { runningResources } from "../proxy/running-resources.ts";
+import { renderTable } from "../tables/table.ts";
+import type { proxyDiffOptions } from "./proxy-specs.ts";
+
+interface Difference {
+  readonly type: string;
+  readonly name: string;
+  readonly served: string | undefined;
+  /** Undefined: it has nothing of that name. */
+  readonly has: string | undefined;
+  readonly why: string;
+}
+
+/** `epoxy proxy diff`. Resolves to 1 if there are differences. */
+export async function proxyDiff({
+  values,
+  arguments: [id],
+  terminal,
+  signal,
+}: Invocation<typeof proxyDiffOptions>): Promise<number> {
+  const proxy = await connectedProxy(values["admin-address"], id, signal);
+  const envoy = values["envoy-admin"];
+  const what = "Envoy's admin page (--envoy-admin)";
+  const differences =
+    envoy === undefined
+      ? unacknowledged(proxy)
+      : againstEnvoy(proxy, await askAdmin(envoy, "/config_dump?include_eds", what, signal));
+  if (values.json) terminal.out(`${JSON.stringify({ proxy: proxy.id, differences }, undefined, 2)}\n`);
+  else if (differences.length > 0) {
+    terminal.out(
+      renderTable({
+        headers: ["Type", "Name", "Served", envoy === undefined ? "Given" : "Runs", "Why"],
+        rows: differences.map(({ type, name, served, has, why }) => [type, name, short(served), short(has), why]),
+      }),
+    );
+  } else {
+    const does = envoy === undefined ? "has acknowledged" : "runs";
+    terminal.out(`${proxy.id} ${does} everything as it is served\n`);
+  }
+  return differences.length === 0 ? 0 : 1;
+}
+
+const short = (version: string | undefined): string => version?.slice(0, 12) ?? "-";
+
+function unacknowledged({ types }: ProxyReport): readonly Difference[] {
+  return types.flatMap(({ type, resources }) =>
+    resources
+      .filter(({ state }) => state !== "synced")
+      .map(({ name, served, given, state, reason }) => ({
+        ...{ type, name, served, has: state === "refused" ? given : undefined },
+        why: reason === undefined ? (words[state] ?? state) : `refused: ${reason}`,
+      })),
+  );
+}
+
+const words: Readonly<Record<string, string>> = {
+  stale: "not acknowledged yet",
+  refused: "refused",
+  "not sent": "not sent yet",
+  removing: "to be removed once nothing uses it",
+};
+
+function againstEnvoy({ mode, types }: ProxyReport, dump: unknown): readonly Difference[] {
+  return types.flatMap(({ typeUrl, type, resources }): readonly Difference[] => {
+    const running = runningResources(dump, typeUrl);
+    if (running === undefined) return [];
+    const due = resources.filter(
+      ({ given, state }) => (given !== undefined && state !== "removing") || state === "refused",
+    );
+    const changed = due.flatMap(({ name, served, given, state, reason }): Difference[] => {
+      const has = running.get(name);
+      if (given === undefined && has === undefined) return [{ type, name, served, has, why: `refused: ${reason}` }];
+      const refused = state === "refused" ? `; its version now is refused: ${reason}` : "";
+      if (has === undefined) return [{ type, name, served, has, why: `Envoy doesn't have it${refused}` }];
+      // In state of the world a version is that of the whole response, which tells nothing of one resource.
+      const differs = mode === "delta" && has !== "" && has !== given;
+      if (differs) return [{ type, name, served, has, why: `Envoy runs another version${refused}` }];
+      return state === "refused" ? [{ type, name, served, has: given, why: `refused: ${reason}` }] : [];
+    });
+    const names = new Set(due.map(({ name }) => name));
+    const surplus = [...running].filter(([name]) => !names.has(name));
+    return [
+      ...changed,
+      ...surplus.map(([name, has]) => ({
+        type,
+        name,
+        served: undefined,
+        has,
+        why: "Envoy has it, the control plane doesn't",
+      })),
+    ];
+  });
+}

@@ -1,0 +1,133 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type RunningEnvoy, startEnvoy } from "../support/envoy.ts";
+import { freePort } from "../support/free-port.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { startServe, type ServeProcess } from "../e2e/support/serve-process.ts";
+import { type Bed, createBed, epoxy } from "./support/epoxy.ts";
+
+let bed: Bed;
+let serving: ServeProcess;
+let envoy: RunningEnvoy;
+let admin: string;
+let taken: Server;
+
+const gateway = (name: string, port: number) => `
+metadata: {name: ${name}, namespace: gloo-system}
+bindAddress: 127.0.0.1
+bindPort: ${port}
+httpGateway: {}
+proxyNames: [gateway-proxy]
+`;
+
+beforeAll(async () => {
+  const [xdsPort, adminPort, port] = [await freePort(), await freePort(), await freePort()];
+  admin = `127.0.0.1:${adminPort}`;
+  taken = createServer();
+  await new Promise<void>((done) => taken.listen(0, "127.0.0.1", done));
+  bed = await createBed({
+    "config/gateways/gloo-system/http.yaml": gateway("http", port),
+    "config/upstreams/gloo-system/up.yaml":
+      "metadata: {name: up, namespace: gloo-system}\nstatic: {hosts: [{addr: 127.0.0.1, port: 1}]}\n",
+    "config/virtualservices/gloo-system/vs.yaml": `
+metadata: {name: vs, namespace: gloo-system}
+virtualHost:
+  domains: ["a.example"]
+  routes: [{matchers: [{prefix: /}], routeAction: {single: {upstream: {name: up, namespace: gloo-system}}}}]
+`,
+  });
+  serving = startServe({ folder: bed.dir, xdsPort, adminPort });
+  await serving.ready();
+  const { stdout } = await epoxy(`proxy bootstrap --xds-address 127.0.0.1:${xdsPort} --node-id edge-1`.split(" "));
+  envoy = await startEnvoy({ bootstrap: stdout });
+  await envoy.live();
+  await waitFor(async () => (await proxy("status")).code === 0);
+});
+
+afterAll(async () => {
+  await envoy.stop();
+  await serving.stop();
+  taken.close();
+  await bed[Symbol.asyncDispose]();
+});
+
+const proxy = (line: string) => epoxy([...`proxy ${line}`.split(" "), "--admin-address", admin]);
+
+describe("epoxy proxy", () => {
+  it("status lists who is connected and whether they have what is served", async () => {
+    const { code, stdout } = await proxy("status");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/Proxy.*Role.*Envoy.*CDS.*LDS.*Lag/);
+    expect(stdout).toMatch(/edge-1 .*gloo-system~gateway-proxy .*1\.\d+\.\d+ .*synced.*synced/);
+    const [report] = JSON.parse((await proxy("status edge-1 --json")).stdout) as [
+      { id: string; types: { type: string; state: string }[] },
+    ];
+    expect(report.id).toBe("edge-1");
+    expect(report.types.map(({ type }) => type)).toEqual(expect.arrayContaining(["CDS", "LDS", "RDS"]));
+  });
+
+  it("config lists what is served to a proxy, of one type if asked", async () => {
+    const { code, stdout } = await proxy("config --type lds");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/LDS .*listener.* [0-9a-zA-Z+/_-]{8,} .*synced/);
+    expect(stdout).not.toContain("CDS");
+    const all = JSON.parse((await proxy("config edge-1 --json")).stdout) as {
+      types: { resources: { name: string }[] }[];
+    };
+    expect(JSON.stringify(all)).toContain("up_gloo-system");
+    expect((await proxy("config --type XDS")).stderr).toContain("edge-1 asks for no XDS: it asks for CDS");
+  });
+
+  it("diff finds nothing where Envoy runs what is served", async () => {
+    const acknowledged = await proxy("diff");
+    expect(acknowledged).toMatchObject({ code: 0, stdout: "edge-1 has acknowledged everything as it is served\n" });
+    const running = await proxy(`diff edge-1 --envoy-admin 127.0.0.1:${envoy.adminPort}`);
+    expect(running.stdout).toBe("edge-1 runs everything as it is served\n");
+    expect(running.code).toBe(0);
+  });
+
+  it("diff and status name what Envoy refuses, with its words, and go back to synced", async () => {
+    const file = "config/gateways/gloo-system/taken.yaml";
+    await bed.write(file, gateway("taken", (taken.address() as AddressInfo).port));
+    const refused = await waitFor(async () => {
+      const result = await proxy("diff");
+      return result.stdout.includes("refused: ") ? result : undefined;
+    });
+    expect(refused?.code).toBe(1);
+    expect(refused?.stdout.replaceAll(/\s*\|\s*\n\|[\s|]*/g, " ")).toMatch(/LDS/);
+    const against = await proxy(`diff edge-1 --json --envoy-admin 127.0.0.1:${envoy.adminPort}`);
+    const { differences } = JSON.parse(against.stdout) as { differences: { type: string; why: string }[] };
+    expect(differences).toMatchObject([{ type: "LDS", why: expect.stringMatching(/refused: .*address.*in use/i) }]);
+    const status = await proxy("status");
+    expect(status.code).toBe(1);
+    expect(status.stdout).toContain("refused");
+    await bed.run("delete gateway taken");
+    await waitFor(async () => (await proxy("status")).code === 0);
+  });
+
+  it.each([
+    ["status edge-2", /no proxy with the node id edge-2 is connected/],
+    ["config edge-2", /no proxy with the node id edge-2 is connected: there are edge-1/],
+    [
+      "diff --envoy-admin 127.0.0.1:1",
+      /Envoy's admin page \(--envoy-admin\) at 127\.0\.0\.1:1 doesn't answer: nothing listens there/,
+    ],
+  ])("%s says what is wrong", async (line, message) => {
+    const { code, stderr } = await proxy(line);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+  });
+
+  it("says so where no control plane runs, or something else answers", async () => {
+    const down = await epoxy("proxy status --admin-address 127.0.0.1:1".split(" "));
+    expect(down).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /admin server \(--admin-address\) at 127\.0\.0\.1:1 doesn't answer: nothing listens there; is it running\?/,
+      ),
+    });
+    const other = await epoxy(`proxy status --admin-address 127.0.0.1:${envoy.adminPort}`.split(" "));
+    expect(other.stderr).toMatch(/doesn't answer: status 404/);
+  });
+});
