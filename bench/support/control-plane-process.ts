@@ -1,7 +1,6 @@
 // Run as a program: a control plane on the data folder given as argument. Prints its xDS port as one line of JSON.
 import { join } from "node:path";
 import { limitYoungGeneration } from "../../src/cli/limit-young-generation.ts";
-import { createControlPlane } from "../../src/control-plane/index.ts";
 import { startChild } from "../../test/support/child.ts";
 import { waitFor } from "../../test/support/wait-for.ts";
 
@@ -32,8 +31,9 @@ export async function startControlPlane(folder: string): Promise<RunningControlP
 }
 
 if (process.argv[1] === import.meta.filename) {
-  // As `epoxy serve` does.
+  // As `epoxy serve` does, before the modules are loaded.
   limitYoungGeneration();
+  const { createControlPlane } = await import("../../src/control-plane/index.ts");
   const controlPlane = await createControlPlane({ dataDirectory: process.argv[2] ?? "" });
   process.stdout.write(`${JSON.stringify({ xdsPort: controlPlane.xdsAddress?.port })}\n`);
   process.once("SIGTERM", () => void controlPlane.close().then(() => process.exit(0)));

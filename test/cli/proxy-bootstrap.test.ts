@@ -39,7 +39,7 @@ describe("epoxy proxy bootstrap", () => {
     const delta = parse((await epoxy(["proxy", "bootstrap"])).stdout);
     expect(delta.dynamic_resources.ads_config.api_type).toBe("DELTA_GRPC");
     expect(delta.node.metadata.role).toBe("gloo-system~gateway-proxy");
-    // Or Envoy takes half a millisecond more for each cluster.
+    // Or Envoy takes a quarter of a millisecond more for each cluster.
     expect(delta.deferred_stat_options).toEqual({ enable_deferred_creation_stats: true });
     const sotw = parse((await epoxy(["proxy", "bootstrap", "--sotw", "--role", "other~edge"])).stdout);
     expect(sotw.dynamic_resources.ads_config.api_type).toBe("GRPC");

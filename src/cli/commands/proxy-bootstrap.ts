@@ -24,7 +24,7 @@ export async function proxyBootstrap({ values, terminal }: Invocation<typeof boo
     },
     admin: { address: socketAddress(values["admin-host"], values["admin-port"]) },
     // Most clusters of a large configuration carry no traffic in most proxies: their statistics are made at the first request. With 5,000
-    // clusters that halves Envoy's start and its memory.
+    // clusters that takes 40 % off the CPU time of Envoy's start.
     deferred_stat_options: { enable_deferred_creation_stats: true },
     dynamic_resources: {
       ads_config: {

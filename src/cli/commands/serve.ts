@@ -10,7 +10,6 @@ import {
 } from "../../control-plane/index.ts";
 import type { Invocation } from "../command.ts";
 import { createLogger } from "../create-logger.ts";
-import { limitYoungGeneration } from "../limit-young-generation.ts";
 import { UsageError } from "../usage-error.ts";
 import type { serveOptions } from "./system-specs.ts";
 
@@ -19,7 +18,6 @@ export async function serve({ values, given, terminal, signal }: Invocation<type
   if (given.has("use-consul")) {
     throw new UsageError("where resources are is said in the Settings: set consulKvSource there (and consul.address)");
   }
-  limitYoungGeneration();
   const inKubernetes = values["use-kubernetes"];
   const only = values.only.map(readComponent);
   const logger = await createLogger(

@@ -1,4 +1,5 @@
 import { type Command, defineCommand } from "../command.ts";
+import { limitYoungGeneration } from "../limit-young-generation.ts";
 import type { OptionTable } from "../option.ts";
 import { storageOptions } from "../options.ts";
 
@@ -79,7 +80,11 @@ export const serveCommand: Command = defineCommand({
     "The first Ctrl-C or SIGTERM ends it in order (exit code 0), a second one at once. Envoy keeps its configuration.",
   ],
   options: serveOptions,
-  load: async () => (await import("./serve.ts")).serve,
+  load: async () => {
+    // Before the first of the many modules is loaded, since what the space has grown to stays.
+    limitYoungGeneration();
+    return (await import("./serve.ts")).serve;
+  },
   examples: [
     { does: "Everything in one process", command: "epoxy serve --dir data" },
     {
