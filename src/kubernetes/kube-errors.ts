@@ -33,7 +33,9 @@ export function answeredError(address: string, what: string, httpStatus: number,
   const text = (status.message ?? body.trim().slice(0, 300)) || "without a reason";
   // 400 malformed, 413 too large, 422 not valid; the rest is about who asks, when, or what else is there.
   const code = httpStatus === 422 || httpStatus === 413 || httpStatus === 400 ? "invalid" : "unavailable";
-  const message = `Kubernetes at ${address} refused ${what}: ${httpStatus} ${text}${hints[httpStatus] ?? ""}`;
+  const isUnknownKind = httpStatus === 404 && status.details?.name === undefined;
+  const hint = isUnknownKind ? "; is its CustomResourceDefinition installed? epoxy crds prints it" : hints[httpStatus];
+  const message = `Kubernetes at ${address} refused ${what}: ${httpStatus} ${text}${hint ?? ""}`;
   return new EpoxyError(code, message, { cause });
 }
 

@@ -1,0 +1,275 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { Artifact } from "../../generated/proto/epoxy/gloo/v1/artifact.ts";
+import { Secret } from "../../generated/proto/epoxy/gloo/v1/secret.ts";
+import { ArtifactKind, SecretKind, UpstreamKind, VirtualServiceKind } from "../../generated/sdk/index.ts";
+import { isConflict, isNotFound, isUnavailable } from "../../src/errors/index.ts";
+import type { Kind } from "../../src/resources/index.ts";
+import type { Storage } from "../../src/storage/index.ts";
+import { createKubernetesStorage } from "../../src/storage/kubernetes/index.ts";
+import { follow } from "../contracts/support/follow.ts";
+import { generatedCrds } from "../support/kubernetes/crds.ts";
+import { startKubeCluster } from "../support/kubernetes/start-cluster.ts";
+import { useKubeCluster } from "../support/kubernetes/use-cluster.ts";
+import { waitFor } from "../support/wait-for.ts";
+
+const cluster = useKubeCluster();
+const backoff = { initial: 20, max: 200 };
+const mergePatch = { contentType: "application/merge-patch+json" };
+let storage: Storage;
+let namespace = "";
+const ref = (name: string) => ({ namespace, name });
+const servicePath = (name = ""): string =>
+  `/apis/gateway.solo.io/v1/namespaces/${namespace}/virtualservices${name && `/${name}`}`;
+const corePath = (plural: string, name = ""): string =>
+  `/api/v1/namespaces/${namespace}/${plural}${name && `/${name}`}`;
+const service = (name: string, rest: object = {}) => ({
+  apiVersion: "gateway.solo.io/v1",
+  kind: "VirtualService",
+  metadata: { name },
+  spec: { virtualHost: { domains: [name] } },
+  ...rest,
+});
+const base64 = (data: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString("base64")]));
+const plain = (data: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, "base64").toString()]));
+
+beforeAll(async () => {
+  await cluster().createCrds(generatedCrds(VirtualServiceKind, UpstreamKind));
+  namespace = await cluster().namespace();
+  storage = createKubernetesStorage({ kubeconfig: await cluster().kubeconfig(), backoff });
+  return () => storage.close();
+}, 120_000);
+
+describe("a custom resource", () => {
+  it("keeps owner references, finalizers and managed fields, whoever writes it", async () => {
+    const owner = { apiVersion: "v1", kind: "ConfigMap", name: "owner", uid: "1-2-3", controller: true };
+    const metadata = { name: "owned", ownerReferences: [owner], finalizers: ["example.test/keep"], labels: { a: "b" } };
+    const created = await cluster().apiOk("POST", servicePath(), service("owned", { metadata }));
+    const services = storage.client(VirtualServiceKind);
+    const read = await services.read(ref("owned"));
+    expect(read.metadata?.ownerReferences).toMatchObject([{ kind: "ConfigMap", uid: "1-2-3", controller: true }]);
+    await services.write({ ...read, displayName: "changed" }, { overwrite: true });
+    const now = await cluster().apiOk("GET", servicePath("owned"));
+    expect(now.spec.displayName).toBe("changed");
+    expect(now.metadata).toMatchObject({ ...metadata, uid: created.metadata.uid });
+    expect(now.metadata.managedFields.length).toBe(2);
+    await cluster().apiOk("PATCH", servicePath("owned"), { metadata: { finalizers: null } }, mergePatch);
+  });
+
+  it("is read with a status of the older shape, which the next write replaces", async () => {
+    await cluster().apiOk("POST", servicePath(), service("older"));
+    const status = { state: 2, reason: "no", reportedBy: "gateway", subresourceStatuses: { x: { state: 1 } } };
+    await cluster().apiOk("PATCH", `${servicePath("older")}/status`, { status }, mergePatch);
+    const services = storage.client(VirtualServiceKind);
+    const read = await services.read(ref("older"));
+    expect(read.namespacedStatuses?.statuses["gloo-system"]).toMatchObject({ state: 2, reason: "no" });
+    const accepted = {
+      state: 1,
+      reason: "",
+      reportedBy: "e",
+      subresourceStatuses: {},
+      details: undefined,
+      messages: [],
+    } as const;
+    expect(await services.writeStatus(ref("older"), "gloo-system", accepted)).toBe(true);
+    const { status: now, metadata } = await cluster().apiOk("GET", servicePath("older"));
+    expect(now).toEqual({ statuses: { "gloo-system": { state: "Accepted", reportedBy: "e" } } });
+    expect(metadata.generation).toBe(1);
+  });
+
+  it("41: is read though its status can't be", async () => {
+    await cluster().apiOk("POST", servicePath(), service("odd"));
+    const status = { statuses: { a: { state: "Nonsense" }, b: { state: "Accepted" } } };
+    await cluster().apiOk("PATCH", `${servicePath("odd")}/status`, { status }, mergePatch);
+    const read = await storage.client(VirtualServiceKind).read(ref("odd"));
+    expect(Object.keys(read.namespacedStatuses?.statuses ?? {})).toEqual(["b"]);
+  });
+
+  it("42, 53: of a kind that isn't installed is unavailable, not absent, and the error says what to do", async () => {
+    const unknown = { ...UpstreamKind, plural: "unknowns" } as Kind;
+    for (const ask of [() => storage.client(unknown).read(ref("a")), () => storage.client(unknown).list()]) {
+      const call = ask();
+      await expect(call).rejects.toThrow(/404 .*is its CustomResourceDefinition installed\? epoxy crds/);
+      await expect(call).rejects.toSatisfy(isUnavailable);
+    }
+  });
+
+  it("in a namespace that doesn't exist can't be written, and the error says so", async () => {
+    const upstream = UpstreamKind.type.codec.fromPartial({ metadata: { namespace: "absent", name: "a" } });
+    await expect(storage.client(UpstreamKind).write(upstream)).rejects.toThrow(/namespaces "absent" not found/);
+  });
+});
+
+describe("secrets", () => {
+  const secretOf = (name: string, kind: object) => Secret.fromPartial({ metadata: ref(name), kind: kind as never });
+
+  it.each([
+    [
+      "tls",
+      "kubernetes.io/tls",
+      { certChain: "c", privateKey: "k", rootCa: "r" },
+      { "tls.crt": "c", "tls.key": "k", "ca.crt": "r" },
+    ],
+    ["tls", "kubernetes.io/tls", { rootCa: "r" }, { "tls.crt": "", "tls.key": "", "ca.crt": "r" }],
+    ["aws", "Opaque", { accessKey: "a", secretKey: "s" }, { aws_access_key_id: "a", aws_secret_access_key: "s" }],
+    ["apiKey", "extauth.solo.io/apikey", { apiKey: "k", metadata: { user: "u" } }, { "api-key": "k", user: "u" }],
+    ["oauth", "extauth.solo.io/oauth", { clientSecret: "s" }, { "client-secret": "s" }],
+    [
+      "credentials",
+      "extauth.solo.io/accountcredentials",
+      { username: "u", password: "p" },
+      { username: "u", password: "p" },
+    ],
+    ["encryption", "gloo.solo.io.EncryptionKeySecret", { key: "k" }, { key: "k" }],
+    ["header", "gloo.solo.io/header", { headers: { "x-a": "1" } }, { "x-a": "1" }],
+  ])("of kind %s are of type %s, as Gloo has them: %j", async ($case, type, value, data) => {
+    const secrets = storage.client(SecretKind);
+    const name = `${$case.toLowerCase()}-${Object.keys(value).length}`;
+    const written = await secrets.write(secretOf(name, { $case, value }));
+    const object = await cluster().apiOk("GET", corePath("secrets", name));
+    expect({ type: object.type, data: plain(object.data) }).toEqual({ type, data });
+    expect(written.kind).toMatchObject({ $case, value });
+    const changed = await secrets.write(
+      { ...written, metadata: { ...written.metadata!, labels: { a: "b" } } },
+      { overwrite: true },
+    );
+    expect(await secrets.read(ref(name))).toEqual(changed);
+    await expect(secrets.write(written, { overwrite: true })).rejects.toSatisfy(isConflict);
+  });
+
+  it("that no conversion fits are kept field by field, as older ones of Gloo's are, and stay so", async () => {
+    const secrets = storage.client(SecretKind);
+    await secrets.write(secretOf("azure", { $case: "azure", value: { apiKeys: { _master: "m" } } }));
+    const azure = await cluster().apiOk("GET", corePath("secrets", "azure"));
+    expect(azure.metadata.annotations).toEqual({ resource_kind: "*v1.Secret" });
+    expect(plain(azure.data)).toEqual({ azure: "apiKeys:\n  _master: m\n" });
+    const annotations = { resource_kind: "*v1.Secret" };
+    const data = base64({ tls: "certChain: c\nprivateKey: k\n" });
+    await cluster().apiOk("POST", corePath("secrets"), { metadata: { name: "old", annotations }, data });
+    const old = await secrets.read(ref("old"));
+    expect(old.kind).toMatchObject({ $case: "tls", value: { certChain: "c", privateKey: "k" } });
+    await secrets.write(
+      { ...old, kind: { $case: "tls", value: { ...old.kind!.value, certChain: "d" } as never } },
+      { overwrite: true },
+    );
+    expect((await secrets.read(ref("old"))).kind?.value).toMatchObject({ certChain: "d", privateKey: "k" });
+  });
+
+  it("of other makers aren't shown, nor deleted, and keys beside Epoxy's stay", async () => {
+    const secrets = storage.client(SecretKind);
+    const docker = {
+      metadata: { name: "docker" },
+      type: "kubernetes.io/dockercfg",
+      data: base64({ ".dockercfg": "{}" }),
+    };
+    await cluster().apiOk("POST", corePath("secrets"), docker);
+    await expect(secrets.read(ref("docker"))).rejects.toSatisfy(isNotFound);
+    await expect(secrets.delete(ref("docker"))).rejects.toSatisfy(isNotFound);
+    const data = base64({ "tls.crt": "c", "tls.key": "k", "keystore.jks": "j" });
+    await cluster().apiOk("POST", corePath("secrets"), { metadata: { name: "more" }, type: "kubernetes.io/tls", data });
+    const more = await secrets.read(ref("more"));
+    await secrets.write(
+      { ...more, kind: { $case: "tls", value: { ...more.kind!.value, certChain: "d" } as never } },
+      { overwrite: true },
+    );
+    const now = await cluster().apiOk("GET", corePath("secrets", "more"));
+    expect(plain(now.data)).toEqual({ "tls.crt": "d", "tls.key": "k", "keystore.jks": "j" });
+    const names = (await secrets.list({ namespaces: [namespace] })).items.map(({ metadata }) => metadata?.name);
+    expect(names).toContain("more");
+    expect(names).not.toContain("docker");
+  });
+
+  it("that can't be read are a problem that quotes nothing of them", async () => {
+    const annotations = { resource_kind: "*v1.Secret" };
+    const data = base64({ tls: "{hunter2" });
+    await cluster().apiOk("POST", corePath("secrets"), { metadata: { name: "broken", annotations }, data });
+    const { problems } = await storage.client(SecretKind).list({ namespaces: [namespace] });
+    const [problem] = problems.filter((one) => one.ref?.name === "broken");
+    expect(problem?.error.message).toBe(`secrets ${namespace}/broken: data.tls is no YAML`);
+  });
+});
+
+it("49, 51: artifacts are ConfigMaps, whose binary data stay, and a watch over all namespaces sees them", async () => {
+  const artifacts = storage.client(ArtifactKind);
+  const seen = follow(artifacts.watch());
+  await artifacts.write(Artifact.fromPartial({ metadata: ref("plain"), data: { text: 'a: "b"\n', empty: "" } }));
+  await seen.until(({ items }) => items.has(`${namespace}/plain`));
+  const object = await cluster().apiOk("GET", corePath("configmaps", "plain"));
+  expect(object.data).toEqual({ text: 'a: "b"\n', empty: "" });
+  await cluster().apiOk("PATCH", corePath("configmaps", "plain"), { binaryData: { b: "AAEC" } }, mergePatch);
+  const read = await artifacts.read(ref("plain"));
+  await artifacts.write({ ...read, data: { text: "new" } }, { overwrite: true });
+  const now = await cluster().apiOk("GET", corePath("configmaps", "plain"));
+  expect([now.data, now.binaryData]).toEqual([{ text: "new" }, { b: "AAEC" }]);
+});
+
+it("39, 52: namespaces by label come and go while a watch runs", async () => {
+  const label = `team-${namespace}`;
+  const [first, second] = [await cluster().namespace({ [label]: "a" }), await cluster().namespace()];
+  const selectors = [`${label}=a`, `${label} in (b)`];
+  await using chosen = createKubernetesStorage({
+    kubeconfig: await cluster().kubeconfig(),
+    backoff,
+    namespaces: { selectors, also: [namespace] },
+  });
+  const path = (within: string): string => `/apis/gateway.solo.io/v1/namespaces/${within}/virtualservices`;
+  for (const within of [first, second]) await cluster().apiOk("POST", path(within), service("one"));
+  const seen = follow(chosen.client(VirtualServiceKind).watch());
+  await seen.until(({ items }) => items.has(`${first}/one`));
+  expect(seen.items.has(`${second}/one`)).toBe(false);
+  expect(seen.items.has(`${namespace}/owned`)).toBe(true);
+  const relabel = (name: string, value: string | null) =>
+    cluster().apiOk("PATCH", `/api/v1/namespaces/${name}`, { metadata: { labels: { [label]: value } } }, mergePatch);
+  await relabel(second, "b");
+  await seen.until(({ items }) => items.has(`${second}/one`));
+  await relabel(first, null);
+  await seen.until(({ items }) => !items.has(`${first}/one`));
+  await cluster().apiOk("POST", path(first), service("two"));
+  await cluster().apiOk("POST", path(second), service("two"));
+  await seen.until(({ items }) => items.has(`${second}/two`));
+  expect(seen.items.has(`${first}/two`)).toBe(false);
+  const listed = (await chosen.client(VirtualServiceKind).list()).items.map(({ metadata }) => metadata?.namespace);
+  expect(new Set(listed)).toEqual(new Set([second, namespace]));
+});
+
+it("59: an API server and an etcd that are killed under writes take nothing away, and what came meanwhile arrives", async () => {
+  await using own = await startKubeCluster();
+  await own.createCrds(generatedCrds(UpstreamKind));
+  const within = await own.namespace();
+  await using its = createKubernetesStorage({ kubeconfig: await own.kubeconfig(), backoff });
+  const upstreams = its.client(UpstreamKind);
+  const upstream = (name: string) => UpstreamKind.type.codec.fromPartial({ metadata: { namespace: within, name } });
+  for (let i = 0; i < 50; i++) await upstreams.write(upstream(`u-${i}`));
+  const seen = follow(upstreams.watch());
+  await seen.until(({ items }) => items.size === 50);
+  const stop = new AbortController();
+  const written = new Set<string>();
+  const writing = (async () => {
+    for (let i = 0; !stop.signal.aborted; i++) {
+      const name = `w-${i}`;
+      await upstreams.write(upstream(name)).then(
+        () => written.add(name),
+        // Not all the time of the machine for what can't be.
+        () => new Promise((done) => setTimeout(done, 50)),
+      );
+    }
+  })();
+  await waitFor(() => written.size > 20);
+  for (const part of ["kube-apiserver", "etcd", undefined] as const) {
+    await own.kill(part);
+    // An API server without its etcd goes on with its watches, and refuses writes.
+    if (part !== "etcd") await waitFor(() => seen.isStale, { timeout: 20_000 });
+    expect(seen.items.size).toBeGreaterThanOrEqual(50);
+    await own.start();
+    const before = written.size;
+    await waitFor(() => written.size > before + 5, { timeout: 20_000 });
+  }
+  stop.abort();
+  await writing;
+  const isComplete = (): boolean => !seen.isStale && [...written].every((name) => seen.items.has(`${within}/${name}`));
+  await waitFor(isComplete, { timeout: 20_000 });
+  const removals = seen.events.flatMap((event) => (event.type === "changes" ? event.removed : []));
+  expect(removals).toEqual([]);
+  expect((await upstreams.list()).items.length).toBe(seen.items.size);
+}, 180_000);
