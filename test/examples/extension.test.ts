@@ -3,13 +3,17 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { parse } from "yaml";
 import { UpstreamGroupKind, UpstreamKind } from "../../generated/sdk/index.ts";
 import type { Storage } from "../../src/storage/index.ts";
 import { createConsulStorage } from "../../src/storage/consul/index.ts";
 import { createFileStorage } from "../../src/storage/file/index.ts";
+import { createKubernetesStorage } from "../../src/storage/kubernetes/index.ts";
 import { readYaml, waitFor } from "../../src/testing/index.ts";
 import { startChild } from "../support/child.ts";
 import { startConsul } from "../support/consul.ts";
+import { generatedCrds } from "../support/kubernetes/crds.ts";
+import { useKubeCluster } from "../support/kubernetes/use-cluster.ts";
 import { type PackedEpoxy, packEpoxy } from "./support/packed-epoxy.ts";
 
 const example = resolve(import.meta.dirname, "../../examples/rollout");
@@ -18,6 +22,7 @@ const run = promisify(execFile);
 // Building, packing, compilers and test runners are processes: on a busy machine they take their time.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 });
 
+const cluster = useKubeCluster();
 let packed: PackedEpoxy;
 let project: string;
 
@@ -101,7 +106,7 @@ async function rollOut(storage: Storage, env: Readonly<Record<string, string>>):
   await using controller = {
     child: startChild(process.execPath, ["src/main.ts"], {
       cwd: project,
-      env: { CONSUL_HTTP_ADDR: undefined, ...env },
+      env: { CONSUL_HTTP_ADDR: undefined, KUBECONFIG: undefined, ...env },
     }),
     [Symbol.asyncDispose]: () => controller.child.stop(),
   };
@@ -140,4 +145,15 @@ test("the same controller works on a real Consul", async () => {
   await consul.api("PUT", "/v1/kv/gloo/traffic.example.com/v1/Rollout/default/shop", rollout);
   await using storage = createConsulStorage({ address: consul.address });
   expect(await rollOut(storage, { CONSUL_HTTP_ADDR: consul.address })).toEqual(["100", "80,20"]);
+});
+
+test("the same controller works on a real Kubernetes, with the definition that was generated", async () => {
+  const crd = parse(await readFile(join(project, "generated/crds/rollouts.traffic.example.com.yaml"), "utf8"));
+  await cluster().createCrds([crd, ...generatedCrds(UpstreamKind, UpstreamGroupKind)]);
+  const kubeconfig = await cluster().kubeconfig();
+  const { metadata, ...spec } = parse(rollout);
+  const object = { apiVersion: "traffic.example.com/v1", kind: "Rollout", metadata, spec };
+  await cluster().apiOk("POST", "/apis/traffic.example.com/v1/namespaces/default/rollouts", object);
+  await using storage = createKubernetesStorage({ kubeconfig });
+  expect(await rollOut(storage, { KUBECONFIG: kubeconfig })).toEqual(["100", "80,20"]);
 });
