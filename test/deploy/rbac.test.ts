@@ -68,7 +68,7 @@ describe("the rights of the control plane", () => {
     expect(granted("Role")).toEqual(
       [
         ...written.flatMap((it) => ["create", "update", "delete"].map((verb) => `${it} ${verb}`)),
-        ...["get", "create", "update"].map((verb) => `coordination.k8s.io/leases ${verb}`),
+        ...[...readVerbs, "create", "update"].map((verb) => `coordination.k8s.io/leases ${verb}`),
       ].toSorted(),
     );
     expect(manifests.filter(({ kind }) => kind === "Role").map(({ metadata }) => metadata.namespace)).toEqual([
