@@ -28,7 +28,7 @@ export interface AdmissionOptions {
   readonly placeMs?: number | undefined;
 }
 
-const PLACE_MS = 1000;
+const PLACE_MS = 250;
 /** The event loop gets its turn after so many ms of answers to newcomers. */
 const SLICE_MS = 4;
 

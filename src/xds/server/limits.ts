@@ -16,7 +16,7 @@ export interface XdsLimits {
   readonly unreadBytes: number;
   /** Length in bytes of all requests together of which only a part has come. Defaults to 256 MiB. */
   readonly unfinishedBytes: number;
-  /** So many new clients have what they begin with under way at once; the others wait for their turn. Defaults to 16. */
+  /** So many new clients have what they begin with under way at once; the others wait for their turn. Defaults to 32. */
   readonly admitted: number;
   /** A client that takes so long, in ms, to read or to answer what it was sent is reported. Defaults to 30,000. */
   readonly slowAfterMs: number;
@@ -34,7 +34,7 @@ export const defaultLimits: XdsLimits = {
   retainedBytesInAll: 1024 * 1024 * 1024,
   unreadBytes: 512 * 1024 * 1024,
   unfinishedBytes: 256 * 1024 * 1024,
-  admitted: 16,
+  admitted: 32,
   slowAfterMs: 30_000,
   closeAfterMs: 300_000,
 };

@@ -248,7 +248,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     const host = peer.slice(0, peer.lastIndexOf(":"));
     const connection: Connection = { stream, call, entry, outbox, host, openedAt: performance.now(), settled: false };
     const impatience = setTimeout(() => {
-      if (stream.info.node === undefined) endCall(call, status.DEADLINE_EXCEEDED, "no request came on this stream");
+      endCall(call, status.DEADLINE_EXCEEDED, "no request came on this stream");
     }, FIRST_REQUEST_MS).unref();
     const end = () => {
       if (!open.delete(stream)) return;
@@ -269,6 +269,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     streamsByPeer.set(peer, onConnection + 1);
     events.onStreamOpen(stream.info);
     call.on("data", (bytes: Buffer) => {
+      clearTimeout(impatience);
       memory.unfinished.delivered(peer, bytes.length);
       guard(call, () => entry.take(bytes, (it) => receive(connection, it)));
     });

@@ -840,7 +840,7 @@ export interface GlooOptions_XdsOptions_Limits {
   readonly subscriptions: number;
   /** Length of a request in bytes. Default 33554432 (32 MiB). */
   readonly requestBytes: number;
-  /** Proxies that are sent at the same time what they begin with; the others wait for their turn. Default 16. */
+  /** Proxies that are sent at the same time what they begin with; the others wait for their turn. Default 32. */
   readonly admitted: number;
 }
 

@@ -1,0 +1,64 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createXdsCache, createXdsServer, typeUrls } from "../src/xds/index.ts";
+import { connect } from "../test/xds/support/grpc-client.ts";
+import { resources } from "../test/xds/support/messages.ts";
+
+// How long a change takes to an established client while a fleet connects: `node bench/reconnect.ts [clients] [clusters] [admitted]`.
+const KEY = "ns~proxy";
+const { cluster: CDS } = typeUrls;
+
+/** The fleet, in a process of its own: says `connected` when all have their first answer. */
+async function fleet(port: number, count: number): Promise<void> {
+  const streams = Array.from({ length: count }, () => connect(port).stream("delta"));
+  for (const stream of streams) stream.send({ typeUrl: CDS });
+  for (const stream of streams) stream.ack(await stream.next());
+  process.stdout.write("connected\n");
+}
+
+async function measure(count: number, clusters: number, admitted: number): Promise<void> {
+  const cache = createXdsCache();
+  const values = Object.fromEntries(Array.from({ length: clusters }, (_, index) => [`c${index}`, "x".repeat(500)]));
+  cache.apply(KEY, { upsert: resources(CDS, values), complete: true });
+  await using server = createXdsServer({
+    cache,
+    port: 0,
+    fallbackKey: KEY,
+    snapshotKey: () => KEY,
+    limits: { admitted },
+  });
+  const { port } = await server.listen();
+  await using client = connect(port);
+  const established = client.stream("delta");
+  established.send({ typeUrl: CDS });
+  established.ack(await established.next());
+  const child = spawn(process.execPath, [import.meta.filename, "fleet", `${port}`, `${count}`], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const done = once(child.stdout, "data");
+  let over = false;
+  void done.then(() => (over = true));
+  while (server.metrics.streams < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  const start = performance.now();
+  const latencies: number[] = [];
+  let peak = 0;
+  for (let round = 0; !over; round++) {
+    const before = performance.now();
+    cache.apply(KEY, { upsert: resources(CDS, { c0: `${round}` }) });
+    established.ack(await established.next());
+    latencies.push(performance.now() - before);
+    peak = Math.max(peak, process.memoryUsage.rss());
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  child.kill();
+  latencies.sort((a, b) => a - b);
+  const at = (share: number) => Math.round(latencies[Math.floor(latencies.length * share)] ?? 0);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(
+    `${count} clients × ${clusters} clusters, ${admitted} at a time: all connected in ${seconds} s; ${latencies.length} changes to an established client: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, worst ${at(0.999999)} ms; peak ${Math.round(peak / 1048576)} MiB`,
+  );
+}
+
+const [first, ...rest] = process.argv.slice(2);
+if (first === "fleet") await fleet(Number(rest[0]), Number(rest[1]));
+else await measure(Number(first ?? 1000), Number(rest[0] ?? 500), Number(rest[1] ?? 16));
