@@ -14,6 +14,7 @@ import { type AdminServer, type Readiness, startAdminServer } from "./admin-serv
 import { type Component, components as allComponents } from "./components.ts";
 import { debugViews } from "./debug-views.ts";
 import { type Engine, startEngine } from "./engine.ts";
+import { createVersionedCache } from "./envoy-versions/versioned-cache.ts";
 import { type Logger, silentLogger } from "./logger.ts";
 import { mergeEvents } from "./merge-events.ts";
 import { createMetrics } from "./metrics.ts";
@@ -85,7 +86,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const logger = options.logger ?? silentLogger;
   const active = new Set(options.components ?? allComponents);
   const ref: Ref = { namespace: DEFAULT_NAMESPACE, name: "default", ...options.settings };
-  const served = createXdsCache();
+  const versions = createVersionedCache(createXdsCache());
+  const served = versions.cache;
   const fallback = fallbackSnapshot();
   served.apply(FALLBACK_KEY, {
     upsert: [resourceFromBytes(typeUrls.listener, fallback.listener.name, fallback.bytes)],
@@ -112,7 +114,13 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       ),
   });
   const stopSaving = saveQuarantine(quarantine, cache, saved);
-  const refusals = reportRefusals({ quarantine, streams: () => frontend?.streams() ?? [], logger });
+  const refusals = reportRefusals({
+    quarantine,
+    streams: () => frontend?.streams() ?? [],
+    withheld: versions.withheld,
+    logger,
+  });
+  versions.onChange(refusals.recount);
   const metrics = createMetrics({
     ...{ cache, quarantine },
     xds: () => frontend?.metrics,
@@ -140,7 +148,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     quarantine.setCanaryTimeout(next.canaryMs);
     if (active.has("xds")) {
       checkXds(next.xds);
-      frontend ??= createXdsFrontend(cache, quarantine, logger, mergeEvents([metrics.xdsEvents, refusals.xdsEvents]));
+      const events = mergeEvents([metrics.xdsEvents, refusals.xdsEvents]);
+      frontend ??= createXdsFrontend(cache, quarantine, logger, events, versions.keyFor);
       await frontend.listen(next.xds);
     }
     if (engine !== undefined && view !== undefined && sameSources(view, next)) {
@@ -230,6 +239,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
             snapshots: Object.fromEntries(cache.keys().map((key) => [key, cache.dump(key)])),
             streams: frontend?.streams() ?? [],
             quarantine: quarantine.list(),
+            withheld: versions.withheld(),
           }),
         },
       });

@@ -1,11 +1,14 @@
 import type { Source } from "../collections/index.ts";
 import { parseRefKey, type TranslationProblem } from "../resources/index.ts";
 import type { QuarantinedContent, Quarantine, StreamState, XdsEvents } from "../xds/index.ts";
+import type { WithheldContent } from "./envoy-versions/versioned-cache.ts";
 import type { Logger } from "./logger.ts";
 
 export interface RefusalReportsOptions {
   readonly quarantine: Quarantine;
   streams(): StreamState[];
+  /** What older proxies aren't given. */
+  withheld?(): readonly WithheldContent[];
   readonly logger: Logger;
 }
 
@@ -24,7 +27,7 @@ export interface RefusalReports {
 const DELAY_MS = 20;
 const MAX_WORDS = 500;
 
-export function reportRefusals({ quarantine, streams, logger }: RefusalReportsOptions): RefusalReports {
+export function reportRefusals({ quarantine, streams, withheld, logger }: RefusalReportsOptions): RefusalReports {
   const targets = new Set<Source<readonly TranslationProblem[]>>();
   const counters = new Set<() => ReadonlyMap<string, number>>();
   let problems = new Map<string, readonly TranslationProblem[]>();
@@ -49,6 +52,13 @@ export function reportRefusals({ quarantine, streams, logger }: RefusalReportsOp
     problems = new Map(
       [...current].map(([id, content]) => [id, [refusalProblem(content, proxies.get(content.key) ?? 0)]]),
     );
+    for (const content of withheld?.() ?? []) {
+      const count = proxies.get(content.key) ?? 0;
+      if (count > 0)
+        problems.set(`withheld ${idOf({ ...content, digest: "" })} ${content.origin}`, [
+          withheldProblem(content, count),
+        ]);
+    }
     for (const target of targets) target.replaceAll(problems);
   }
 
@@ -57,7 +67,7 @@ export function reportRefusals({ quarantine, streams, logger }: RefusalReportsOp
   }
 
   const recount = (): void => {
-    if (known.size > 0) schedule();
+    if (known.size > 0 || (withheld?.().length ?? 0) > 0) schedule();
   };
   const end = quarantine.subscribe(schedule);
   return {
@@ -93,6 +103,18 @@ export function refusalProblem(content: QuarantinedContent, proxies: number): Tr
   };
 }
 
+/** Going without a field is a warning, going without the whole an error. */
+function withheldProblem({ key, fields, origin, whole }: WithheldContent, proxies: number): TranslationProblem {
+  const names = fields.map(({ name, since }) => `${name} (Envoy ${since.join(".")} and newer)`).join(", ");
+  const count = proxies === 1 ? "1 proxy" : `${proxies} proxies`;
+  const kept = whole ? "; since that is vital, all of it is withheld and what they had stays" : "";
+  return {
+    severity: whole ? "error" : "warning",
+    message: `withheld from ${count} of ${key}, which can't know it: ${names}${kept}`,
+    sources: sourcesOf(origin),
+  };
+}
+
 function refusalText({ key, refusals, spread }: QuarantinedContent, proxies: number): string {
   const count = Math.max(proxies, refusals.length);
   const words = (refusals[0]?.message ?? "").replace(/\s+/g, " ").slice(0, MAX_WORDS);
@@ -119,7 +141,12 @@ function countProxies(streams: readonly StreamState[]): Map<string, number> {
   return new Map([...nodes].map(([key, ids]) => [key, ids.size]));
 }
 
-const idOf = ({ key, typeUrl, name, digest }: QuarantinedContent): string => `${key}|${typeUrl}|${name}|${digest}`;
+const idOf = ({
+  key,
+  typeUrl,
+  name,
+  digest,
+}: Pick<QuarantinedContent, "key" | "typeUrl" | "name" | "digest">): string => `${key}|${typeUrl}|${name}|${digest}`;
 
 const fieldsOf = ({ key, typeUrl, name, origin, refusals }: QuarantinedContent): object => ({
   proxy: key,

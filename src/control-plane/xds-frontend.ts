@@ -10,6 +10,7 @@ import {
   type XdsSecurity,
   type XdsSecurityFiles,
   type XdsServer,
+  type XdsServerOptions,
 } from "../xds/index.ts";
 import type { Logger } from "./logger.ts";
 import { FALLBACK_KEY } from "./served-resource.ts";
@@ -35,6 +36,7 @@ export function createXdsFrontend(
   quarantine: Quarantine,
   logger: Logger,
   events: XdsEvents,
+  variantKey: NonNullable<XdsServerOptions["variantKey"]>,
 ): XdsFrontend {
   let server: XdsServer | undefined;
   let current: XdsView | undefined;
@@ -75,6 +77,7 @@ export function createXdsFrontend(
         return typeof role === "string" && role !== "" ? role : undefined;
       },
       fallbackKey: FALLBACK_KEY,
+      variantKey,
       host,
       port,
       identifier: "epoxy",

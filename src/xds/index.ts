@@ -14,6 +14,7 @@ export { createXdsCache } from "./cache/xds-cache.ts";
 export type { LoadIncrement, LoadReport } from "./load/load-reports.ts";
 export type { QuarantinedContent, Quarantine, Refusal } from "./quarantine/quarantine.ts";
 export { createQuarantine } from "./quarantine/quarantine.ts";
+export { envoyTypes } from "./rest/envoy-json.ts";
 export type { RestServer, RestServerOptions } from "./rest/rest-server.ts";
 export { createRestServer } from "./rest/rest-server.ts";
 export type { Batching } from "./server/batcher.ts";

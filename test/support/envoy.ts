@@ -15,6 +15,10 @@ export interface EnvoyOptions {
   readonly concurrency?: number | undefined;
   /** Default `warning`. */
   readonly logLevel?: string | undefined;
+  /** Path of the program; default: the one that all tests use. */
+  readonly binary?: string | undefined;
+  /** Further ones on the command line. */
+  readonly arguments?: readonly string[] | undefined;
   /** Extensions that this Envoy is to lack, as an older or smaller build does: `<category>/<name>`. */
   readonly without?: readonly string[] | undefined;
 }
@@ -35,7 +39,7 @@ export interface RunningEnvoy extends Omit<Child, "output" | "ended"> {
 
 /** Starts an Envoy and waits until its admin port answers. Rejects with its log if it refuses the bootstrap. */
 export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
-  const binary = await findOrFetch("envoy");
+  const binary = options.binary ?? (await findOrFetch("envoy"));
   const adminPort = await freePort();
   const given = (typeof options.bootstrap === "string" ? parse(options.bootstrap) : options.bootstrap) as object;
   const bootstrap = {
@@ -48,7 +52,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   const settings = ["-c", file, "--disable-hot-restart", "--use-dynamic-base-id"];
   const speed = ["--concurrency", `${options.concurrency ?? 1}`, "--log-level", options.logLevel ?? "warning"];
   const less = options.without === undefined ? [] : ["--disable-extensions", options.without.join(",")];
-  const child = startChild(binary, [...settings, ...speed, ...less]);
+  const child = startChild(binary, [...settings, ...speed, ...less, ...(options.arguments ?? [])]);
   const admin = async (path: string): Promise<string> => {
     const answer = await httpGet(`http://127.0.0.1:${adminPort}${path}`);
     if (answer.status !== 200)

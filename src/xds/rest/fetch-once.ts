@@ -16,7 +16,7 @@ export interface FetchOnceOptions {
   readonly maxSubscriptions: number;
   readonly security: XdsSecurity;
   snapshotKey(node: XdsNode): string | undefined;
-  readonly fallbackKey: string;
+  keyOf(node: XdsNode): string;
 }
 
 /** Shared by all polls: none of them is a stream that one could find. */
@@ -42,7 +42,6 @@ export async function fetchOnce(
     ...options,
     id: POLL,
     peer: peer.address,
-    keyOf: (node) => options.snapshotKey(node) ?? options.fallbackKey,
     protocol: sotw,
     onlyType: typeUrl,
     events: {

@@ -64,7 +64,8 @@ export function addSideServices(server: Server, options: SideServicesOptions): S
     const { answerStatus } = await loadStatus();
     const shown = await Promise.all(
       options.streams().map(async (stream) => {
-        const hidden = stream.node === undefined || (await mayBe(peer, stream.node, stream.key)) !== undefined;
+        const hidden =
+          stream.node === undefined || (await mayBe(peer, stream.node, options.snapshotKey(stream.node))) !== undefined;
         return hidden ? [] : [stream];
       }),
     );

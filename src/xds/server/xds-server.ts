@@ -52,6 +52,8 @@ export interface XdsServerOptions {
   readonly cache: XdsCache;
   /** Which snapshot a proxy gets; undefined if its node doesn't say. Asked once per stream. */
   snapshotKey(node: Pick<XdsNode, "id" | "cluster" | "metadata">): string | undefined;
+  /** Which variant of that snapshot a proxy gets, once it is known that it may have it. Defaults to the snapshot itself. */
+  variantKey?(key: string, node: XdsNode): string;
   /** The snapshot of proxies without a key. The cache should hold something there that tells their operator what is wrong. */
   readonly fallbackKey: string;
   /** Defaults to 127.0.0.1. */
@@ -196,6 +198,11 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     giveUp,
   });
 
+  function keyOf(node: XdsNode): string {
+    const key = options.snapshotKey(node) ?? fallbackKey;
+    return options.variantKey?.(key, node) ?? key;
+  }
+
   /** Runs what a client caused; if it fails, that client's stream ends, and no other. */
   function guard(call: ServerDuplexStream<Buffer, Buffer>, run: () => void): void {
     try {
@@ -238,7 +245,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       quarantine,
       events: { ...events, onNack: refused },
       onlyType,
-      keyOf: (node) => options.snapshotKey(node) ?? fallbackKey,
+      keyOf,
       maxSubscriptions: limits.subscriptions,
       ackTimeoutMs: options.ackTimeoutMs ?? 5000,
       resumeGraceMs: 250,
@@ -380,8 +387,14 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     fetch(typeUrl, request, peer) {
       metrics.polls++;
       const maxSubscriptions = limits.subscriptions;
-      const { snapshotKey } = options;
-      const common = { cache, quarantine, responses: responses.sotw, security, snapshotKey, fallbackKey };
+      const common = {
+        cache,
+        quarantine,
+        responses: responses.sotw,
+        security,
+        snapshotKey: options.snapshotKey,
+        keyOf,
+      };
       return fetchOnce({ ...common, maxSubscriptions }, typeUrl, request, peer);
     },
     loadReports: side.loadReports,
