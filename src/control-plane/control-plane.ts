@@ -63,6 +63,11 @@ export interface ControlPlaneOptions {
    * have its own. false: none. Default: `.epoxy/state` in the data directory, with the components if these aren't all.
    */
   readonly stateDirectory?: string | false | undefined;
+  /**
+   * true: sources without anything in them are taken at their word, though something was served before the restart. Default: that stays in force
+   * until there is something, since the data may be lost or not mounted.
+   */
+  readonly acceptEmpty?: boolean | undefined;
 }
 
 /** A running control plane. */
@@ -124,6 +129,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   const metrics = createMetrics({
     ...{ cache, quarantine },
     xds: () => frontend?.metrics,
+    leads: () => engine?.leads,
     streams: () => frontend?.streams() ?? [],
   });
 
@@ -167,6 +173,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         components: active,
         logger,
         saved,
+        // Later engines: other sources were asked for.
+        keepIfEmpty: engine === undefined && restored.length > 0 && options.acceptEmpty !== true,
       });
     }
     view = next;

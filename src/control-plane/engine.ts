@@ -43,6 +43,8 @@ export interface Engine {
   /** Why the cache isn't fed yet, or what is wrong with a source; empty: all is well. */
   waitingFor(): readonly string[];
   readonly fed: boolean;
+  /** Whether this process writes statuses. */
+  readonly leads: boolean;
   /** Takes over settings that need no other sources. */
   update(view: SettingsView): void;
   /** Says what a write would break. */
@@ -63,6 +65,8 @@ export interface EngineOptions {
   readonly logger: Logger;
   /** What an earlier process knew. */
   readonly saved: SavedState;
+  /** The cache holds what an earlier process served, which sources without anything in them don't take away. */
+  readonly keepIfEmpty: boolean;
 }
 
 export function startEngine({
@@ -74,6 +78,7 @@ export function startEngine({
   components,
   logger,
   saved,
+  keepIfEmpty,
 }: EngineOptions): Engine {
   warnOfMissingFolders(view, logger);
   const graph = createGraph({
@@ -216,12 +221,17 @@ export function startEngine({
     namespaces: view.watchNamespaces,
   });
   let fed = !serving;
-  const stopFeeding = serving
-    ? feedCache(envoy.served, cache, () => {
-        fed = true;
-        logger.info({ proxies: cache.keys().length - 1 }, "all sources are read: serving");
-      })
-    : () => {};
+  const isHeld = (): boolean => keepIfEmpty && !fed && sources.isEmpty();
+  const onFed = (): void => {
+    fed = true;
+    logger.info({ proxies: cache.keys().length - 1 }, "all sources are read: serving");
+  };
+  const feed = serving ? feedCache(envoy.served, cache, onFed, isHeld) : undefined;
+  if (keepIfEmpty && serving && !fed) {
+    // After the graph has taken over what has come.
+    sources.onFilled(() => !fed && setImmediate(() => feed?.retry()));
+    envoy.served.subscribe(() => isHeld() && logger.error({}, SUSPICIOUSLY_EMPTY), { initial: true });
+  }
 
   let closing: Promise<void> | undefined;
   return {
@@ -231,10 +241,18 @@ export function startEngine({
     get fed() {
       return fed;
     },
-    waitingFor: () => [...sources.waitingFor(), ...(kubernetes?.waitingFor() ?? []), ...discovery.waitingFor()],
+    get leads() {
+      return leader.election.isLeader;
+    },
+    waitingFor: () => [
+      ...(serving && isHeld() ? [SUSPICIOUSLY_EMPTY] : []),
+      ...sources.waitingFor(),
+      ...(kubernetes?.waitingFor() ?? []),
+      ...discovery.waitingFor(),
+    ],
     close() {
       closing ??= (async () => {
-        stopFeeding();
+        feed?.stop();
         stopReporting();
         for (const stop of stopSaving) stop();
         await Promise.all([
@@ -251,6 +269,10 @@ export function startEngine({
     },
   };
 }
+
+const SUSPICIOUSLY_EMPTY =
+  "there is nothing at all in the sources, though something was served before the restart: that stays in force. " +
+  "If the data is lost or not mounted, restore it; if it is meant, start once with --accept-empty";
 
 const gatewayKind = (kind: AnyKind, resources: Collection<Resource>): JudgedKind => ({
   kind,

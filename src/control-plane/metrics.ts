@@ -9,6 +9,8 @@ export interface MetricsSources {
   readonly quarantine: Quarantine;
   xds(): XdsMetrics | undefined;
   streams(): readonly StreamState[];
+  /** Whether this process writes statuses; undefined: it isn't known yet. */
+  leads(): boolean | undefined;
 }
 
 /** From a LAN's round trip to a fleet that warms clusters. */
@@ -70,6 +72,14 @@ export function createMetrics(sources: MetricsSources): Metrics {
     collect() {
       this.reset();
       for (const { key, typeUrl } of sources.quarantine.list()) this.inc({ proxy: key, type: typeName(typeUrl) });
+    },
+  });
+  new Gauge({
+    name: "epoxy_leader",
+    help: "1 if this process leads, and so writes statuses and discovered upstreams, else 0.",
+    registers,
+    collect() {
+      this.set(sources.leads() === true ? 1 : 0);
     },
   });
   new Gauge({

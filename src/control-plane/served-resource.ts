@@ -23,13 +23,35 @@ export const servedEntry = (snapshotKey: string, resource: XdsResource): readonl
   { snapshotKey, resource },
 ];
 
+/** What keeps a cache up to date. */
+export interface CacheFeed {
+  /** Begins if it was held and isn't any more. */
+  retry(): void;
+  /** Ends it; the cache stays as it is. */
+  stop(): void;
+}
+
 /**
  * Keeps the cache equal to a collection. Nothing is written before the collection is complete: a proxy would take what is missing for
  * deleted. The first time, what the cache holds from before (an earlier graph, a saved state) is compared, so that only differences are
- * sent. Returns the way to end it; the cache then stays as it is.
+ * sent. `held`: it isn't begun yet, though all is read.
  */
-export function feedCache(served: Collection<ServedResource>, cache: XdsCache, onFed: () => void): () => void {
+export function feedCache(
+  served: Collection<ServedResource>,
+  cache: XdsCache,
+  onFed: () => void,
+  /** Whether to wait with the beginning though all is read; asked again with each change, and by `retry`. */
+  isHeld: () => boolean = () => false,
+): CacheFeed {
   let fed = false;
+  let isRead = false;
+
+  function begin(): void {
+    if (fed || !isRead || isHeld()) return;
+    fed = true;
+    feedAll();
+    onFed();
+  }
 
   function feedAll(): void {
     const byKey = Map.groupBy(served.list(), ({ snapshotKey }) => snapshotKey);
@@ -46,15 +68,11 @@ export function feedCache(served: Collection<ServedResource>, cache: XdsCache, o
     }
   }
 
-  return served.subscribe(
+  const stop = served.subscribe(
     (changes, { synced }) => {
       if (!synced) return;
-      if (!fed) {
-        fed = true;
-        feedAll();
-        onFed();
-        return;
-      }
+      isRead = true;
+      if (!fed) return begin();
       const edits = new Map<string, { upsert: XdsResource[]; remove: XdsResourceName[] }>();
       for (const { before, after } of changes) {
         const one = (after ?? before) as ServedResource;
@@ -67,6 +85,7 @@ export function feedCache(served: Collection<ServedResource>, cache: XdsCache, o
     },
     { initial: true },
   );
+  return { stop, retry: begin };
 }
 
 /** Snapshot key of proxies that don't say which Proxy they are. */

@@ -16,10 +16,17 @@ export interface Sources {
   /** Secrets of several sources; where two have one of the same name, the first source counts. */
   secrets(storages: readonly Storage[], wanted: boolean): Collection<Secret>;
   watched(kind: Kind<any>): WatchedSource<any> | undefined;
+  /** Whether there is nothing in any of them, as far as they are read. Secrets don't count, which may be elsewhere. */
+  isEmpty(): boolean;
+  /** Calls back when there is something in a source. */
+  onFilled(listener: () => void): void;
   /** What isn't read yet or doesn't answer. */
   waitingFor(): readonly string[];
   close(): Promise<void>;
 }
+
+/** What the names of watches of secrets begin with. */
+const SECRETS = "secrets-";
 
 /** `saved` keeps the last good version of what can't be read after a restart; never of secrets. */
 export function openSources(
@@ -43,6 +50,9 @@ export function openSources(
     return watch.collection;
   }
 
+  const counted = (): WatchedSource<any>[] =>
+    [...watches].filter(([name]) => !name.startsWith(SECRETS)).map(([, watch]) => watch);
+
   return {
     watch(kind, wanted) {
       return wanted ? open(kind.plural, kind, config) : nothing(graph, kind.plural);
@@ -51,7 +61,7 @@ export function openSources(
       if (!wanted || storages.length === 0) return nothing<Secret>(graph, SecretKind.plural);
       const collections = storages.map((storage, index) => [
         `source${index}`,
-        open(`secrets-${index}`, SecretKind, storage),
+        open(`${SECRETS}${index}`, SecretKind, storage),
       ]);
       const inputs = Object.fromEntries(collections) as Record<string, Collection<Secret>>;
       const names = Object.keys(inputs);
@@ -61,6 +71,14 @@ export function openSources(
       });
     },
     watched: (kind) => watches.get(kind.plural),
+    isEmpty: () => counted().every(({ collection }) => collection.size === 0),
+    onFilled(listener) {
+      for (const { collection } of counted()) {
+        collection.subscribe(() => {
+          if (collection.size > 0) listener();
+        });
+      }
+    },
     waitingFor: () =>
       [...watches].flatMap(([name, { collection, health }]) => {
         const stale = health.value?.stale;

@@ -163,3 +163,59 @@ describe("a control plane whose Consul is down when it is started", () => {
     await rm(folder, { recursive: true, force: true });
   }, 60_000);
 });
+
+describe("a control plane whose Consul has lost everything while it was down", () => {
+  it("goes on serving what it served, says so, and takes the emptiness for meant when told so or when there is something", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "epoxy-lost-"));
+    const [port, xdsPort, adminPort] = [await freePort(), await freePort(), await freePort()];
+    await using consul = await startConsul();
+    const put = (name: string, text: string) => consul.api("PUT", `/v1/kv/gloo/gateway.solo.io/v1/${name}`, text);
+    const fill = async (): Promise<void> => {
+      await put(
+        "Gateway/gloo-system/gateway-proxy",
+        `{metadata: {name: gateway-proxy, namespace: gloo-system}, bindAddress: 127.0.0.1, bindPort: ${port}, httpGateway: {}}`,
+      );
+      await put("VirtualService/gloo-system/a", answering("a", "'*'", "served"));
+    };
+    const lose = () => consul.api("DELETE", "/v1/kv/gloo?recurse");
+    await writeTree(folder, {
+      "gloo-system/default.yaml": `{metadata: {name: default, namespace: gloo-system}, consul: {address: "${consul.address}"}, consulKvSource: {}}`,
+    });
+    const log: string[] = [];
+    const options = {
+      dataDirectory: folder,
+      xdsAddress: { host: "127.0.0.1", port: xdsPort },
+      adminAddress: { host: "127.0.0.1", port: adminPort },
+      logger: logger(log),
+    };
+    const admin = (path: string) => httpGet(`http://127.0.0.1:${adminPort}${path}`);
+    const answer = async (): Promise<string> => (await get(port)).body;
+    await fill();
+    const envoy = await startEnvoy({ bootstrap: glooBootstrap(xdsPort) });
+    try {
+      {
+        await using _ = await createControlPlane(options);
+        await waitFor(async () => (await answer()) === "served");
+        await waitFor(async () => (await admin("/metrics")).body.includes("epoxy_leader 1"));
+      }
+      await lose();
+      {
+        await using _ = await createControlPlane(options);
+        await waitFor(async () => (await admin("/readyz")).body.includes("there is nothing at all in the sources"));
+        expect(log).toContainEqual(expect.stringContaining("--accept-empty"));
+        await waitFor(async () => JSON.parse((await admin("/debug/xds")).body).streams.length === 1);
+        expect(await answer()).toBe("served");
+        await fill();
+        await put("VirtualService/gloo-system/a", answering("a", "'*'", "restored"));
+        await waitFor(async () => (await answer()) === "restored");
+        expect((await admin("/readyz")).status).toBe(200);
+      }
+      await lose();
+      await using _ = await createControlPlane({ ...options, acceptEmpty: true });
+      await waitFor(async () => (await get(port)).status === 0);
+    } finally {
+      await envoy.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 60_000);
+});

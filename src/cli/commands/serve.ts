@@ -39,6 +39,8 @@ export async function serve({ values, given, terminal, signal }: Invocation<type
     },
     adminAddress:
       values["admin-address"] === "none" ? undefined : readAddress(values["admin-address"], "--admin-address"),
+    stateDirectory: values["state-dir"] === "none" ? false : values["state-dir"] || undefined,
+    acceptEmpty: values["accept-empty"],
     webhookAddress: readAddress(values["webhook-address"], "--webhook-address"),
     logger,
   });

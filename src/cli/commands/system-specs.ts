@@ -57,6 +57,16 @@ export const serveOptions = {
     value: "HOST:PORT",
     help: "where the validating webhook for Kubernetes listens, with gateway.validation in the Settings (default: 0.0.0.0:8443)",
   },
+  "state-dir": {
+    type: "text",
+    value: "DIR",
+    env: "EPOXY_STATE_DIR",
+    help: "folder for what is kept for the next start, of this process only; none: nothing is kept (default: .epoxy/state in DIR)",
+  },
+  "accept-empty": {
+    type: "flag",
+    help: "take an empty storage at its word, though something was served before the restart",
+  },
   "log-level": {
     type: "text",
     value: "LEVEL",

@@ -1,0 +1,163 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { glooBootstrap, type RunningEnvoy, startEnvoy } from "../support/envoy.ts";
+import { freePort } from "../support/free-port.ts";
+import { httpGet } from "../support/http-get.ts";
+import { startSteadyLoad } from "../support/steady-load.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { writeTree } from "./support/gloo-file-example.ts";
+import { impossibleUpstream, MAGLEV, refusedRegex } from "./support/refused.ts";
+import { type ServeProcess, startServe } from "./support/serve-process.ts";
+import { get } from "./support/served.ts";
+
+/** EPOXY_CHURN_SECONDS=300 for the long run (bench/README.md). */
+const SECONDS = Number(process.env["EPOXY_CHURN_SECONDS"] ?? 10);
+const EDIT_EVERY_MS = 100;
+const RATE = 500;
+const SEED = 20_261_121;
+
+const ns = "namespace: gloo-system";
+const virtualService = (name: string, action: string, match = "{prefix: /}"): string =>
+  `{metadata: {name: ${name}, ${ns}}, virtualHost: {domains: ["${name}.test"], routes: [{matchers: [${match}], ${action}}]}}`;
+const to = (upstream: string): string => `routeAction: {single: {upstream: {name: ${upstream}, ${ns}}}}`;
+const upstream = (name: string, ports: readonly number[], options = ""): string =>
+  `{metadata: {name: ${name}, ${ns}}, static: {hosts: [${ports.map((port) => `{addr: 127.0.0.1, port: ${port}}`).join()}]}, ${options}}`;
+const gateway = (name: string, port: number): string =>
+  `{metadata: {name: ${name}, ${ns}}, bindAddress: 127.0.0.1, bindPort: ${port}, httpGateway: {}, proxyNames: [gateway-proxy]}`;
+
+/** Numbers below `limit`, the same in each run. */
+function createRandom(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+}
+
+describe("a real Envoy under load while routes, clusters, endpoints and listeners are edited, one edit in ten broken", () => {
+  let folder: string;
+  let backend: Server;
+  let backendPort: number;
+  let port: number;
+  let spare: readonly number[];
+  let adminPort: number;
+  let serving: ServeProcess;
+  let envoy: RunningEnvoy;
+  const save = (kind: string, name: string, text: string) =>
+    writeFile(join(folder, `config/${kind}/gloo-system/${name}.yaml`), text);
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "epoxy-churn-"));
+    backend = createServer((_, response) => response.end("backend"));
+    // An idle connection that it ends may be the one that Envoy takes at that moment.
+    backend.keepAliveTimeout = 0;
+    await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", resolve));
+    backendPort = (backend.address() as AddressInfo).port;
+    port = await freePort();
+    spare = [await freePort(), await freePort(), await freePort()];
+    adminPort = await freePort();
+    const xdsPort = await freePort();
+    const numbers = Array.from({ length: 10 }, (_, index) => index);
+    await writeTree(folder, {
+      "gloo-system/default.yaml": `{metadata: {name: default, ${ns}}, directoryConfigSource: {directory: config}, gloo: {serveAllUpstreams: true}}`,
+      "config/gateways/gloo-system/main.yaml": gateway("main", port),
+      "config/upstreams/gloo-system/stable.yaml": upstream("stable", [backendPort]),
+      "config/virtualservices/gloo-system/stable.yaml": virtualService("stable", to("stable")),
+      ...Object.fromEntries(
+        numbers.flatMap((it) => [
+          [`config/upstreams/gloo-system/u${it}.yaml`, upstream(`u${it}`, [backendPort])],
+          [`config/virtualservices/gloo-system/v${it}.yaml`, virtualService(`v${it}`, to(`u${it}`))],
+        ]),
+      ),
+    });
+    serving = startServe({ folder, xdsPort, adminPort });
+    await serving.ready();
+    envoy = await startEnvoy({ bootstrap: glooBootstrap({ xdsPort, delta: true }), without: [MAGLEV] });
+    await waitFor(async () => (await get(port, "/", { host: "stable.test" })).body === "backend", { timeout: 20_000 });
+  }, 60_000);
+  afterAll(async () => {
+    await envoy?.stop();
+    await serving?.kill();
+    backend.closeAllConnections();
+    backend.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** One edit; `broken` in one of the ways that our checks find, or that only Envoy finds. */
+  async function edit(random: (limit: number) => number, broken: boolean): Promise<void> {
+    const number = random(10);
+    const text = `mark-${random(1000)}`;
+    const direct = `directResponseAction: {status: 200, body: ${text}}`;
+    switch (random(4)) {
+      case 0: {
+        if (!broken) return save("virtualservices", `v${number}`, virtualService(`v${number}`, direct));
+        const ways = [
+          virtualService(`v${number}`, direct, `{regex: '${refusedRegex}'}`),
+          virtualService(`v${number}`, direct, "{regex: '('}"),
+          `{metadata: {name: v${number}, virtualHost`,
+        ];
+        return save("virtualservices", `v${number}`, ways[random(ways.length)] ?? "");
+      }
+      case 1: {
+        const options = broken ? impossibleUpstream : `connectionConfig: {maxRequestsPerConnection: ${1 + random(50)}}`;
+        return save("upstreams", `u${number}`, upstream(`u${number}`, [backendPort], options));
+      }
+      case 2: {
+        const ports = broken ? [99_999] : Array.from({ length: 1 + random(3) }, (_, index) => backendPort - index);
+        return save("upstreams", `u${number}`, upstream(`u${number}`, ports));
+      }
+      default: {
+        const which = random(spare.length);
+        // The backend has its port already.
+        const listening = broken ? backendPort : (spare[which] ?? 0);
+        if (!broken && random(3) === 0)
+          return rm(join(folder, `config/gateways/gloo-system/g${which}.yaml`), { force: true });
+        return save("gateways", `g${which}`, gateway(`g${which}`, listening));
+      }
+    }
+  }
+
+  it("answers every request to an untouched route with 200, and in the end serves what is there", {
+    timeout: 90_000 + SECONDS * 1000,
+  }, async () => {
+    const random = createRandom(SEED);
+    const load = startSteadyLoad({
+      url: `http://127.0.0.1:${port}/`,
+      headers: { host: "stable.test" },
+      rate: RATE,
+      maxInFlight: RATE,
+      isGood: (status, body) => status === 200 && body === "backend",
+    });
+    const end = performance.now() + SECONDS * 1000;
+    let edits = 0;
+    for (; performance.now() < end; edits++) {
+      await edit(random, edits % 10 === 9);
+      await sleep(EDIT_EVERY_MS);
+    }
+    const report = await load.stop();
+    expect(report).toMatchObject({ failed: 0, failures: [] });
+    expect(report.good).toBeGreaterThan((SECONDS * RATE) / 4);
+    expect(edits).toBeGreaterThan(SECONDS);
+
+    for (let it = 0; it < 10; it++) {
+      await save("upstreams", `u${it}`, upstream(`u${it}`, [backendPort]));
+      await save("virtualservices", `v${it}`, virtualService(`v${it}`, to(`u${it}`), "{prefix: /mended}"));
+    }
+    for (const [index, listening] of spare.entries()) {
+      await save("gateways", `g${index}`, gateway(`g${index}`, listening));
+    }
+    for (const listening of [port, ...spare]) {
+      for (let it = 0; it < 10; it++) {
+        const mended = async () => (await get(listening, "/mended", { host: `v${it}.test` })).body === "backend";
+        await waitFor(mended, { timeout: 30_000 });
+      }
+    }
+    const debug = JSON.parse((await httpGet(`http://127.0.0.1:${adminPort}/debug/xds`)).body);
+    expect(debug.quarantine).toEqual([]);
+  });
+});
