@@ -47,8 +47,8 @@ export interface EnvoyInputs {
   readonly settings: Value<TranslationSettings>;
   /** Whether routes may name Consul services that have no Upstream. */
   readonly consul: boolean;
-  /** Kubernetes, where it is configured. */
-  readonly kubernetes?: KubernetesInputs | undefined;
+  /** Kubernetes, where it is configured; `unseen`: nobody looks at it, so whatever is said of its services is believed. */
+  readonly kubernetes?: KubernetesInputs | "unseen" | undefined;
   /** What was built last before this process, by fragmentKey. */
   readonly lastGood?: {
     listener(key: string): BuiltListener | undefined;
@@ -70,6 +70,8 @@ export interface EnvoyOutputs {
 }
 
 interface Inputs extends EnvoyInputs {
+  readonly kubernetes: KubernetesInputs | undefined;
+  readonly isUnseen: boolean;
   readonly serviceFacts: Collection<KubernetesService> | undefined;
 }
 
@@ -84,7 +86,14 @@ const withoutMessage = ({ cluster: _, bytes, ...built }: TranslatedUpstream): Bu
 
 /** Fragments, upstreams and endpoints as encoded Envoy resources, each made again only when something it depends on changes. */
 export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
-  const inputs: Inputs = { ...given, serviceFacts: given.kubernetes && serviceFacts(graph, given.kubernetes) };
+  const kubernetes = given.kubernetes === "unseen" ? undefined : given.kubernetes;
+  const isUnseen = given.kubernetes === "unseen";
+  const inputs: Inputs = {
+    ...given,
+    kubernetes,
+    isUnseen,
+    serviceFacts: kubernetes && serviceFacts(graph, kubernetes),
+  };
   const builtUpstreams = graph.derive("envoy/upstreams", inputs.upstreams, (upstream, _key, lookup) =>
     withoutMessage(translateUpstream(upstream, contextOf(inputs, lookup, undefined))),
   );
@@ -168,13 +177,17 @@ function contextOf(
     },
     upstreamGroup: (ref) => lookup.get(inputs.upstreamGroups, refKey(ref)),
     secret: (ref) => lookup.get(inputs.secrets, refKey(ref)),
-    kubernetesService: inputs.serviceFacts && serviceLookup(inputs.serviceFacts, lookup),
+    kubernetesService: inputs.isUnseen
+      ? () => UNSEEN_SERVICE
+      : inputs.serviceFacts && serviceLookup(inputs.serviceFacts, lookup),
     get settings() {
       return lookup.value(inputs.settings) ?? NO_SETTINGS;
     },
     maxDirectResponseBodyBytes,
   };
 }
+
+const UNSEEN_SERVICE: KubernetesService = { ports: undefined };
 
 const NO_SETTINGS: TranslationSettings = {
   invalidConfigPolicy: undefined,

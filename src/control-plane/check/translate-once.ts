@@ -66,6 +66,7 @@ export function translateOnce(
     endpoints,
     settings: translationSettings,
     consul,
+    kubernetes: view.kubernetes && "unseen",
   });
   graph.flush();
   const [failure] = graph.errors();
