@@ -119,7 +119,7 @@ export function startEngine({
     storages.kubernetes && view.kubernetes && (serving || components.has("discovery"))
       ? openKubernetesSources(graph, {
           client: storages.kubernetes,
-          namespaces: view.watchNamespaces,
+          namespaces: view.namespaceChoice ?? (view.watchNamespaces.length === 0 ? undefined : view.watchNamespaces),
           onlyIPv4: view.kubernetes.onlyIPv4,
           endpoints: serving,
         })
@@ -217,7 +217,11 @@ export function startEngine({
   const judge = createChangeJudge({
     graph,
     problems: [...found, ...envoy.proxyProblems],
-    sourceOf: (kind) => (kind.kind === SecretKind.kind ? undefined : sources.watched(kind)?.collection),
+    sourceOf: (kind) => {
+      if (kind.kind !== SecretKind.kind) return sources.watched(kind)?.collection;
+      const native = storages.secrets[view.secrets.findIndex(({ type }) => type === "kubernetes")];
+      return native && sources.secretsOf(native);
+    },
     namespaces: view.watchNamespaces,
   });
   let fed = !serving;

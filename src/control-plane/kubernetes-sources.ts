@@ -10,13 +10,14 @@ import {
   type Service,
 } from "../discovery/index.ts";
 import type { KubeObject, KubernetesClient, KubeResource } from "../kubernetes/index.ts";
+import type { NamespaceChoice } from "../storage/kubernetes/index.ts";
 import { refKey } from "../resources/index.ts";
 import type { KubernetesInputs } from "./kubernetes-graph.ts";
 
 export interface KubernetesSourcesOptions {
   readonly client: KubernetesClient;
-  /** Empty: all. */
-  readonly namespaces: readonly string[];
+  /** By name or by labels; undefined: all. */
+  readonly namespaces: readonly string[] | NamespaceChoice | undefined;
   readonly onlyIPv4: boolean;
   /** Whether endpoints matter to this process. */
   readonly endpoints: boolean;

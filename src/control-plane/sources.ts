@@ -20,6 +20,8 @@ export interface Sources {
   isEmpty(): boolean;
   /** Calls back when there is something in a source. */
   onFilled(listener: () => void): void;
+  /** The secrets of one of the sources alone. */
+  secretsOf(storage: Storage): Collection<Secret> | undefined;
   /** What isn't read yet or doesn't answer. */
   waitingFor(): readonly string[];
   close(): Promise<void>;
@@ -37,6 +39,7 @@ export function openSources(
   saved: SavedState,
 ): Sources {
   const watches = new Map<string, WatchedSource<any>>();
+  const secretsByStorage = new Map<Storage, Collection<Secret>>();
 
   function open<T extends Resource>(name: string, kind: Kind<T>, storage: Storage): Collection<T> {
     const live = storage.client(kind);
@@ -59,10 +62,11 @@ export function openSources(
     },
     secrets(storages, wanted) {
       if (!wanted || storages.length === 0) return nothing<Secret>(graph, SecretKind.plural);
-      const collections = storages.map((storage, index) => [
-        `source${index}`,
-        open(`${SECRETS}${index}`, SecretKind, storage),
-      ]);
+      const collections = storages.map((storage, index) => {
+        const collection = open(`${SECRETS}${index}`, SecretKind, storage);
+        secretsByStorage.set(storage, collection);
+        return [`source${index}`, collection] as const;
+      });
       const inputs = Object.fromEntries(collections) as Record<string, Collection<Secret>>;
       const names = Object.keys(inputs);
       return graph.join(SecretKind.plural, inputs, (values) => {
@@ -79,6 +83,7 @@ export function openSources(
         });
       }
     },
+    secretsOf: (storage) => secretsByStorage.get(storage),
     waitingFor: () =>
       [...watches].flatMap(([name, { collection, health }]) => {
         const stale = health.value?.stale;

@@ -6,17 +6,18 @@ import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { kinds } from "../../generated/sdk/index.ts";
 import { type ControlPlane, createControlPlane } from "../../src/control-plane/index.ts";
 import { type RunningEnvoy, startEnvoy } from "../support/envoy.ts";
 import { freePort } from "../support/free-port.ts";
 import { type KubeCluster, startKubeCluster } from "../support/kubernetes/start-cluster.ts";
+import { generatedCrds } from "../support/kubernetes/crds.ts";
 import type { PolicyRule } from "../support/kubernetes/cluster-access.ts";
 import { localAddress } from "../support/local-address.ts";
 import { startSteadyLoad } from "../support/steady-load.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { glooBootstrap } from "./support/gloo-bootstrap.ts";
 import { writeTree } from "./support/gloo-file-example.ts";
-import { generatedCrds } from "./support/kubernetes-crds.ts";
 import { get, untilServed } from "./support/served.ts";
 
 const namespace = "gloo-system";
@@ -59,7 +60,7 @@ describe("Kubernetes from end to end, with the rights of the manifests and no mo
     port = await freePort();
     cluster = await startKubeCluster();
     await cluster.apiOk("POST", "/api/v1/namespaces", { metadata: { name: namespace } });
-    await cluster.createCrds(generatedCrds());
+    await cluster.createCrds(generatedCrds(...kinds.filter(({ kind }) => kind !== "Secret" && kind !== "Artifact")));
     // A server that closes idle connections would fail requests by itself.
     pets = createServer({ keepAliveTimeout: 60_000 }, (_request, response) => void response.end("pets"));
     await new Promise<void>((done) => pets.listen(0, localAddress(), done));
@@ -86,7 +87,12 @@ gloo: {xdsBindAddr: "127.0.0.1:0"}
     });
     controlPlane = await createControlPlane({
       dataDirectory: folder,
-      logger: { debug: () => {}, info: (_o, t) => void log.push(t), warn: (_o, t) => void log.push(t), error: (_o, t) => void log.push(t) },
+      logger: {
+        debug: () => {},
+        info: (_o, t) => void log.push(t),
+        warn: (_o, t) => void log.push(t),
+        error: (_o, t) => void log.push(t),
+      },
       kubernetes: { kubeconfig: await cluster.kubeconfig({ token }) },
     });
     envoy = await startEnvoy({ bootstrap: glooBootstrap(controlPlane.xdsAddress?.port ?? 0) });
@@ -118,14 +124,19 @@ gloo: {xdsBindAddr: "127.0.0.1:0"}
       metadata: { labels: { discovered_by: "kubernetesplugin" } },
       spec: { kube: { serviceName: "pets", serviceNamespace: "default", servicePort: 80 } },
     });
-    await waitFor(async () => (await statusOf("upstreams", "default-pets-80"))?.state === "Accepted").catch(async (e) => {
-      console.log(JSON.stringify(await cluster.apiOk("GET", `${path("upstreams")}/default-pets-80`)), log.slice(-30));
-      throw e;
-    });
+    await waitFor(async () => (await statusOf("upstreams", "default-pets-80"))?.state === "Accepted").catch(
+      async (e) => {
+        console.log(JSON.stringify(await cluster.apiOk("GET", `${path("upstreams")}/default-pets-80`)), log.slice(-30));
+        throw e;
+      },
+    );
   });
 
   it("says in the status what is wrong, and goes on serving the rest", async () => {
-    const missing = { matchers: [{ prefix: "/m" }], routeAction: { single: { upstream: { name: "none", namespace } } } };
+    const missing = {
+      matchers: [{ prefix: "/m" }],
+      routeAction: { single: { upstream: { name: "none", namespace } } },
+    };
     await setRoutes([missing, toPets]);
     await waitFor(async () => (await statusOf("virtualservices", "default"))?.state === "Warning");
     const { reason } = await statusOf("virtualservices", "default");

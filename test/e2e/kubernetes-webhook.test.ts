@@ -1,12 +1,14 @@
-import { globSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type PeerCertificate } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { kinds } from "../../generated/sdk/index.ts";
 import { type ControlPlane, createControlPlane } from "../../src/control-plane/index.ts";
 import { type Authority, createAuthority } from "../support/certificates.ts";
+import { generatedCrds } from "../support/kubernetes/crds.ts";
 import { useKubeCluster } from "../support/kubernetes/use-cluster.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { writeTree } from "./support/gloo-file-example.ts";
@@ -56,10 +58,7 @@ gateway:
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "epoxy-webhook-"));
     namespace = await cluster().namespace();
-    const crds = globSync("generated/crds/*.yaml", { cwd: root }).map((file) =>
-      parse(readFileSync(join(root, file), "utf8")),
-    );
-    await cluster().createCrds(crds);
+    await cluster().createCrds(generatedCrds(...kinds.filter(({ kind }) => kind !== "Secret" && kind !== "Artifact")));
     authority = await createAuthority();
     await useCertificate("first");
     await settings("alwaysAccept: false");

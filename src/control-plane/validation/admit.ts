@@ -1,6 +1,6 @@
 import {
   type AnyKind,
-  parseResources,
+  parseResourceJson,
   type Ref,
   type Registry,
   type Resource,
@@ -46,7 +46,7 @@ export function admit(request: AdmissionRequest, context: AdmissionContext): Adm
   if ((request.subResource ?? "") !== "") return allowed;
   const kind = kindOf(request, context);
   if (kind === undefined) return allowed;
-  const read = readChange(kind, request, context);
+  const read = readChange(kind, request);
   if (read === undefined) return allowed;
   if ("unreadable" in read) {
     const message = `could not unmarshal raw object: ${read.unreadable}`;
@@ -77,29 +77,29 @@ function kindOf({ kind: { group, version, kind }, operation }: AdmissionRequest,
 type ReadChange = { readonly change: IntendedChange } | { readonly unreadable: string };
 
 /** The change as resources; undefined: it isn't to be judged. */
-function readChange(kind: AnyKind, request: AdmissionRequest, context: AdmissionContext): ReadChange | undefined {
+function readChange(kind: AnyKind, request: AdmissionRequest): ReadChange | undefined {
   const { operation, object, oldObject } = request;
   if (operation === "DELETE") {
     const ref = refOfRequest(request, oldObject);
     return ref === undefined ? undefined : { change: { kind, ref, after: undefined } };
   }
   if ((operation !== "CREATE" && operation !== "UPDATE") || !object) return undefined;
-  const after = read(kind, context.registry, object);
+  const after = read(kind, object);
   if (typeof after === "string") return { unreadable: after };
   if (object.metadata?.annotations?.[SKIP_ANNOTATION] === "true") return undefined;
   // Finalizers come and go after a deletion that was judged, and a status changes nothing.
-  const before = oldObject ? read(kind, context.registry, oldObject) : undefined;
+  const before = oldObject ? read(kind, oldObject) : undefined;
   if (before !== undefined && typeof before !== "string" && specEquals(kind, before, after)) return undefined;
   const ref = refOfRequest(request, object);
   return ref === undefined ? undefined : { change: { kind, ref, after } };
 }
 
 /** The resource, or what is wrong with the object. */
-function read(kind: AnyKind, registry: Registry, object: AdmissionObject): Resource | string {
+function read(kind: AnyKind, object: AdmissionObject): Resource | string {
   const name = object.metadata?.name ?? "object";
   // An object that is to be named by the server has no name yet.
   const named = { ...object, metadata: { ...object.metadata, name } };
-  const { documents, problems } = parseResources(registry, JSON.stringify(named), `${kind.kind} ${name}`);
+  const { documents, problems } = parseResourceJson(kind, named, `${kind.kind} ${name}`);
   const [document] = documents;
   if (problems.length > 0 || document === undefined) return problems.map(({ message }) => message).join("; ");
   return document.resource;

@@ -5,6 +5,7 @@ import { createKubernetesDriver } from "./kubernetes-driver.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 
 export type { NamespaceChoice } from "./namespaces.ts";
+export { followScopes } from "./namespaces.ts";
 
 /** Which cluster, and where in it resources are looked for. */
 export interface KubernetesStorageOptions extends KubernetesOptions, RuntimeOptions {
