@@ -86,12 +86,6 @@ gloo: {xdsBindAddr: "127.0.0.1:0"}
     });
     controlPlane = await createControlPlane({
       dataDirectory: folder,
-      logger: {
-        debug: () => {},
-        info: (_o, t) => void log.push(t),
-        warn: (_o, t) => void log.push(t),
-        error: (_o, t) => void log.push(t),
-      },
       kubernetes: { kubeconfig: await cluster.kubeconfig({ token }) },
     });
     envoy = await startEnvoy({ bootstrap: glooBootstrap(controlPlane.xdsAddress?.port ?? 0) });
