@@ -116,8 +116,9 @@ function watchTarget(
 
   const end = statuses.subscribe(
     (changes, { synced }) => {
-      if (!synced) return;
-      if (!started) {
+      // What changes meanwhile is found when all is known again.
+      if (!synced) started = false;
+      else if (!started) {
         started = true;
         for (const key of statuses.keys()) pending.set(key, statuses.get(key) as JudgedResource);
       } else {
@@ -126,7 +127,7 @@ function watchTarget(
           else pending.set(key, after);
         }
       }
-      start();
+      if (synced) start();
     },
     { initial: true },
   );
