@@ -303,10 +303,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   }
 
   function take(stream: XdsStream, bytes: Buffer): void {
+    // A request may still come out of the transport's buffers when its stream has ended; nothing is kept for that any more.
+    if (!open.has(stream)) return;
     // Before anything is made of it, then as it turned out.
     memory.retained.set(stream, stream.info.peer, stream.retainedBytes + bytes.length);
     stream.receive(bytes);
-    memory.retained.set(stream, stream.info.peer, stream.retainedBytes);
+    if (open.has(stream)) memory.retained.set(stream, stream.info.peer, stream.retainedBytes);
   }
 
   function slow(event: SlowClientEvent): void {
