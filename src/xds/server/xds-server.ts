@@ -5,8 +5,6 @@ import {
   status,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { isIP } from "node:net";
-import { EpoxyError } from "../../errors/index.ts";
 import type { XdsCache } from "../cache/xds-cache.ts";
 import type { LoadReport } from "../load/load-reports.ts";
 import { createQuarantine, type Quarantine } from "../quarantine/quarantine.ts";
@@ -17,6 +15,7 @@ import type { XdsSecurity } from "../security/security.ts";
 import { typeUrls } from "../type-urls.ts";
 import type { CommonRequest, XdsNode } from "../wire.ts";
 import { type Batching, createBatcher } from "./batcher.ts";
+import { checkPlaintext } from "./check-plaintext.ts";
 import { delta } from "./delta.ts";
 import {
   createCounters,
@@ -37,7 +36,8 @@ import { discoveryServices } from "./services.ts";
 import { addSideServices } from "./side-services.ts";
 import { type SlowClientEvent, watchSlowClients } from "./slow-clients.ts";
 import { sotw } from "./sotw.ts";
-import { createStream, InvalidRequest, LimitExceeded, type XdsStream } from "./stream.ts";
+import { statusOf } from "./status-of.ts";
+import { createStream, type XdsStream } from "./stream.ts";
 import { createTransport } from "./transport.ts";
 import type { Protocol } from "./type-stream.ts";
 
@@ -208,7 +208,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     try {
       run();
     } catch (error) {
-      const code = codeOf(error);
+      const code = statusOf(error);
       const failed = code === status.INTERNAL;
       logger?.warn({ peer: call.getPeer(), err: error }, failed ? "an xDS stream failed" : "invalid xDS request");
       endCall(call, code, failed ? "internal error" : (error as Error).message);
@@ -373,12 +373,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 
   return {
     async listen() {
-      if (security.tls === undefined && options.plaintext !== true && !isLoopback(host)) {
-        throw new EpoxyError(
-          "invalid",
-          `The xDS server would serve ${host} in plain text, secrets included. Give it TLS (\`security\`), or \`plaintext: true\` if the network is private.`,
-        );
-      }
+      if (security.tls === undefined && options.plaintext !== true) checkPlaintext(host);
       const bound = await transport.listen();
       logger?.info(bound, "xDS server listens");
       return bound;
@@ -402,14 +397,4 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     loadReports: side.loadReports,
     metrics,
   };
-}
-
-/** Whether an address can be reached from this machine only. */
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-}
-
-function codeOf(error: unknown): status {
-  if (error instanceof InvalidRequest) return status.INVALID_ARGUMENT;
-  return error instanceof LimitExceeded ? status.RESOURCE_EXHAUSTED : status.INTERNAL;
 }
