@@ -101,10 +101,41 @@ spec: {bindAddress: '::', bindPort: 8080, httpGateway: {}}
     const text =
       virtualService("a", "x.com", "") + "---" + virtualService("b", "X.com", "") + gateway("one") + gateway("two");
     const problems = (await problemsOf(text)).join("\n");
-    expect(problems).toMatch(/^7 error domain conflict: the \[x\.com\] domain .*gloo-system\.b\]$/m);
-    expect(problems).toMatch(/^15 error domain conflict: the \[x\.com\] domain .*gloo-system\.a\]$/m);
-    expect(problems).toMatch(/^21 error bind address not unique: :::8080 .*gloo-system\.two$/m);
-    expect(problems).toMatch(/^26 error bind address not unique: :::8080 .*gloo-system\.one$/m);
+    expect(problems).toMatch(
+      /^7 error domain conflict: the \[x\.com\] domain .*gloo-system\.b\] remove the domain from/m,
+    );
+    expect(problems).toMatch(
+      /^15 error domain conflict: the \[x\.com\] domain .*gloo-system\.a\] remove the domain from/m,
+    );
+    expect(problems).toMatch(
+      /^21 error bind address not unique: :::8080 .*gloo-system\.two give one of them another bindPort/m,
+    );
+    expect(problems).toMatch(
+      /^26 error bind address not unique: :::8080 .*gloo-system\.one give one of them another bindPort/m,
+    );
+  });
+
+  it("finds what is wrong with routes of virtual services that a conflict, or their gateways, keep from being served", async () => {
+    const routes = `${route("{prefix: /}", "gone")}${route("{regex: '/a('}", "cart")}`;
+    const shop = `${virtualService("b", "x.com", routes)}---${upstream("cart")}`;
+    const faults = [
+      /InvalidDestinationWarning.*gloo-system\.gone \} not found/,
+      /is no regex of RE2/,
+      /^\d+ warning unreachable route/,
+    ];
+    const conflict = await problemsOf(`${shop}---${virtualService("a", "x.com", "")}`);
+    const noGateway = await problemsOf(
+      `${shop}---\napiVersion: gateway.solo.io/v1\nkind: Gateway\nmetadata: {name: g}\nspec: {bindPort: 99999, httpGateway: {}}\n`,
+    );
+    const tls = await problemsOf(
+      shop.replace("spec:", "spec:\n  sslConfig: {secretRef: {name: s, namespace: gloo-system}}"),
+    );
+    for (const problems of [conflict, noGateway, tls]) {
+      for (const fault of faults) expect(problems.filter((problem) => fault.test(problem))).toHaveLength(1);
+    }
+    expect(conflict).toContainEqual(expect.stringContaining("domain conflict"));
+    expect(noGateway).toContainEqual(expect.stringContaining("bindPort must be"));
+    expect(tls).toContainEqual(expect.stringContaining("not served: no gateway selects"));
   });
 
   it("finds routes that are never reached, across route tables", async () => {
@@ -235,14 +266,15 @@ describe("epoxy check of what can't be read", () => {
   it("names files that are broken or missing, and Settings that can't be used", async () => {
     await using bed = await createBed({
       "config/upstreams/gloo-system/a.yaml": "metadata: {name: a}\nstatc: {}\n",
-      "settings/gloo-system/default.yaml": "metadata: {name: default}\nkubernetesConfigSource: {}\n",
+      "settings/gloo-system/default.yaml":
+        "metadata: {name: default}\nwatchNamespaceSelectors: [{matchExpressions: [{key: a, operator: Within}]}]\n",
     });
     const stored = await bed.run("check");
     expect(stored.code).toBe(1);
     expect(stored.stdout).toMatch(/a\.yaml:2:1: error: statc: unknown field: did you mean "static"\?\n/);
     const settings = await epoxy(["validate", `${bed.dir}/settings`]);
     expect(settings.stdout).toMatch(
-      /default\.yaml:2:1: error: Settings gloo-system\.default: kubernetesConfigSource is not supported yet/,
+      /default\.yaml:2:\d+: error: Settings gloo-system\.default: watchNamespaceSelectors\[0\].*the operator "Within" is none/,
     );
     const missing = await epoxy(["validate", `${bed.dir}/nowhere.yaml`]);
     expect(missing).toMatchObject({ code: 1 });

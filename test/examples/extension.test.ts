@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -56,6 +56,25 @@ describe("a folder made by epoxy init, outside the repository, with the packed p
     );
     const { stdout } = await npm("test");
     expect(stdout).toMatch(/Tests .*4 passed/);
+  });
+
+  test("depends on the Epoxy that made it, from where that came: a folder, a packed file or the registry", async () => {
+    const epoxyOf = async (folder: string): Promise<string> =>
+      JSON.parse(await readFile(join(folder, "package.json"), "utf8")).dependencies.epoxy;
+    expect(await epoxyOf(project)).toBe("file:../package");
+
+    const user = join(packed.workspace, "user");
+    const modules = join(user, "node_modules");
+    await cp(packed.folder, join(modules, "epoxy"), { recursive: true });
+    const made = async (name: string, resolved: string): Promise<string> => {
+      const lock = { packages: { "node_modules/epoxy": { version: "0.1.0", resolved } } };
+      await writeFile(join(modules, ".package-lock.json"), JSON.stringify(lock));
+      await run(process.execPath, [join(modules, "epoxy/dist/src/cli/main.js"), "init", name], { cwd: user });
+      return epoxyOf(join(user, name));
+    };
+    expect(await made("from-file", "file:../epoxy-0.1.0.tgz")).toBe("file:../../epoxy-0.1.0.tgz");
+    const { version } = JSON.parse(await readFile(join(packed.folder, "package.json"), "utf8"));
+    expect(await made("from-registry", "https://registry.example.com/epoxy.tgz")).toBe(version);
   });
 
   test("has a controller of at most 40 lines", async () => {

@@ -1,9 +1,9 @@
 import { copyFile, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EpoxyError } from "../../errors/index.ts";
 import type { Invocation } from "../command.ts";
-import { ownPackage } from "../own-package.ts";
+import { type OwnPackage, ownPackage } from "../own-package.ts";
 
 /** What `npm test` and `npm install` make: not part of the scaffold, and ignored by Git. */
 const made = ["node_modules", "generated"];
@@ -14,8 +14,8 @@ export async function init({
   arguments: [target = ""],
   terminal,
 }: Invocation<Record<never, never>>): Promise<undefined> {
-  const { folder: root, version } = ownPackage();
-  const example = fileURLToPath(new URL("examples/rollout/", root));
+  const own = ownPackage();
+  const example = fileURLToPath(new URL("examples/rollout/", own.folder));
   const folder = resolve(target);
   const copied = await filesBelow(example);
   const files = [...copied, ".gitignore", "package.json"].sort();
@@ -27,7 +27,7 @@ export async function init({
   }
   const manifest = JSON.parse(await readFile(join(example, "package.json"), "utf8"));
   manifest.name = packageName(folder);
-  manifest.dependencies.epoxy = version;
+  manifest.dependencies.epoxy = await origin(own, folder);
   await writeFile(join(folder, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`);
   // npm leaves this file out of packages.
   await writeFile(join(folder, ".gitignore"), made.map((name) => `${name}/\n`).join(""));
@@ -35,6 +35,18 @@ export async function init({
   if (values.json) terminal.out(`${JSON.stringify({ folder, files })}\n`);
   else terminal.out(`${files.map((file) => `wrote ${join(target, file)}\n`).join("")}${nextSteps(target)}`);
   return undefined;
+}
+
+/** Where `npm install` in a folder finds the Epoxy that runs: a clone or a packed file where it came from one, else its version. */
+async function origin({ folder: root, version }: OwnPackage, folder: string): Promise<string> {
+  const own = fileURLToPath(root);
+  const modules = dirname(own);
+  const fromFolder = (path: string): string => `file:${relative(folder, path)}`;
+  if (basename(modules) !== "node_modules") return fromFolder(own);
+  const lock = await readFile(join(modules, ".package-lock.json"), "utf8").catch(() => "{}");
+  const resolved: unknown = JSON.parse(lock).packages?.["node_modules/epoxy"]?.resolved;
+  if (typeof resolved !== "string" || !resolved.startsWith("file:")) return version;
+  return fromFolder(resolve(dirname(modules), resolved.slice("file:".length)));
 }
 
 const nextSteps = (target: string): string =>

@@ -1,4 +1,11 @@
-import { ProxyKind, type Settings, SettingsKind, SettingsType, UpstreamKind } from "../../../generated/sdk/index.ts";
+import {
+  ProxyKind,
+  type Settings,
+  SettingsKind,
+  SettingsType,
+  UpstreamKind,
+  VirtualServiceKind,
+} from "../../../generated/sdk/index.ts";
 import { createGraph } from "../../collections/index.ts";
 import { EpoxyError } from "../../errors/index.ts";
 import { shortCircuits } from "../../gateway/index.ts";
@@ -14,12 +21,13 @@ import type { ServedResource } from "../served-resource.ts";
 import { notHonoured, notHonouredText } from "../settings/not-honoured.ts";
 import { type SettingsView, viewSettings } from "../settings/settings-view.ts";
 import { notServed } from "../status-graph.ts";
+import { asIfServed } from "./as-if-served.ts";
 import { checkCertificates } from "./check-certificates.ts";
 import { adviceOnText, checkReferences } from "./check-references.ts";
 import type { Finding } from "./finding.ts";
 import { routeSources } from "./route-sources.ts";
 import { shortCircuitText } from "./short-circuit-text.ts";
-import { translateOnce } from "./translate-once.ts";
+import { type Translated, translateOnce } from "./translate-once.ts";
 
 export interface CheckedResource {
   readonly kind: AnyKind;
@@ -55,36 +63,51 @@ export function checkConfiguration(configuration: Configuration): CheckResult {
       kind.scope === "cluster" || watchNamespaces.length === 0 || watchNamespaces.includes(refOf(resource).namespace)
     );
   });
-  const graph = createGraph({ schedule: () => {} });
-  const output = translateOnce(graph, watched, view, configuration.consul ?? view.consul !== undefined);
+  const consul = configuration.consul ?? view.consul !== undefined;
+  const output = translateOnce(createGraph({ schedule: () => {} }), watched, view, consul);
   const known = new Set(resources.map(({ kind, resource }) => resourceKey(kind.kind, resource)));
   const keys = [...known];
   // What was translated, or was said to be wrong before it could be.
   const reached = new Set<string>();
   const findings: Finding[] = settingsFinding === undefined ? [] : [settingsFinding];
-  for (const problem of output.problems) {
-    for (const { kind, ref } of problem.sources) reached.add(keyOf(kind, ref));
-    // Said of the table itself, too.
-    if (!problem.message.startsWith("on sub route table ")) {
-      findings.push({ ...findingOf(problem, known), advice: adviceOnText(problem.message, keys) });
+  const examine = (translated: Translated, isOfInterest: (problem: TranslationProblem) => boolean): void => {
+    for (const problem of translated.problems) {
+      if (!isOfInterest(problem)) continue;
+      for (const { kind, ref } of problem.sources) reached.add(keyOf(kind, ref));
+      // Said of the table itself, too.
+      if (!problem.message.startsWith("on sub route table ")) {
+        findings.push({ ...findingOf(problem, known), advice: adviceOnText(problem.message, keys) });
+      }
     }
+    for (const fragment of translated.virtualHosts) {
+      for (const { routes, opaqueMetadata } of fragment.virtualHosts) {
+        for (const source of routeSources(opaqueMetadata)) reached.add(keyOf(source.kind, source.ref));
+        const sources = routes.map((route) => routeSources(route.opaqueMetadata));
+        for (const source of sources.flat()) reached.add(keyOf(source.kind, source.ref));
+        // Of stored Proxies nobody wrote the order of routes by hand.
+        if (fragment.owner?.kind !== VirtualServiceKind.kind) continue;
+        for (const shortCircuit of shortCircuits(routes))
+          findings.push(shortCircuitText(shortCircuit, routes, sources));
+      }
+    }
+  };
+  examine(output, () => true);
+  const hosts = new Set(
+    output.virtualHosts.map(({ owner }) => keyOf(owner?.kind ?? "", { namespace: "", name: "", ...owner?.ref })),
+  );
+  const unserved = watched.filter(
+    ({ kind, resource }) => kind.kind === VirtualServiceKind.kind && !hosts.has(resourceKey(kind.kind, resource)),
+  );
+  for (const { kind, resource } of unserved) {
+    if (reached.has(resourceKey(kind.kind, resource))) continue;
+    findings.push({ ...notServed, kind: kind.kind, ref: refOf(resource), path: undefined });
   }
-  for (const fragment of output.virtualHosts) {
-    for (const { routes, opaqueMetadata } of fragment.virtualHosts) {
-      for (const source of routeSources(opaqueMetadata)) reached.add(keyOf(source.kind, source.ref));
-      const sources = routes.map((route) => routeSources(route.opaqueMetadata));
-      for (const source of sources.flat()) reached.add(keyOf(source.kind, source.ref));
-      // Of stored Proxies nobody wrote the order of routes by hand.
-      if (fragment.owner?.kind !== "VirtualService") continue;
-      for (const shortCircuit of shortCircuits(routes)) findings.push(shortCircuitText(shortCircuit, routes, sources));
-    }
-  }
-  for (const { kind, resource } of watched) {
-    const key = resourceKey(kind.kind, resource);
-    const isUnserved = kind.kind === "VirtualService" && !reached.has(key);
-    if (isUnserved) {
-      findings.push({ ...notServed, kind: kind.kind, ref: refOf(resource), path: undefined });
-    }
+  if (unserved.length > 0) {
+    const probed = new Set(unserved.map(({ kind, resource }) => resourceKey(kind.kind, resource)));
+    examine(
+      translateOnce(createGraph({ schedule: () => {} }), asIfServed(watched, unserved), view, consul),
+      (problem) => problem.sources.some(({ kind, ref }) => probed.has(keyOf(kind, ref))),
+    );
   }
   findings.push(
     ...checkReferences(watched, known, { reached, knowsSecrets: configuration.knowsSecrets }),

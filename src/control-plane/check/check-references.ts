@@ -84,8 +84,19 @@ function refsIn(value: unknown, owner: Ref): readonly Ref[] {
 const missing =
   /(?:\*v1\.)?(Upstream|UpstreamGroup|RouteOption|VirtualHostOption|route table)(?: \{)? ([^\s.]+)\.(\S+)(?: \})? (?:not found|missing)$/;
 
+/** What to do about what translators say, by how it begins. */
+const remedies: readonly (readonly [beginning: string, advice: string])[] = [
+  ["domain conflict: ", "remove the domain from all but one, or have different gateways select them"],
+  ["bind address not unique: ", "give one of them another bindPort or bindAddress"],
+  ["no route table matches the given selector", "label a route table accordingly, or correct the selector"],
+  ["cannot use both labels and expressions", "keep one of them"],
+  ["port cannot be empty for host", "add the port"],
+];
+
 /** What to do about a problem that a translator reports; undefined: its text says it. */
 export function adviceOnText(message: string, keys: readonly string[]): string | undefined {
+  const remedy = remedies.find(([beginning]) => message.startsWith(beginning));
+  if (remedy !== undefined) return remedy[1];
   const [, kind, namespace, name] = missing.exec(message) ?? [];
   if (kind === undefined || namespace === undefined || name === undefined) return undefined;
   const target = [UpstreamKind, UpstreamGroupKind, RouteOptionKind, VirtualHostOptionKind].find(
