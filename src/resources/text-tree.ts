@@ -5,7 +5,7 @@ import { readJsonText } from "./json-text.ts";
 import { createLineIndex, type LineAndColumn } from "./line-index.ts";
 import { setOwn } from "./message.ts";
 import { readPlainYaml } from "./plain-yaml.ts";
-import { parseYaml } from "./yaml-parse.ts";
+import { maxTokens, type ParsedYaml, parseYaml } from "./yaml-parse.ts";
 import { yaml } from "./yaml-library.ts";
 
 /** Bounds on what is read, against hostile input. */
@@ -58,19 +58,68 @@ export function readText(text: string, source: string, limits: TextLimits = {}):
     return { documents: [{ index: 0, json: plain.json, locate }], problems: [] };
   }
   const { documents, refused } = parseYaml(text);
-  if (documents !== undefined) return treeOf(documents, text, source);
-  return {
-    documents: [],
-    problems: [locatedError("invalid", refused.message, { source, ...placeOf(refused.offset) })],
-  };
+  const isSound = documents?.every(({ errors }) => errors.length === 0) === true;
+  if (isSound) return treeOf(documents, text, source);
+  return readPieces(text, source, placeOf) ?? treeOfParsed({ documents, refused }, placeOf, source);
+}
+
+/** A line that begins a document, wherever it stands. Source: https://yaml.org/spec/1.2.2/#912-document-markers, rule c-forbidden */
+const documentMarker = /^---(?=[ \t\r\n]|(?![^]))/gm;
+/** What may stand before the first document without being one: directives, comments. */
+const prologue = /^\ufeff?(?:[ \t]*(?:[#%][^\n]*)?\r?\n)*$/;
+
+/**
+ * Reads each document by itself, where a fault in one could be taken for one of its neighbours: a quote or bracket that isn't closed
+ * goes on over the next, a stray one counts for the document before. Undefined: there is but one.
+ */
+function readPieces(text: string, source: string, placeOf: PlaceOf): TextTree | undefined {
+  const starts = [...text.matchAll(documentMarker)].map(({ index }) => index);
+  if (starts.length > 0 && prologue.test(text.slice(0, starts[0]))) starts[0] = 0;
+  if (starts[0] !== 0) starts.unshift(0);
+  if (starts.length < 2) return undefined;
+  const documents: TextDocument[] = [];
+  const problems: EpoxyError[] = [];
+  let count = 0;
+  let tokensLeft = maxTokens;
+  for (const [number, start] of starts.entries()) {
+    const parsed = parseYaml(text.slice(start, starts[number + 1]), { maxTokens: tokensLeft });
+    tokensLeft -= parsed.tokens;
+    const tree = treeOfParsed(parsed, (offset) => placeOf(start + offset), source, count);
+    documents.push(...tree.documents);
+    problems.push(...tree.problems);
+    count += parsed.documents?.length ?? 1;
+  }
+  return { documents, problems };
+}
+
+function treeOfParsed(
+  { documents, refused }: Pick<ParsedYaml, "documents" | "refused">,
+  placeOf: PlaceOf,
+  source: string,
+  firstIndex = 0,
+): TextTree {
+  if (documents !== undefined) return treeOfDocuments(documents, placeOf, source, firstIndex);
+  const { message, offset } = refused as NonNullable<typeof refused>;
+  return { documents: [], problems: [locatedError("invalid", message, { source, ...placeOf(offset) })] };
 }
 
 /** Plain JSON of YAML documents that are parsed already. */
 export function treeOf(documents: readonly Document.Parsed[], text: string, source: string): TextTree {
-  const placeOf = createLineIndex(text);
+  return treeOfDocuments(documents, createLineIndex(text), source, 0);
+}
+
+type PlaceOf = (offset: number) => LineAndColumn;
+
+function treeOfDocuments(
+  documents: readonly Document.Parsed[],
+  placeOf: PlaceOf,
+  source: string,
+  firstIndex: number,
+): TextTree {
   const read: TextDocument[] = [];
   const problems: EpoxyError[] = [];
-  for (const [index, document] of documents.entries()) {
+  for (const [number, document] of documents.entries()) {
+    const index = firstIndex + number;
     if (document.errors.length > 0) {
       for (const { message, pos } of document.errors.slice(0, maxYamlProblems)) {
         problems.push(

@@ -3,12 +3,19 @@ import { maxJsonDepth } from "./json-context.ts";
 import { yaml } from "./yaml-library.ts";
 
 /** YAML that was parsed, or why and where parsing was given up. Faults within documents are in their `errors`. */
-export type ParsedYaml =
+export type ParsedYaml = { /** How many it took. */ readonly tokens: number } & (
   | { readonly documents: readonly Document.Parsed[]; readonly refused: undefined }
-  | { readonly documents: undefined; readonly refused: { readonly message: string; readonly offset: number } };
+  | { readonly documents: undefined; readonly refused: { readonly message: string; readonly offset: number } }
+);
+
+export interface ParseYamlOptions {
+  readonly keepSourceTokens?: boolean;
+  /** Default {@link maxTokens}. */
+  readonly maxTokens?: number;
+}
 
 /** About 4 MB of YAML as people write it. Each token costs some microseconds and some hundred bytes. */
-const maxTokens = 1_000_000;
+export const maxTokens = 1_000_000;
 
 /** Keys are checked by whoever converts the documents, in linear time, not by the library. */
 const composerOptions = { schema: "core", uniqueKeys: false, prettyErrors: false, logLevel: "error" } as const;
@@ -17,7 +24,8 @@ const composerOptions = { schema: "core", uniqueKeys: false, prettyErrors: false
  * Parses all documents of a YAML text, within bounds on nesting and on the number of tokens, which the library doesn't
  * have: it composes recursively, and makes an Error of every fault.
  */
-export function parseYaml(text: string, options: { readonly keepSourceTokens?: boolean } = {}): ParsedYaml {
+export function parseYaml(text: string, options: ParseYamlOptions = {}): ParsedYaml {
+  const most = options.maxTokens ?? maxTokens;
   const { Composer, Lexer, Parser } = yaml();
   const parser = new Parser();
   const composer = new Composer({ ...composerOptions, keepSourceTokens: options.keepSourceTokens === true });
@@ -25,25 +33,25 @@ export function parseYaml(text: string, options: { readonly keepSourceTokens?: b
   const { stackTraceLimit } = Error;
   // The stacks of thousands of syntax errors are the greater part of their cost, and nobody sees them.
   Error.stackTraceLimit = 0;
+  let tokens = 0;
+  const refuse = (message: string): ParsedYaml => ({
+    documents: undefined,
+    tokens,
+    refused: { message, offset: parser.offset },
+  });
   try {
-    let tokens = 0;
     for (const lexeme of new Lexer().lex(text)) {
-      if (++tokens > maxTokens) return refuse(`too large: more than ${maxTokens} YAML tokens`, parser.offset);
+      if (++tokens > most) return refuse(`too large: more than ${maxTokens} YAML tokens`);
       for (const token of parser.next(lexeme)) documents.push(...composer.next(token));
-      if (parser.stack.length > maxJsonDepth + 2)
-        return refuse(`nested more than ${maxJsonDepth} levels deep`, parser.offset);
+      if (parser.stack.length > maxJsonDepth + 2) return refuse(`nested more than ${maxJsonDepth} levels deep`);
     }
     for (const token of parser.end()) documents.push(...composer.next(token));
     documents.push(...composer.end(false, text.length));
-    return { documents, refused: undefined };
+    return { documents, tokens, refused: undefined };
   } catch (error) {
     // No input is known to get here: the library doesn't promise not to throw.
-    return refuse(`not valid YAML: ${(error as Error).message}`, parser.offset);
+    return refuse(`not valid YAML: ${(error as Error).message}`);
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
-}
-
-function refuse(message: string, offset: number): ParsedYaml {
-  return { documents: undefined, refused: { message, offset } };
 }

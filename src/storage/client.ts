@@ -41,6 +41,8 @@ export interface Problem {
   readonly error: EpoxyError;
   /** Whether the last good version of the entry is still among the items. */
   readonly lastGoodKept: boolean;
+  /** Set for a file that can't be read as a whole: whether resources besides `ref`, nobody can tell which, are in what can't be read. */
+  readonly hidesOthers?: "perhaps" | "probably";
 }
 
 export interface ListResult<T> {

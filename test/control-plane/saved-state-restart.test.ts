@@ -96,6 +96,40 @@ describe("a control plane that is started again", () => {
     await waitFor(async () => (await body("kept.test")) === "404");
   }, 60_000);
 
+  it("serves all of a file of several resources when one of them, or the whole, can't be read any more", async () => {
+    const bodies = () => Promise.all(["first", "second", "third"].map((name) => body(`${name}.test`)));
+    const third = answering("third", "third.test", "third");
+    await write({
+      [service("first")]: [
+        answering("first", "first.test", "first"),
+        answering("second", "second.test", "second"),
+        third,
+      ].join("---\n"),
+    });
+    await waitFor(async () => (await body("third.test")) === "third");
+    await stop();
+    const edited = answering("first", "first.test", "edited");
+    const broken = "metadata: {name: second, namespace: gloo-system\n";
+    await write({ [service("first")]: [edited, broken, third].join("---\n") });
+    await start();
+    expect(await bodies()).toEqual(["edited", "second", "third"]);
+    expect(log).toContainEqual(expect.stringMatching(/VirtualService gloo-system\.second .*last good version/));
+    expect(log).toContainEqual(expect.stringMatching(/first\.yaml:5:1: not valid YAML/));
+    await stop();
+    await start();
+    expect(await bodies()).toEqual(["edited", "second", "third"]);
+    const mended = answering("second", "second.test", "mended");
+    await write({ [service("first")]: [edited, mended, third].join("---\n") });
+    await waitFor(async () => (await body("second.test")) === "mended");
+    await stop();
+    await write({ [service("first")]: "]" });
+    await start();
+    expect(await bodies()).toEqual(["edited", "mended", "third"]);
+    await write({ [service("first")]: third });
+    await waitFor(async () => (await body("second.test")) === "404");
+    expect(await bodies()).toEqual(["404", "404", "third"]);
+  }, 60_000);
+
   it("leaves a domain to the one that has it, whoever claims it meanwhile", async () => {
     expect(await body("claimed.test")).toBe("owner");
     await stop();

@@ -73,6 +73,23 @@ describe("a watch of files", () => {
     }),
   );
 
+  test.each([
+    ["a bracket that isn't closed", "metadata: {name: two\n", "all.yaml:6:1"],
+    ["a stray bracket", "]\n", "all.yaml:5:1"],
+    ["a quote that isn't closed", 'metadata: {name: two}\ntext: "two\n', "all.yaml:7:1"],
+    ["brackets in brackets without end", `metadata: ${"[".repeat(500)}\n`, "all.yaml:5:"],
+  ])("reads all documents of a file but the one with %s, and says where that is", (_fault, broken, place) =>
+    onNewFolder(async ({ widgets, put, signal }) => {
+      await put("widgets/ns-1/all.yaml", `${yaml("one", "1")}---\n${broken}---\n${yaml("three", "3")}`);
+      const seen = follow(widgets.watch({ signal }));
+      await seen.sees("ns-1/one", "ns-1/three");
+      expect(seen.problems).toMatchObject([{ lastGoodKept: false, hidesOthers: "probably" }]);
+      expect(seen.problems[0]?.error.message).toContain(place);
+      const { items } = await widgets.list();
+      expect(items.map(({ metadata }) => metadata?.name)).toEqual(["one", "three"]);
+    })(),
+  );
+
   test(
     "never shows that a file vanished or was empty for less than 50 ms",
     onNewFolder(async ({ widgets, put, path, signal }) => {

@@ -6,7 +6,8 @@ import type { SavedSection } from "./saved-state.ts";
 /**
  * A client whose watches keep the last good version of what can't be read, also over a restart: a resource that was good in this
  * process's former life, and that the storage now has in a form that can't be read, is among the items until it is repaired or
- * deleted. A problem that doesn't tell whose it is may be anybody's: nothing that is missing is given up then.
+ * deleted. A problem that doesn't tell whose it is, such as that of one among several documents in a file, may be anybody's: nothing that
+ * is missing is given up then. Of a file of which nothing can be read, all is kept that was in it.
  */
 export function keepLastGood<T extends Resource>(
   client: ResourceClient<T>,
@@ -29,17 +30,26 @@ async function* keep<T extends Resource>(
 ): AsyncGenerator<WatchEvent<T>, void, undefined> {
   const held = new Map<string, T>();
   const known = new Set<string>();
+  /** Which text the resources of the former life were in. */
+  const formerTexts = new Map<string, string>();
   const isDoubtful = (problems: readonly Problem[]): ((key: string) => boolean) => {
     const keys = new Set<string>();
+    const texts = new Set<string>();
     let anybodys = false;
-    for (const { ref, lastGoodKept } of problems) {
-      if (lastGoodKept) continue;
+    for (const { ref, lastGoodKept, hidesOthers } of problems) {
       const key = ref && refKey(ref);
+      if (hidesOthers === "probably") {
+        anybodys = true;
+        continue;
+      }
+      const text = hidesOthers && key && formerTexts.get(key);
+      if (text) texts.add(text);
+      if (lastGoodKept) continue;
       // Such as a file of several resources that is named for none of them.
       if (key === undefined || !(known.has(key) || held.has(key) || saved.has(key))) anybodys = true;
       else keys.add(key);
     }
-    return (key) => anybodys || keys.has(key);
+    return (key) => anybodys || keys.has(key) || texts.has(formerTexts.get(key) ?? "");
   };
   const marked = (problems: readonly Problem[]): readonly Problem[] =>
     problems.map((problem) =>
@@ -49,6 +59,9 @@ async function* keep<T extends Resource>(
   for await (const event of events) {
     if (event.type === "state") {
       for (const item of event.items) known.add(refKey(refOf(item)));
+      if (event.problems.some(({ hidesOthers }) => hidesOthers)) {
+        for (const key of saved.keys()) formerTexts.set(key, textOf(saved.get(key)));
+      }
       const doubtful = isDoubtful(event.problems);
       for (const key of saved.keys()) {
         if (known.has(key)) continue;
@@ -85,6 +98,9 @@ async function* keep<T extends Resource>(
     }
   }
 }
+
+/** The resources in a file have one version; what a folder of statuses adds to it stands behind a plus. */
+const textOf = (resource: Resource | undefined): string => resource?.metadata?.resourceVersion?.split("+", 1)[0] ?? "";
 
 const inOrder = <T extends Resource>(items: readonly T[]): readonly T[] =>
   items.toSorted((a, b) => {

@@ -51,8 +51,13 @@ export function parseContent<T extends Resource>(
   const base = { path, namespace, version, digest: textDigest(text) };
   if (text.trim() === "") {
     const error = locatedError("invalid", "the file is empty: fill or delete it", { source: path });
-    const problem = { ref: refOfPath(path, namespace), location: { source: path }, error, lastGoodKept: false };
-    return { ...base, entries: new Map(), problems: [problem], blank: true, brokenKeys: undefined };
+    return {
+      ...base,
+      entries: new Map(),
+      problems: [problemOfFile(path, namespace, error)],
+      blank: true,
+      brokenKeys: undefined,
+    };
   }
   const parsed = parseResources(kind, text, path, { defaultNamespace: kind.scope === "cluster" ? "" : namespace });
   const entries = new Map<string, StoredEntry<T>>();
@@ -90,9 +95,8 @@ const NO_KEYS: ReadonlySet<string> = new Set();
 
 /** The content of a file that is there but can't be read. */
 export function unreadableContent<T>(path: string, namespace: string, error: EpoxyError): FileContent<T> {
-  const problem = { ref: refOfPath(path, namespace), location: { source: path }, error, lastGoodKept: false };
   const base = { path, namespace, version: "", digest: "", blank: false };
-  return { ...base, entries: new Map(), problems: [problem], brokenKeys: undefined };
+  return { ...base, entries: new Map(), problems: [problemOfFile(path, namespace, error)], brokenKeys: undefined };
 }
 
 /** The same text in a new state of the file. */
@@ -147,11 +151,16 @@ function problemsIn(parsed: ParseResult<unknown>, path: string, namespace: strin
   const inDocuments = new Set(parsed.broken.flatMap(({ error }) => problemsOf(error)));
   const inText = parsed.problems.filter((error) => !inDocuments.has(error));
   if (inText.length > 0) {
-    const error = combineErrors(inText);
-    const location = error.location ?? { source: path };
-    problems.push({ ref: refOfPath(path, namespace), location, error, lastGoodKept: false });
+    problems.push(problemOfFile(path, namespace, combineErrors(inText), parsed));
   }
   return problems;
+}
+
+function problemOfFile(path: string, namespace: string, error: EpoxyError, rest?: ParseResult<unknown>): Problem {
+  const location = error.location ?? { source: path };
+  const hasOthers = rest !== undefined && rest.documents.length + rest.broken.length > 0;
+  const hidesOthers = hasOthers ? "probably" : "perhaps";
+  return { ref: refOfPath(path, namespace), location, error, lastGoodKept: false, hidesOthers };
 }
 
 function checkPlace(kind: Kind<any>, named: string, folder: string): void {

@@ -89,7 +89,6 @@ export function createLoadStream(options: LoadStreamOptions): LoadStream {
         client = { node: request.node.id, key: options.keyOf(request.node) };
       }
       for (const stats of request.clusterStats) add(stats, client);
-      for (const stats of request.clusterStats) add(stats, client);
       if (!first) return undefined;
       const sendAllClusters = request.node?.clientFeatures.includes("envoy.lrs.supports_send_all_clusters") === true;
       const response = {
