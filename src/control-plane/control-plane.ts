@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Tracer } from "@opentelemetry/api";
 import { SettingsKind, SettingsType } from "../../generated/sdk/index.ts";
 import type { Status } from "../../generated/proto/epoxy/core/v1/status.ts";
 import type { Settings } from "../../generated/proto/epoxy/gloo/v1/settings.ts";
@@ -30,6 +31,7 @@ import { notHonoured, notHonouredText } from "./settings/not-honoured.ts";
 import { type SettingsView, viewSettings } from "./settings/settings-view.ts";
 import { DEFAULT_NAMESPACE } from "./settings/source-view.ts";
 import { checkXds, type XdsOverrides } from "./settings/xds-view.ts";
+import { type ChangeTraces, noTraces } from "./tracing/change-traces.ts";
 import { allInKubernetes } from "./settings/all-in-kubernetes.ts";
 import { watchSettings } from "./settings/watch-settings.ts";
 import { createWebhookRun } from "./validation/webhook-run.ts";
@@ -68,6 +70,8 @@ export interface ControlPlaneOptions {
    * until there is something, since the data may be lost or not mounted.
    */
   readonly acceptEmpty?: boolean | undefined;
+  /** Gets a trace of each change, from the storage to the proxies' answers. Default: none is made. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** A running control plane. */
@@ -118,6 +122,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         `${node} was to try ${name} first and hasn't answered in time: the other proxies of ${key} get it, too`,
       ),
   });
+  const traces = await openTraces(options.tracer, versions.roleOf);
   const stopSaving = saveQuarantine(quarantine, cache, saved);
   const refusals = reportRefusals({
     quarantine,
@@ -144,7 +149,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     ...cache,
     apply(key, change) {
       metrics.changed(key, change);
-      cache.apply(key, change);
+      traces.apply(key, change, () => cache.apply(key, change));
     },
   };
 
@@ -154,7 +159,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     quarantine.setCanaryTimeout(next.canaryMs);
     if (active.has("xds")) {
       checkXds(next.xds);
-      const events = mergeEvents([metrics.xdsEvents, refusals.xdsEvents]);
+      const events = mergeEvents([metrics.xdsEvents, refusals.xdsEvents, traces.xdsEvents]);
       frontend ??= createXdsFrontend(cache, quarantine, logger, events, versions.keyFor);
       await frontend.listen(next.xds);
     }
@@ -173,6 +178,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         components: active,
         logger,
         saved,
+        traces,
         // Later engines: other sources were asked for.
         keepIfEmpty: engine === undefined && restored.length > 0 && options.acceptEmpty !== true,
       });
@@ -213,6 +219,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       refusals.close();
       stopSaving();
       await Promise.all([frontend?.close(), engine?.close(), admin?.close(), webhook.close()]);
+      traces.close();
       await settingsStorage.close();
       clearTimeout(patience);
       await saved.close();
@@ -294,6 +301,13 @@ const PATIENCE_MS = 1_000;
 function defaultStateDirectory(dataDirectory: string, components: ReadonlySet<Component>): string {
   const isWhole = allComponents.every((component) => components.has(component));
   return join(dataDirectory, ".epoxy", isWhole ? "state" : `state-${[...components].toSorted().join("-")}`);
+}
+
+/** Loads what makes traces only where somebody asked for them. */
+async function openTraces(tracer: Tracer | undefined, roleOf: (key: string) => string): Promise<ChangeTraces> {
+  if (tracer === undefined) return noTraces;
+  const { traceChanges } = await import("./tracing/trace-changes.ts");
+  return traceChanges({ tracer, roleOf });
 }
 
 /** Whether two views read the same things in the same way, so that the engine can go on. */

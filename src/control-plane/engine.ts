@@ -35,6 +35,7 @@ import { shortCircuitProblems } from "./short-circuits.ts";
 import { openSources } from "./sources.ts";
 import { type JudgedKind, statusGraph } from "./status-graph.ts";
 import { writeStatuses } from "./status-writer.ts";
+import type { ChangeTraces } from "./tracing/change-traces.ts";
 import { type ChangeJudge, createChangeJudge } from "./validation/judge-change.ts";
 
 /** From storage to cache, for one set of sources. A change of the sources takes a new engine on the same cache. */
@@ -67,6 +68,7 @@ export interface EngineOptions {
   readonly saved: SavedState;
   /** The cache holds what an earlier process served, which sources without anything in them don't take away. */
   readonly keepIfEmpty: boolean;
+  readonly traces: ChangeTraces;
 }
 
 export function startEngine({
@@ -79,14 +81,16 @@ export function startEngine({
   logger,
   saved,
   keepIfEmpty,
+  traces,
 }: EngineOptions): Engine {
   warnOfMissingFolders(view, logger);
   const graph = createGraph({
+    schedule: (flush) => setImmediate(() => traces.derive(flush)),
     onError: ({ collection, key, error }) =>
       logger.error({ collection, key, err: error }, `${collection} failed: ${error.message}`),
   });
   const leader = startLeaderRun({ view, storages, components, logger });
-  const sources = openSources(graph, storages.config, view.watchNamespaces, logger, saved);
+  const sources = openSources(graph, storages.config, view.watchNamespaces, logger, saved, traces);
   const translating = components.has("gateway");
   const serving = components.has("xds");
   const gatewaySettings = graph.value<GatewaySettings>("gateway-settings");

@@ -8,6 +8,7 @@ import type { Logger } from "./logger.ts";
 import { keepLastGood } from "./saved-state/keep-last-good.ts";
 import { savedResource } from "./saved-state/last-good.ts";
 import type { SavedState } from "./saved-state/saved-state.ts";
+import type { ChangeTraces } from "./tracing/change-traces.ts";
 
 /** The watches of one engine. */
 export interface Sources {
@@ -37,6 +38,7 @@ export function openSources(
   namespaces: readonly string[],
   logger: Logger,
   saved: SavedState,
+  traces: ChangeTraces,
 ): Sources {
   const watches = new Map<string, WatchedSource<any>>();
   const secretsByStorage = new Map<Storage, Collection<Secret>>();
@@ -47,7 +49,10 @@ export function openSources(
       kind.kind === SecretKind.kind
         ? live
         : keepLastGood(live, saved.section(`resources ${name}`, savedResource(kind)), logger);
-    const watch = fromWatch(graph, name, client, { namespaces });
+    const watch = fromWatch(graph, name, client, {
+      namespaces,
+      onEvent: (event) => traces.onStorageEvent(kind.kind, event),
+    });
     watches.set(name, watch);
     logHealth(name, watch, logger);
     return watch.collection;

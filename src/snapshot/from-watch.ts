@@ -17,6 +17,8 @@ export interface FromWatchOptions<T> extends WatchOptions {
    * cause no work. The collection then keeps the object that it has; see {@link WatchedSource.latest}.
    */
   readonly equals?: ((a: T, b: T) => boolean) | undefined;
+  /** Told of each event before the graph takes it over. */
+  readonly onEvent?: ((event: WatchEvent<T>) => void) | undefined;
 }
 
 /** The resources of one kind as a collection, kept up to date by a watch until `close`. */
@@ -40,7 +42,7 @@ export function fromWatch<T extends Resource>(
   client: ResourceClient<T>,
   options: FromWatchOptions<T> = {},
 ): WatchedSource<T> {
-  const { equals = (a: T, b: T) => specEquals(client.kind, a, b), signal, ...watchOptions } = options;
+  const { equals = (a: T, b: T) => specEquals(client.kind, a, b), signal, onEvent, ...watchOptions } = options;
   const source = graph.source<T>(name, { equals });
   const health = graph.value<SourceHealth>(`${name} health`);
   const latest = new Map<string, T>();
@@ -48,6 +50,7 @@ export function fromWatch<T extends Resource>(
   const setHealth = (change: Partial<SourceHealth>): void => health.set((present = { ...present, ...change }));
 
   const apply = (event: WatchEvent<T>): void => {
+    onEvent?.(event);
     switch (event.type) {
       case "state":
         latest.clear();

@@ -54,6 +54,26 @@ describe.concurrent("epoxy serve", () => {
     expect(child.output()).not.toContain("\u001b[");
   });
 
+  it.each([
+    ["no endpoint for traces is set", {}],
+    ["OpenTelemetry is switched off", { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1", OTEL_SDK_DISABLED: "true" }],
+  ])("loads no SDK of OpenTelemetry where %s", async (_, env) => {
+    await using bed = await createBed();
+    const tellLoaded = `data:text/javascript,import { registerHooks } from "node:module";
+      registerHooks({ load(url, context, next) { if (url.includes("node_modules")) console.log("loaded " + url); return next(url, context); } });`;
+    const [command, main] = epoxyCommand;
+    const args = ["--import", tellLoaded, main, "serve", "--dir", bed.dir, ...free];
+    await using child = startChild(command, args, { env: cleanEnv(env) });
+    await waitFor(() => child.output().includes('"msg":"serving dir'), { timeout: 15_000 });
+    const loaded = child
+      .output()
+      .split("\n")
+      .filter((line) => line.startsWith("loaded "));
+    expect(loaded.join("\n")).toContain("grpc-js");
+    // prom-client loads the API by itself.
+    expect(loaded.filter((line) => /@opentelemetry\/(?!api\/)/.test(line))).toEqual([]);
+  });
+
   it("says which port is taken, and exits 1", async () => {
     await using bed = await createBed();
     const taken = createServer();

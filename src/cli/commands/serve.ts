@@ -10,6 +10,7 @@ import {
 } from "../../control-plane/index.ts";
 import type { Invocation } from "../command.ts";
 import { createLogger } from "../create-logger.ts";
+import { openTracing } from "../open-tracing.ts";
 import { UsageError } from "../usage-error.ts";
 import type { serveOptions } from "./system-specs.ts";
 
@@ -25,6 +26,7 @@ export async function serve({ values, given, terminal, signal }: Invocation<type
     values["log-format"] ?? (process.stderr.isTTY ? "pretty" : "json"),
   );
   const dataDirectory = values.dir || "data";
+  await using tracing = await openTracing(terminal.env, logger);
   await using controlPlane = await createControlPlane({
     dataDirectory,
     settingsIn: inKubernetes ? "kubernetes" : "directory",
@@ -43,6 +45,7 @@ export async function serve({ values, given, terminal, signal }: Invocation<type
     acceptEmpty: values["accept-empty"],
     webhookAddress: readAddress(values["webhook-address"], "--webhook-address"),
     logger,
+    tracer: tracing?.tracer,
   });
   const { xdsAddress, adminAddress, webhookAddress } = controlPlane;
   const places = {

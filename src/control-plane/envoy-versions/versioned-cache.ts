@@ -29,6 +29,8 @@ export interface VersionedCache {
   readonly cache: XdsCache;
   /** The key for a proxy of a role. */
   keyFor(key: string, node: XdsNode): string;
+  /** The role that a key, such as `keyFor` gives, stands for. */
+  roleOf(key: string): string;
   withheld(): readonly WithheldContent[];
   /** Calls back when `withheld` may have changed. */
   onChange(listener: () => void): void;
@@ -50,7 +52,8 @@ const nameKey = ({ typeUrl, name }: { typeUrl: string; name: string }): string =
 export function createVersionedCache(inner: XdsCache): VersionedCache {
   /** By the key of the role, then by the version that its proxies are older than. */
   const variants = new Map<string, Map<string, Variant>>();
-  const keys = new Set<string>();
+  /** Of the variants, each with its role. */
+  const keys = new Map<string, string>();
   const listeners: (() => void)[] = [];
 
   function adapt(resource: XdsResource, variant: Variant): XdsResource | undefined {
@@ -85,7 +88,7 @@ export function createVersionedCache(inner: XdsCache): VersionedCache {
       withhold: createWithhold(before, envoyTypes()),
       contents: new Map(),
     };
-    keys.add(variant.key);
+    keys.set(variant.key, key);
     const known = variants.get(key) ?? new Map<string, Variant>();
     variants.set(key, known.set(label, variant));
     const dump = inner.dump(key);
@@ -119,6 +122,7 @@ export function createVersionedCache(inner: XdsCache): VersionedCache {
       if (before === undefined) return key;
       return (variants.get(key)?.get(before.join(".")) ?? open(key, before)).key;
     },
+    roleOf: (key) => keys.get(key) ?? key,
     withheld: () =>
       [...variants.values()].flatMap((known) =>
         [...known.values()].flatMap(({ contents }) => [...contents.values()].flat()),

@@ -16,14 +16,19 @@ export function startServe(options: {
   readonly xdsPort: number;
   readonly adminPort: number;
   readonly args?: readonly string[];
+  /** Beside the variables of the test. */
+  readonly env?: Readonly<Record<string, string>>;
 }): ServeProcess {
-  const { folder, xdsPort, adminPort, args = [] } = options;
-  const child = startChild("node", [
-    main,
-    "serve",
-    ...["--dir", folder, "--xds-address", `127.0.0.1:${xdsPort}`, "--admin-address", `127.0.0.1:${adminPort}`],
-    ...args,
-  ]);
+  const { folder, xdsPort, adminPort, args = [], env = {} } = options;
+  const places = [
+    "--dir",
+    folder,
+    "--xds-address",
+    `127.0.0.1:${xdsPort}`,
+    "--admin-address",
+    `127.0.0.1:${adminPort}`,
+  ];
+  const child = startChild("node", [main, "serve", ...places, ...args], { env });
   return {
     ...child,
     async ready(timeout = 20_000) {
