@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openJournal } from "../../src/control-plane/saved-state/journal.ts";
 import { savedListener, savedVirtualHost } from "../../src/control-plane/saved-state/last-good.ts";
 import { savedCache } from "../../src/control-plane/saved-state/saved-cache.ts";
+import { sectionedMap } from "../../src/control-plane/saved-state/sectioned-map.ts";
 import { openSavedState, type SavedForm, type SavedState } from "../../src/control-plane/saved-state/saved-state.ts";
 import {
   createXdsCache,
@@ -228,12 +229,14 @@ describe("the last good version", () => {
 describe("a file of saved state", () => {
   const write = async (values: Record<string, string>): Promise<void> => {
     const journal = await openJournal(file(), (reason) => warnings.push(reason));
-    await journal.write(new Map(Object.entries(values).map(([key, value]) => [key, Buffer.from(value)])));
+    const edits = sectionedMap<Buffer | undefined>();
+    for (const [key, value] of Object.entries(values)) edits.set("section", key, Buffer.from(value));
+    await journal.write(edits);
     await journal.close();
   };
   const read = async (): Promise<Record<string, string>> => {
     const journal = await openJournal(file(), (reason) => warnings.push(reason));
-    const values = [...journal.keys()].map((key) => [key, journal.get(key)?.toString()]);
+    const values = [...journal.keys("section")].map((key) => [key, journal.get("section", key)?.toString()]);
     await journal.close();
     return Object.fromEntries(values);
   };

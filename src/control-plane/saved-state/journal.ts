@@ -3,24 +3,27 @@ import { readSync } from "node:fs";
 import { type FileHandle, open, readFile, rename } from "node:fs/promises";
 import { setImmediate as breath } from "node:timers/promises";
 import { EpoxyError } from "../../errors/index.ts";
+import { type SectionedMap, sectionedMap } from "./sectioned-map.ts";
 
 /**
- * Values by key in one file that is only ever appended to, but for a rewrite now and then. A change costs its own size: a long value
+ * Values by section and key in one file that is only ever appended to, but for a rewrite now and then. A change costs its own size: a long value
  * that changes in the middle is written as that middle. In memory are the keys, and where in the file each value is.
  *
  * The file is a first line that names the format, then records: length, checksum, edits. A record is there whole or not at all.
  */
 export interface Journal {
-  keys(): IterableIterator<string>;
-  has(key: string): boolean;
+  /** Names of the sections that hold something. */
+  sections(): Iterable<string>;
+  keys(section: string): Iterable<string>;
+  has(section: string, key: string): boolean;
   /** Undefined, too, for a value that can't be read any more. */
-  get(key: string): Buffer | undefined;
+  get(section: string, key: string): Buffer | undefined;
   /** Length in bytes; 0 if there is none. */
-  sizeOf(key: string): number;
+  sizeOf(section: string, key: string): number;
   /** Bytes of keys and values. */
   readonly liveBytes: number;
   /** Makes the edits (undefined deletes), all or none of which survive a crash of the process. @throws EpoxyError `unavailable` */
-  write(edits: ReadonlyMap<string, Buffer | undefined>): Promise<void>;
+  write(edits: SectionedMap<Buffer | undefined>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -46,9 +49,9 @@ export async function openJournal(
 ): Promise<Journal> {
   const { values, content, goodBytes, reason } = await readJournal(path);
   if (reason !== undefined) onIgnored(reason);
-  const places = values as Map<string, Place>;
+  let places = values as SectionedMap<Place>;
   let liveBytes = 0;
-  for (const [key, value] of values) liveBytes += key.length + value.length;
+  for (const [section, key, value] of values) liveBytes += nameBytes(section, key) + value.length;
   let file: FileHandle | undefined;
   let fileBytes = goodBytes;
   // Set when the file lacks what later records would build on.
@@ -62,8 +65,8 @@ export async function openJournal(
     await file.truncate(goodBytes);
   }
 
-  function get(key: string): Buffer | undefined {
-    const place = places.get(key);
+  function get(section: string, key: string): Buffer | undefined {
+    const place = places.get(section, key);
     if (place === undefined || typeof place !== "number") return place;
     const value = Buffer.allocUnsafe(place % LENGTHS);
     try {
@@ -74,17 +77,17 @@ export async function openJournal(
       return undefined;
     }
   }
-  const sizeOf = (key: string): number => {
-    const place = places.get(key);
+  const sizeOf = (section: string, key: string): number => {
+    const place = places.get(section, key);
     return typeof place === "number" ? place % LENGTHS : (place?.length ?? 0);
   };
 
   /** From the first write on, what was loaded is read from the file. */
   function unload(): void {
     if (loaded === undefined || file === undefined) return;
-    for (const [key, place] of places) {
+    for (const [section, key, place] of places) {
       if (typeof place === "number" || place.buffer !== loaded.buffer) continue;
-      places.set(key, placeAt(place.byteOffset - loaded.byteOffset, place));
+      places.set(section, key, placeAt(place.byteOffset - loaded.byteOffset, place));
     }
     loaded = undefined;
   }
@@ -92,7 +95,8 @@ export async function openJournal(
   async function rewrite(): Promise<void> {
     const temporary = `${path}.new`;
     const next = await open(temporary, "w+", 0o600);
-    const moved = new Map<string, Place>();
+    const moved = sectionedMap<Place>();
+    let movedBytes = 0;
     let bytes = FIRST_LINE.length + HEADER;
     try {
       const sum = createHash("sha256");
@@ -104,14 +108,15 @@ export async function openJournal(
         bytes += end;
         end = 0;
       };
-      for (const key of places.keys()) {
-        const value = get(key);
+      for (const [section, key] of places) {
+        const value = get(section, key);
         if (value === undefined) continue;
-        const space = spaceFor(key, value);
+        const space = spaceFor(section, key, value);
         if (end + space > chunk.length) await flush();
         if (space > chunk.length) chunk = Buffer.allocUnsafe(space);
-        end = encodeEdit(chunk, end, key, undefined, value).end;
-        moved.set(key, placeAt(bytes + end - value.length, value));
+        end = encodeEdit(chunk, end, section + NUL + key, undefined, value).end;
+        moved.set(section, key, placeAt(bytes + end - value.length, value));
+        movedBytes += nameBytes(section, key) + value.length;
       }
       await flush();
       const header = encodeHeader(bytes - FIRST_LINE.length - HEADER, sum.digest());
@@ -127,17 +132,16 @@ export async function openJournal(
     fileBytes = bytes;
     isBehind = false;
     loaded = undefined;
-    liveBytes = 0;
-    places.clear();
-    for (const [key, place] of moved) {
-      places.set(key, place);
-      liveBytes += key.length + sizeOf(key);
-    }
+    liveBytes = movedBytes;
+    places = moved;
   }
 
   return {
-    keys: () => places.keys(),
-    has: (key) => places.has(key),
+    sections: () => places.sections(),
+    *keys(section) {
+      for (const [key] of places.entries(section)) yield key;
+    },
+    has: (section, key) => places.has(section, key),
     get,
     sizeOf,
     get liveBytes() {
@@ -147,24 +151,24 @@ export async function openJournal(
       unload();
       const isAppending = file !== undefined && !isBehind;
       let space = HEADER;
-      for (const [key, value] of edits) space += spaceFor(key, value);
+      for (const [section, key, value] of edits) space += spaceFor(section, key, value);
       const record = Buffer.allocUnsafe(isAppending ? space : 0);
-      const whole: [key: string, at: number, value: Buffer][] = [];
+      const whole: [section: string, key: string, at: number, value: Buffer][] = [];
       let at = HEADER;
       let count = 0;
-      for (const [key, value] of edits) {
+      for (const [section, key, value] of edits) {
         if (++count % BATCH === 0) await breath();
-        const before = get(key);
+        const before = get(section, key);
         if (value === undefined ? before === undefined : before?.equals(value) === true) continue;
-        const edit = isAppending ? encodeEdit(record, at, key, before, value) : undefined;
+        const edit = isAppending ? encodeEdit(record, at, section + NUL + key, before, value) : undefined;
         at = edit?.end ?? at;
-        if (before !== undefined) liveBytes -= key.length + before.length;
+        if (before !== undefined) liveBytes -= nameBytes(section, key) + before.length;
         if (value === undefined) {
-          places.delete(key);
+          places.delete(section, key);
         } else {
-          places.set(key, value);
-          liveBytes += key.length + value.length;
-          if (edit?.isWhole === true) whole.push([key, at - value.length, value]);
+          places.set(section, key, value);
+          liveBytes += nameBytes(section, key) + value.length;
+          if (edit?.isWhole === true) whole.push([section, key, at - value.length, value]);
         }
       }
       if (at === HEADER && !isBehind) return;
@@ -175,7 +179,8 @@ export async function openJournal(
           const content = record.subarray(HEADER, at);
           encodeHeader(content.length, createHash("sha256").update(content).digest()).copy(record);
           await writeAt(file, record.subarray(0, at), fileBytes);
-          for (const [key, offset, value] of whole) places.set(key, placeAt(fileBytes + offset, value));
+          for (const [section, key, offset, value] of whole)
+            places.set(section, key, placeAt(fileBytes + offset, value));
           fileBytes += at;
         }
       } catch (cause) {
@@ -218,7 +223,14 @@ function encodeHeader(length: number, digest: Buffer): Buffer {
 }
 
 /** The most bytes that an edit takes. */
-const spaceFor = (key: string, value: Buffer | undefined): number => EDIT + 3 * key.length + (value?.length ?? 0);
+const spaceFor = (section: string, key: string, value: Buffer | undefined): number =>
+  EDIT + 3 * nameBytes(section, key) + (value?.length ?? 0);
+
+/** Between a section's name, which has none, and a key. */
+const NUL = "\0";
+
+/** What a name of plain letters takes. */
+const nameBytes = (section: string, key: string): number => section.length + NUL.length + key.length;
 
 /**
  * Key, then what stays of the value's start and end, and what is between; or that it is deleted. `isWhole`: what is between is all of it;
@@ -250,7 +262,7 @@ function encodeEdit(
   return { end: middle + length, isWhole: start + end === 0 };
 }
 
-function applyEdits(content: Buffer, values: Map<string, Buffer>): void {
+function applyEdits(content: Buffer, values: SectionedMap<Buffer>): void {
   for (let at = 0; at < content.length; ) {
     const isSet = content.readUInt8(at) === 1;
     const nameLength = content.readUInt32LE(at + 1);
@@ -260,16 +272,19 @@ function applyEdits(content: Buffer, values: Map<string, Buffer>): void {
       number,
     ];
     at += EDIT;
-    const key = content.toString("utf8", at, at + nameLength);
+    const bar = content.indexOf(0, at);
+    const section = content.toString("utf8", at, bar);
+    const key = content.toString("utf8", bar + 1, at + nameLength);
     at += nameLength;
     if (!isSet) {
-      values.delete(key);
+      values.delete(section, key);
       continue;
     }
     const middle = content.subarray(at, at + length);
     at += length;
-    const before = values.get(key);
+    const before = values.get(section, key);
     values.set(
+      section,
       key,
       before === undefined || start + end === 0
         ? middle
@@ -279,7 +294,7 @@ function applyEdits(content: Buffer, values: Map<string, Buffer>): void {
 }
 
 interface Content {
-  readonly values: Map<string, Buffer>;
+  readonly values: SectionedMap<Buffer>;
   /** The file; values are pieces of it, but for those that edits have put together. */
   readonly content?: Buffer;
   /** Length of the file up to where it can be trusted; 0: nothing of it. */
@@ -289,7 +304,7 @@ interface Content {
 }
 
 async function readJournal(path: string): Promise<Content> {
-  const nothing = (reason?: string): Content => ({ values: new Map(), goodBytes: 0, ...(reason && { reason }) });
+  const nothing = (reason?: string): Content => ({ values: sectionedMap(), goodBytes: 0, ...(reason && { reason }) });
   let file: Buffer;
   try {
     file = await readFile(path);
@@ -299,7 +314,7 @@ async function readJournal(path: string): Promise<Content> {
   if (!file.subarray(0, FIRST_LINE.length).equals(FIRST_LINE)) {
     return nothing("it is not a saved state of this version of Epoxy");
   }
-  const values = new Map<string, Buffer>();
+  const values = sectionedMap<Buffer>();
   let at = FIRST_LINE.length;
   while (at < file.length) {
     const end = at + HEADER <= file.length ? at + HEADER + file.readUInt32LE(at) : file.length + 1;

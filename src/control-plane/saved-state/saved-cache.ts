@@ -30,7 +30,7 @@ const completeForm: SavedForm<true | readonly string[]> = {
 export function savedCache(cache: XdsCache, state: SavedState): SavedCache {
   const complete = state.section(COMPLETE, completeForm);
   const served = (key: string) => state.section(PREFIX + key, resourceForm);
-  const nameKey = ({ typeUrl, name }: XdsResourceName): string => `${typeUrl} ${name}`;
+  const nameKey = ({ typeUrl, name }: XdsResourceName): string => [typeUrl, name].join(" ");
   const waiting = new Map<string, readonly string[]>();
 
   for (const section of state.sections()) {

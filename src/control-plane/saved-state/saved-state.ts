@@ -5,6 +5,7 @@ import { type FileLock, withFileLock } from "../../storage/file/index.ts";
 import { joinedPart, piecesOf, type XdsPart, type XdsPiece } from "../../xds/index.ts";
 import type { Logger } from "../logger.ts";
 import { type Journal, openJournal } from "./journal.ts";
+import { type SectionedMap, sectionedMap } from "./sectioned-map.ts";
 
 /** How a value is saved: as JSON, and apart from it the bytes that it shares with others, which are saved once. */
 export interface SavedForm<T> {
@@ -127,51 +128,67 @@ interface Pending {
   readonly value: unknown;
 }
 
-/** Between a section's name and a key, which have none. A key that starts with it is a part's. */
-const NUL = "\0";
+/** The section of the bytes of parts, by digest. */
+const PARTS = "";
+
+type Edits = SectionedMap<Buffer | undefined>;
 
 /** Without a lock it is only read. */
 function createSavedState(journal: Journal, held: HeldLock | undefined, options: SavedStateOptions): SavedState {
   const { folder, logger, maxBytes = DEFAULT_MAX_BYTES } = options;
-  const keysBySection = new Map<string, Set<string>>();
   /** How many values have a part, by its digest. */
   const uses = new Map<string, number>();
   const givenUp = new Set<string>();
-  let pending = new Map<string, Pending | undefined>();
+  let pending = sectionedMap<Pending | undefined>();
   /** Being written; still what reads have to see. */
-  let inFlight: Map<string, Pending | undefined> | undefined;
+  let inFlight: SectionedMap<Pending | undefined> | undefined;
   let writing: Promise<void> | undefined;
   let isOver = held === undefined;
   let failure: string | undefined;
   const opened = performance.now();
   const ending = new AbortController();
 
-  const sectionKeys = (name: string): Set<string> => {
-    const keys = keysBySection.get(name) ?? new Set();
-    keysBySection.set(name, keys);
-    return keys;
-  };
   const use = (digests: readonly string[], by: number): void => {
     for (const digest of digests) uses.set(digest, (uses.get(digest) ?? 0) + by);
   };
-  for (const key of journal.keys()) {
-    const end = key.indexOf(NUL);
-    if (end === 0) continue;
-    sectionKeys(key.slice(0, end)).add(key.slice(end + 1));
-    use(digestsIn(journal.get(key)), 1);
+  for (const section of journal.sections()) {
+    if (section === PARTS) continue;
+    for (const key of journal.keys(section)) use(digestsIn(journal.get(section, key)), 1);
   }
 
-  function read<T>(key: string, form: SavedForm<T>): T | undefined {
-    const noted = pending.has(key) ? pending : inFlight?.has(key) === true ? inFlight : undefined;
-    if (noted !== undefined) return noted.get(key)?.value as T | undefined;
-    const value = journal.get(key);
+  /** What is noted of a value and isn't written yet. */
+  const notedIn = (section: string, key: string): SectionedMap<Pending | undefined> | undefined =>
+    pending.has(section, key) ? pending : inFlight?.has(section, key) === true ? inFlight : undefined;
+
+  function has(section: string, key: string): boolean {
+    if (givenUp.has(section)) return false;
+    const noted = notedIn(section, key);
+    return noted === undefined ? journal.has(section, key) : noted.get(section, key) !== undefined;
+  }
+
+  function keysOf(section: string): Set<string> {
+    const keys = new Set(givenUp.has(section) ? [] : journal.keys(section));
+    for (const noted of givenUp.has(section) ? [] : [inFlight, pending]) {
+      for (const [key, next] of noted?.entries(section) ?? []) {
+        if (next === undefined) keys.delete(key);
+        else keys.add(key);
+      }
+    }
+    return keys;
+  }
+
+  function read<T>(section: string, key: string, form: SavedForm<T>): T | undefined {
+    if (givenUp.has(section)) return undefined;
+    const noted = notedIn(section, key);
+    if (noted !== undefined) return noted.get(section, key)?.value as T | undefined;
+    const value = journal.get(section, key);
     if (value === undefined) return undefined;
     const { json, parts } = parse(value);
     // The journal's own checksums vouch for the bytes: no need to hash them again.
     const found = parts.flatMap((ref): XdsPart[] => {
       const [, origin, digests] = ref;
       const pieces = pieceDigests(ref).flatMap((it): XdsPiece[] => {
-        const bytes = journal.get(NUL + it);
+        const bytes = journal.get(PARTS, it);
         return bytes === undefined ? [] : [{ bytes, digest: it }];
       });
       if (digests !== undefined) return pieces.length < digests.length ? [] : [joinedPart(pieces, origin ?? undefined)];
@@ -182,54 +199,58 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
   }
 
   /** Adds to `edits` what makes a value so, or absent. */
-  function edit(edits: Map<string, Buffer | undefined>, key: string, next: Pending | undefined): void {
+  function edit(edits: Edits, section: string, key: string, next: Pending | undefined): void {
     const { json, parts } = next === undefined ? { json: undefined, parts: [] } : next.form.split(next.value);
     const text = next && Buffer.from(JSON.stringify({ json, parts: parts.map(partRef) }));
-    const now = edits.has(key) ? edits.get(key) : journal.get(key);
+    const now = valueAfter(edits, section, key);
     if (text === undefined ? now === undefined : now?.equals(text) === true) return;
-    edits.set(key, text);
+    edits.set(section, key, text);
     const before = digestsIn(now);
     const pieces = parts.flatMap(piecesOf);
     const after = pieces.map(({ digest }) => digest);
     use(after, 1);
     use(before, -1);
     for (const { digest, bytes } of pieces) {
-      const blob = NUL + digest;
-      if (edits.has(blob) ? edits.get(blob) === undefined : !journal.has(blob)) {
-        edits.set(blob, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      if (edits.has(PARTS, digest) ? edits.get(PARTS, digest) === undefined : !journal.has(PARTS, digest)) {
+        edits.set(PARTS, digest, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
       }
     }
     for (const digest of before) {
       if (uses.get(digest) !== 0) continue;
       uses.delete(digest);
-      edits.set(NUL + digest, undefined);
+      edits.set(PARTS, digest, undefined);
     }
   }
 
-  function bytesAfter(edits: ReadonlyMap<string, Buffer | undefined>): number {
+  const valueAfter = (edits: Edits, section: string, key: string): Buffer | undefined =>
+    edits.has(section, key) ? edits.get(section, key) : journal.get(section, key);
+
+  function bytesAfter(edits: Edits): number {
     let bytes = journal.liveBytes;
-    for (const [key, value] of edits) {
-      if (journal.has(key)) bytes -= key.length + journal.sizeOf(key);
-      if (value !== undefined) bytes += key.length + value.length;
+    for (const [section, key, value] of edits) {
+      const name = section.length + key.length;
+      if (journal.has(section, key)) bytes -= name + journal.sizeOf(section, key);
+      if (value !== undefined) bytes += name + value.length;
     }
     return bytes;
   }
 
   /** Gives up the largest sections until the rest fits. Half of one would be worse than nothing: what it lacks would be taken for deleted. */
-  function fit(edits: Map<string, Buffer | undefined>): void {
-    const valueAfter = (key: string) => (edits.has(key) ? edits.get(key) : journal.get(key));
+  function fit(edits: Edits): void {
+    const keysAfter = (name: string): Set<string> =>
+      new Set([...journal.keys(name), ...[...edits.entries(name)].map(([key]) => key)]);
     const sizeOf = (name: string): number => {
       let size = 0;
-      for (const key of sectionKeys(name)) {
-        const whole = name + NUL + key;
-        const value = valueAfter(whole);
+      for (const key of keysAfter(name)) {
+        const value = valueAfter(edits, name, key);
         size += value?.length ?? 0;
-        for (const digest of digestsIn(value)) size += valueAfter(NUL + digest)?.length ?? 0;
+        for (const digest of digestsIn(value)) size += valueAfter(edits, PARTS, digest)?.length ?? 0;
       }
       return size;
     };
     while (bytesAfter(edits) > maxBytes) {
-      const sizes = [...keysBySection.keys()].map((name) => ({ name, size: sizeOf(name) }));
+      const names = new Set([...journal.sections(), ...edits.sections()]);
+      const sizes = [...names].filter((name) => name !== PARTS).map((name) => ({ name, size: sizeOf(name) }));
       const largest = sizes.toSorted((a, b) => b.size - a.size)[0];
       if (largest === undefined || largest.size === 0) return;
       const { name, size } = largest;
@@ -238,8 +259,7 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
         `the state in ${folder} would be larger than ${maxBytes} bytes: "${name}" (${size} bytes) isn't kept any more`,
       );
       givenUp.add(name);
-      for (const key of sectionKeys(name)) edit(edits, name + NUL + key, undefined);
-      keysBySection.delete(name);
+      for (const key of keysAfter(name)) edit(edits, name, key, undefined);
     }
   }
 
@@ -247,12 +267,12 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
     while (pending.size > 0 && !isOver) {
       // Changes that came together are written together.
       inFlight = pending;
-      pending = new Map();
-      const edits = new Map<string, Buffer | undefined>();
+      pending = sectionedMap();
+      const edits: Edits = sectionedMap();
       let count = 0;
       let begun = performance.now();
-      for (const [key, next] of inFlight) {
-        if (!givenUp.has(key.slice(0, key.indexOf(NUL)))) edit(edits, key, next);
+      for (const [section, key, next] of inFlight) {
+        if (!givenUp.has(section)) edit(edits, section, key, next);
         if (++count % BATCH !== 0) continue;
         await pause(PAUSE * (performance.now() - begun));
         begun = performance.now();
@@ -290,9 +310,9 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
         if (pending.size > 0 && failure === undefined && !isOver) start();
       });
   };
-  const note = (key: string, next: Pending | undefined): void => {
+  const note = (section: string, key: string, next: Pending | undefined): void => {
     if (isOver) return;
-    pending.set(key, next);
+    pending.set(section, key, next);
     start();
   };
 
@@ -306,18 +326,19 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
       await held?.release();
     })());
   return {
-    sections: () => [...keysBySection].filter(([, keys]) => keys.size > 0).map(([name]) => name),
+    sections() {
+      const names = new Set([...journal.sections(), ...(inFlight?.sections() ?? []), ...pending.sections()]);
+      return [...names].filter((name) => name !== PARTS && keysOf(name).size > 0);
+    },
     section: (name, form) => ({
-      get: (key) => read(name + NUL + key, form),
-      has: (key) => sectionKeys(name).has(key),
-      keys: () => [...sectionKeys(name)],
+      get: (key) => read(name, key, form),
+      has: (key) => has(name, key),
+      keys: () => [...keysOf(name)],
       set(key, value) {
-        if (givenUp.has(name)) return;
-        sectionKeys(name).add(key);
-        note(name + NUL + key, { form, value });
+        if (!givenUp.has(name)) note(name, key, { form, value });
       },
       delete(key) {
-        if (sectionKeys(name).delete(key)) note(name + NUL + key, undefined);
+        if (has(name, key)) note(name, key, undefined);
       },
     }),
     close,
