@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { EpoxyError } from "../errors/index.ts";
 import type { KubernetesClient } from "./kube-client.ts";
 import type { KubeObject, KubeResource, KubeScope } from "./kube-object.ts";
+import type { LossGuard } from "./loss-guard.ts";
 import { type TrackEvent, trackObjects } from "./track-objects.ts";
 
 export type FollowEvent<T extends KubeObject> =
@@ -15,17 +16,20 @@ const longestPause = 10_000;
 /**
  * Keeps up with the objects of a kind: a `state`, then `changes`; after a failure, with growing, jittered pauses, a `state` again, which
  * then holds all that was missed. Ends when the signal aborts; never throws.
+ *
+ * @param guard a loss of etcd's data is then a failure, and what is known stays
  */
 export async function* followObjects<T extends KubeObject>(
   client: KubernetesClient,
   resource: KubeResource,
   scope: KubeScope,
   signal: AbortSignal,
+  guard?: LossGuard,
 ): AsyncGenerator<FollowEvent<T>, void, undefined> {
   let pause = firstPause;
   while (!signal.aborted) {
     try {
-      for await (const event of trackObjects<T>(client, resource, scope, signal)) {
+      for await (const event of trackObjects<T>(client, resource, scope, signal, guard)) {
         pause = firstPause;
         yield event;
       }

@@ -1,6 +1,7 @@
 import type { KubernetesClient } from "./kube-client.ts";
 import { kubeFailure } from "./kube-errors.ts";
 import { type KubeObject, type KubeResource, type KubeScope, objectKey } from "./kube-object.ts";
+import type { LossGuard } from "./loss-guard.ts";
 
 /** `state`: all that is there. `changes`: what has happened since. `progress`: nothing has, up to now. */
 export type TrackEvent<T extends KubeObject> =
@@ -16,6 +17,7 @@ export type TrackEvent<T extends KubeObject> =
 /**
  * Lists, then watches, for as long as it can: a watch that ends or breaks is taken up once where it stopped; where history is gone (410) all is
  * listed anew and told as a `state`. Ends when the signal aborts.
+ * @param guard of the same scope, kept from call to call: what is lost is then an error, not deleted
  * @throws `unavailable` when the server can't be reached or refuses; call it again after a pause
  */
 export async function* trackObjects<T extends KubeObject>(
@@ -23,9 +25,12 @@ export async function* trackObjects<T extends KubeObject>(
   resource: KubeResource,
   scope: KubeScope,
   signal: AbortSignal,
+  guard?: LossGuard,
 ): AsyncGenerator<TrackEvent<T>, void, undefined> {
   while (!signal.aborted) {
+    const check = guard?.asking();
     const list = await client.list<T>(resource, scope, { signal });
+    check?.(list, client.address);
     yield { type: "state", objects: list.items };
     let version = list.resourceVersion;
     let broken = false;
@@ -33,6 +38,7 @@ export async function* trackObjects<T extends KubeObject>(
       try {
         for await (const events of client.watch<T>(resource, scope, version, { signal })) {
           broken = false;
+          guard?.note(events);
           version = events.at(-1)?.object.metadata?.resourceVersion ?? version;
           const last = new Map(
             events.filter(({ type }) => type !== "bookmark").map((event) => [objectKey(event.object), event]),

@@ -53,8 +53,8 @@ export interface ListResult<T> {
 
 /**
  * What a watch yields. `state` comes first, and once; then `changes`, also for what was missed in a gap. While the source fails,
- * `stale` is yielded once (what is known stays valid; nothing is known if it comes before the `state`) and `live` once it
- * answers again, before what was missed. Pending events are coalesced per key: a slow consumer sees the latest, never a
+ * `stale` is yielded once, and again where the reason is another (what is known stays valid; nothing is known if it comes before the
+ * `state`), and `live` once it answers again, before what was missed. Pending events are coalesced per key: a slow consumer sees the latest, never a
  * queue, never an older state after a newer one, never one version of an item twice. Items have the order of lists.
  */
 export type WatchEvent<T> =

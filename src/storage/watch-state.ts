@@ -29,7 +29,8 @@ export function createWatchState<T extends Resource>(matches: (resource: T) => b
   let problems: readonly Problem[] = [];
   let problemsTold = "[]";
   let failure: EpoxyError | undefined;
-  let failureTold = false;
+  /** What was said of it. Undefined: that nothing is the matter. */
+  let failureTold: string | undefined;
 
   /** An equal version keeps the object known already, so that consumers can compare by identity. */
   const keep = (entry: StoredEntry<T>, key: string): StoredEntry<T> => {
@@ -114,19 +115,19 @@ export function createWatchState<T extends Resource>(matches: (resource: T) => b
       else replaceSome(event.changed, event.removed);
     },
     fail(error) {
-      failure ??= error;
+      failure = error;
     },
     take() {
-      if (failureTold && failure === undefined) {
-        failureTold = false;
+      if (failureTold !== undefined && failure === undefined) {
+        failureTold = undefined;
         return { type: "live" };
       }
       if (synced) {
         const event = stateTold ? takeChanges() : takeState();
         if (event !== undefined) return event;
       }
-      if (failure !== undefined && !failureTold) {
-        failureTold = true;
+      if (failure !== undefined && failureTold !== failure.message) {
+        failureTold = failure.message;
         return { type: "stale", error: failure };
       }
       return undefined;

@@ -137,6 +137,23 @@ test("what changed while the cluster was down is in the next state, and a forgot
   await following;
   const old = client.watch(configMaps, { namespace }, "1", { signal });
   await expect(old.next()).rejects.toSatisfy((error) => kubeFailure(error)?.httpStatus === 410);
+  const behind: typeof client = {
+    ...client,
+    // As if the first list had been read long ago.
+    async list(...args) {
+      const list = await client.list(...args);
+      return (isFirst ? { ...list, resourceVersion: "1" } : list) as never;
+    },
+  };
+  let isFirst = true;
+  const tracked = trackObjects(behind, configMaps, { namespace }, signal);
+  expect((await tracked.next()).value?.type).toBe("state");
+  isFirst = false;
+  const { value: anew } = await tracked.next();
+  expect(anew?.type === "state" && anew.objects.map(({ metadata }) => metadata?.name)).toEqual(["a", "b"]);
+  await own.apiOk("POST", path, { metadata: { name: "c" } });
+  expect((await tracked.next()).value).toMatchObject({ type: "changes", changed: [{ metadata: { name: "c" } }] });
+  await tracked.return();
 });
 
 test("a token that is replaced in its file is taken from then on", async () => {

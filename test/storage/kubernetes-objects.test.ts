@@ -1,14 +1,18 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Artifact } from "../../generated/proto/epoxy/gloo/v1/artifact.ts";
 import { Secret } from "../../generated/proto/epoxy/gloo/v1/secret.ts";
 import { ArtifactKind, SecretKind, UpstreamKind, VirtualServiceKind } from "../../generated/sdk/index.ts";
 import { isConflict, isNotFound, isUnavailable } from "../../src/errors/index.ts";
+import { followCluster } from "../../src/discovery/index.ts";
+import { createKubernetesClient } from "../../src/kubernetes/index.ts";
 import type { Kind } from "../../src/resources/index.ts";
 import type { Storage } from "../../src/storage/index.ts";
 import { createKubernetesStorage } from "../../src/storage/kubernetes/index.ts";
 import { follow } from "../contracts/support/follow.ts";
 import { generatedCrds } from "../support/kubernetes/crds.ts";
-import { startKubeCluster } from "../support/kubernetes/start-cluster.ts";
+import { type KubeCluster, startKubeCluster } from "../support/kubernetes/start-cluster.ts";
 import { useKubeCluster } from "../support/kubernetes/use-cluster.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -233,43 +237,92 @@ it("39, 52: namespaces by label come and go while a watch runs", async () => {
   expect(new Set(listed)).toEqual(new Set([second, namespace]));
 });
 
-it("59: an API server and an etcd that are killed under writes take nothing away, and what came meanwhile arrives", async () => {
-  await using own = await startKubeCluster();
-  await own.createCrds(generatedCrds(UpstreamKind));
-  const within = await own.namespace();
-  await using its = createKubernetesStorage({ kubeconfig: await own.kubeconfig(), backoff });
-  const upstreams = its.client(UpstreamKind);
-  const upstream = (name: string) => UpstreamKind.type.codec.fromPartial({ metadata: { namespace: within, name } });
-  for (let i = 0; i < 50; i++) await upstreams.write(upstream(`u-${i}`));
-  const seen = follow(upstreams.watch());
-  await seen.until(({ items }) => items.size === 50);
-  const stop = new AbortController();
-  const written = new Set<string>();
-  const writing = (async () => {
-    for (let i = 0; !stop.signal.aborted; i++) {
-      const name = `w-${i}`;
-      await upstreams.write(upstream(name)).then(
-        () => written.add(name),
-        // Not all the time of the machine for what can't be.
-        () => new Promise((done) => setTimeout(done, 50)),
-      );
+describe("a cluster that fails", () => {
+  let own: KubeCluster;
+  beforeAll(async () => {
+    own = await startKubeCluster();
+    return () => own.stop();
+  }, 120_000);
+
+  it("59: an API server and an etcd that are killed under writes take nothing away, and what came meanwhile arrives", async () => {
+    await own.createCrds(generatedCrds(UpstreamKind));
+    const within = await own.namespace();
+    await using its = createKubernetesStorage({ kubeconfig: await own.kubeconfig(), backoff });
+    const upstreams = its.client(UpstreamKind);
+    const upstream = (name: string) => UpstreamKind.type.codec.fromPartial({ metadata: { namespace: within, name } });
+    for (let i = 0; i < 50; i++) await upstreams.write(upstream(`u-${i}`));
+    const seen = follow(upstreams.watch());
+    await seen.until(({ items }) => items.size === 50);
+    const stop = new AbortController();
+    const written = new Set<string>();
+    const writing = (async () => {
+      for (let i = 0; !stop.signal.aborted; i++) {
+        const name = `w-${i}`;
+        await upstreams.write(upstream(name)).then(
+          () => written.add(name),
+          // Not all the time of the machine for what can't be.
+          () => new Promise((done) => setTimeout(done, 50)),
+        );
+      }
+    })();
+    await waitFor(() => written.size > 20);
+    for (const part of ["kube-apiserver", "etcd", undefined] as const) {
+      await own.kill(part);
+      // An API server without its etcd goes on with its watches, and refuses writes.
+      if (part !== "etcd") await waitFor(() => seen.isStale, { timeout: 20_000 });
+      expect(seen.items.size).toBeGreaterThanOrEqual(50);
+      await own.start();
+      const before = written.size;
+      await waitFor(() => written.size > before + 5, { timeout: 20_000 });
     }
-  })();
-  await waitFor(() => written.size > 20);
-  for (const part of ["kube-apiserver", "etcd", undefined] as const) {
-    await own.kill(part);
-    // An API server without its etcd goes on with its watches, and refuses writes.
-    if (part !== "etcd") await waitFor(() => seen.isStale, { timeout: 20_000 });
-    expect(seen.items.size).toBeGreaterThanOrEqual(50);
+    stop.abort();
+    await writing;
+    const isComplete = (): boolean =>
+      !seen.isStale && [...written].every((name) => seen.items.has(`${within}/${name}`));
+    await waitFor(isComplete, { timeout: 20_000 });
+    const removals = seen.events.flatMap((event) => (event.type === "changes" ? event.removed : []));
+    expect(removals).toEqual([]);
+    expect((await upstreams.list()).items.length).toBe(seen.items.size);
+  }, 180_000);
+
+  it("an etcd that comes back without its data takes nothing away, and the error says what to do", async () => {
+    const within = await own.namespace();
+    await using its = createKubernetesStorage({ kubeconfig: await own.kubeconfig(), backoff, watchTime: 2_000 });
+    const artifacts = its.client(ArtifactKind);
+    for (const name of ["a", "b"])
+      await artifacts.write(Artifact.fromPartial({ metadata: { namespace: within, name } }));
+    const seen = follow(artifacts.watch({ namespaces: [within] }));
+    await seen.until(({ items }) => items.size === 2);
+    const discovered = new Set<string>();
+    await using discovery = followCluster({
+      client: createKubernetesClient({ kubeconfig: await own.kubeconfig(), watchTime: 2_000 }),
+      resource: { group: "", version: "v1", plural: "configmaps", namespaced: true },
+      namespaces: [within],
+      read: () => true,
+      source: {
+        apply(edits) {
+          for (const [key, value] of edits) {
+            if (value === undefined) discovered.delete(key);
+            else discovered.add(key);
+          }
+        },
+        markSynced: () => {},
+      },
+    });
+    await waitFor(() => discovered.size === 2);
+    await own.kill();
+    await rm(join(own.address.folder, "etcd"), { recursive: true });
     await own.start();
-    const before = written.size;
-    await waitFor(() => written.size > before + 5, { timeout: 20_000 });
-  }
-  stop.abort();
-  await writing;
-  const isComplete = (): boolean => !seen.isStale && [...written].every((name) => seen.items.has(`${within}/${name}`));
-  await waitFor(isComplete, { timeout: 20_000 });
-  const removals = seen.events.flatMap((event) => (event.type === "changes" ? event.removed : []));
-  expect(removals).toEqual([]);
-  expect((await upstreams.list()).items.length).toBe(seen.items.size);
-}, 180_000);
+    const told = () => seen.events.findLast((event) => event.type === "stale")?.error.message ?? "";
+    await waitFor(() => told().includes("came back without"), { timeout: 20_000 });
+    expect(told()).toMatch(/without the configmaps of test-\S+ it had .*restart this process to accept the loss/);
+    await waitFor(() => discovery.waitingFor().some((text) => text.includes("came back without")));
+    expect(discovered.size).toBe(2);
+    await own.apiOk("POST", "/api/v1/namespaces", { metadata: { name: within } });
+    await own.apiOk("POST", `/api/v1/namespaces/${within}/configmaps`, { metadata: { name: "a" } });
+    expect([...seen.items.keys()]).toEqual([`${within}/a`, `${within}/b`]);
+    await using restarted = createKubernetesStorage({ kubeconfig: await own.kubeconfig(), backoff });
+    const { items } = await restarted.client(ArtifactKind).list({ namespaces: [within] });
+    expect(items.map(({ metadata }) => metadata?.name)).toEqual(["a"]);
+  }, 60_000);
+});

@@ -102,6 +102,20 @@ describe("a watch whose source fails", () => {
     expect(seen.events.map(({ type }) => type)).toEqual(["stale", "live", "state"]);
   });
 
+  test("tells again that it is stale where the reason is another", async () => {
+    const source = failingDriver();
+    source.fail(new Error("connection refused"));
+    await using storage = createStorage(source.driver, { clock: testClock().clock });
+    const seen = follow(storage.client(WidgetKind).watch());
+    await seen.until(({ isStale }) => isStale);
+    source.fail(new Error("came back without its data"));
+    await seen.until(({ events }) => events.length === 2);
+    source.recover();
+    await seen.sees();
+    expect(seen.events.map(({ type }) => type)).toEqual(["stale", "stale", "live", "state"]);
+    expect(seen.events[1]).toMatchObject({ error: { message: expect.stringContaining("without its data") } });
+  });
+
   test("59: is asked again after delays that double up to a bound", async () => {
     const source = failingDriver();
     source.fail(new Error("down"));

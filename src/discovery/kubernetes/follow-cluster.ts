@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Source } from "../../collections/index.ts";
 import {
+  createLossGuard,
   followObjects,
   type KubeObject,
   type KubeResource,
@@ -69,7 +70,8 @@ export function followCluster<T, O extends KubeObject>(options: FollowClusterOpt
   }
 
   async function follow(namespace: string | undefined, scope: Scope): Promise<void> {
-    for await (const event of followObjects<O>(client, resource, { namespace }, scope.ending.signal)) {
+    const guard = createLossGuard(resource, { namespace });
+    for await (const event of followObjects<O>(client, resource, { namespace }, scope.ending.signal, guard)) {
       if (event.type === "failed") {
         scope.failure = event.error.message;
         continue;

@@ -1,6 +1,7 @@
 import {
   type KubernetesClient,
   type KubeScope,
+  type LossGuard,
   objectKey,
   type TrackEvent,
   trackObjects,
@@ -18,6 +19,8 @@ export interface KindWatchOptions<T extends Resource> {
   readonly client: KubernetesClient;
   readonly codec: ObjectCodec<T>;
   readonly reader: ObjectReader<T>;
+  /** The same for all watches of one reader, so that they outlive a failure. */
+  guardOf(scope: KubeScope): LossGuard;
   readonly namespaces: readonly string[] | NamespaceChoice | undefined;
   readonly signal: AbortSignal;
 }
@@ -31,7 +34,7 @@ interface Part<T> {
 
 /** See `StorageDriver.watch`: a watch for each namespace, which come and go where they are found by their labels. */
 export async function* watchKind<T extends Resource>(options: KindWatchOptions<T>): AsyncGenerator<DriverEvent<T>> {
-  const { client, codec, reader, namespaces, signal } = options;
+  const { client, codec, reader, guardOf, namespaces, signal } = options;
   const queue = createEventQueue<DriverEvent<T>>();
   const parts = new Map<string, Part<T>>();
   const over = new AbortController();
@@ -89,7 +92,7 @@ export async function* watchKind<T extends Resource>(options: KindWatchOptions<T
   async function follow(scope: KubeScope, part: Part<T>): Promise<void> {
     const { signal: ending } = part.ending;
     try {
-      for await (const event of trackObjects(client, codec.resource, scope, ending)) {
+      for await (const event of trackObjects(client, codec.resource, scope, ending, guardOf(scope))) {
         if (!ending.aborted) apply(part, event);
       }
     } catch (error) {

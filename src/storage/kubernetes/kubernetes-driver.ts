@@ -1,5 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
-import { kubeFailure, type KubernetesClient, type KubeObject } from "../../kubernetes/index.ts";
+import {
+  createLossGuard,
+  kubeFailure,
+  type KubernetesClient,
+  type KubeObject,
+  type KubeScope,
+  type LossGuard,
+} from "../../kubernetes/index.ts";
 import { deepFreeze, type Kind, type Ref, type Resource } from "../../resources/index.ts";
 import type { DriverOptions, StorageDriver, StoredEntry } from "../driver.ts";
 import { alreadyExistsError, notFoundError, versionConflictError } from "../driver-errors.ts";
@@ -20,6 +27,7 @@ export interface KubernetesDriverOptions {
 interface KindAccess<T extends Resource> {
   readonly codec: ObjectCodec<T>;
   readonly reader: ObjectReader<T>;
+  readonly guardOf: (scope: KubeScope) => LossGuard;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -31,7 +39,13 @@ export function createKubernetesDriver({ client, namespaces: choice, guard }: Ku
     const known = kinds.get(kind);
     if (known !== undefined) return known;
     const codec = objectCodec(kind);
-    const access = { codec, reader: objectReader(codec) };
+    const guards = new Map<string | undefined, LossGuard>();
+    const guardOf = (scope: KubeScope): LossGuard => {
+      const known = guards.get(scope.namespace) ?? createLossGuard(codec.resource, scope);
+      guards.set(scope.namespace, known);
+      return known;
+    };
+    const access = { codec, reader: objectReader(codec), guardOf };
     kinds.set(kind, access);
     return access;
   };
@@ -134,8 +148,8 @@ export function createKubernetesDriver({ client, namespaces: choice, guard }: Ku
     },
 
     watch(kind, namespaces, { signal }) {
-      const { codec, reader } = accessTo(kind);
-      return watchKind({ client, codec, reader, namespaces: namespaces ?? choice, signal });
+      const { codec, reader, guardOf } = accessTo(kind);
+      return watchKind({ client, codec, reader, guardOf, namespaces: namespaces ?? choice, signal });
     },
 
     async putStatus(kind, ref, reporter, status, precondition, call) {

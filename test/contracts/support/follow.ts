@@ -16,7 +16,7 @@ export interface Follower<T> {
   until(condition: (follower: Follower<T>) => boolean): Promise<void>;
 }
 
-/** Consumes a watch to its end, and checks its grammar: `state` before `changes`, `stale` and `live` in turns, nothing twice. */
+/** Consumes a watch to its end, and checks its grammar: `state` before `changes`, `live` after `stale` only, nothing twice. */
 export function follow<T extends Resource>(watch: AsyncIterable<WatchEvent<T>>): Follower<T> {
   const events: WatchEvent<T>[] = [];
   const items = new Map<string, T>();
@@ -28,6 +28,7 @@ export function follow<T extends Resource>(watch: AsyncIterable<WatchEvent<T>>):
     outcome: undefined as Follower<T>["outcome"],
   };
   let hasState = false;
+  let staleReason: string | undefined;
 
   const take = (item: T): void => {
     const key = refKey(refOf(item));
@@ -39,7 +40,9 @@ export function follow<T extends Resource>(watch: AsyncIterable<WatchEvent<T>>):
   const handle = (event: WatchEvent<T>): void => {
     events.push(event);
     if (event.type === "stale" || event.type === "live") {
-      if (follower.isStale === (event.type === "stale")) throw new Error(`${event.type} was told twice`);
+      const reason = event.type === "stale" ? event.error.message : undefined;
+      if (reason === staleReason) throw new Error(`${event.type} was told twice`);
+      staleReason = reason;
       follower.isStale = event.type === "stale";
       return;
     }
