@@ -122,3 +122,14 @@ export const writeOptions = {
   ...outputOption,
   ...dryRunOption,
 } as const satisfies OptionTable;
+
+/** Which running control plane a command asks. */
+export const adminAddressOption = {
+  "admin-address": {
+    type: "text",
+    value: "HOST:PORT",
+    env: "EPOXY_ADMIN_ADDRESS",
+    default: "127.0.0.1:9091",
+    help: "admin address of `epoxy serve`",
+  },
+} as const satisfies OptionTable;

@@ -25,6 +25,7 @@ import { reportRefusals } from "./refusal-reports.ts";
 import { savedCache } from "./saved-state/saved-cache.ts";
 import { saveQuarantine } from "./saved-state/saved-quarantine.ts";
 import { noSavedState, openSavedState } from "./saved-state/saved-state.ts";
+import { servedProxiesView } from "./served-proxies.ts";
 import { FALLBACK_KEY } from "./served-resource.ts";
 import type { HostPort } from "./settings/host-port.ts";
 import { notHonoured, notHonouredText } from "./settings/not-honoured.ts";
@@ -249,6 +250,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
             streams: () => frontend?.streams() ?? [],
             loadReports: () => frontend?.loadReports() ?? [],
           }),
+          "served-proxies": servedProxiesView(() => engine?.fragments),
           collections: () => engine?.graph.dump() ?? {},
           xds: () => ({
             snapshots: Object.fromEntries(cache.keys().map((key) => [key, cache.dump(key)])),

@@ -24,7 +24,7 @@ import { openKubernetesSources } from "./kubernetes-sources.ts";
 import { startLeaderRun } from "./leader-run.ts";
 import type { Logger } from "./logger.ts";
 import type { Storages } from "./open-storages.ts";
-import { assembleProxies, persistProxies } from "./persist-proxies.ts";
+import { assembleProxies, type Fragments, persistProxies } from "./persist-proxies.ts";
 import { saveCollection, savedListener, savedText, savedVirtualHost } from "./saved-state/last-good.ts";
 import type { SavedState } from "./saved-state/saved-state.ts";
 import type { RefusalReports } from "./refusal-reports.ts";
@@ -41,6 +41,7 @@ import { type ChangeJudge, createChangeJudge } from "./validation/judge-change.t
 /** From storage to cache, for one set of sources. A change of the sources takes a new engine on the same cache. */
 export interface Engine {
   readonly graph: Graph;
+  readonly fragments: Fragments;
   /** Why the cache isn't fed yet, or what is wrong with a source; empty: all is well. */
   waitingFor(): readonly string[];
   readonly fed: boolean;
@@ -244,6 +245,7 @@ export function startEngine({
   let closing: Promise<void> | undefined;
   return {
     graph,
+    fragments,
     update,
     judge,
     get fed() {

@@ -13,29 +13,40 @@ export interface Fragments {
 
 const RETRY_MS = 2_000;
 
-const proxyKeyOf = ({ proxy }: ProxyFragment): string[] => [`${proxy?.namespace}/${proxy?.name}`];
+/** `namespace/name` of the Proxy that a fragment is of. */
+export const proxyKeyOf = ({ proxy }: ProxyFragment): string => `${proxy?.namespace}/${proxy?.name}`;
+
+/** Of the listener that a fragment is, or is in. */
+export const listenerKeyOf = (fragment: ProxyFragment): string => `${proxyKeyOf(fragment)}|${fragment.listenerName}`;
+
+/** A Proxy from the fragments that are its listeners; undefined: there are none. */
+export function assembleProxy(
+  listeners: readonly ProxyFragment[],
+  hostsOf: (listenerKey: string) => readonly ProxyFragment[],
+): Proxy | undefined {
+  const first = listeners[0]?.proxy;
+  if (first === undefined) return undefined;
+  const whole = listeners.flatMap((fragment): Listener[] => {
+    const type = fragment.listener?.listenerType;
+    if (fragment.listener === undefined || type?.$case !== "httpListener") return [];
+    const hosts = hostsOf(listenerKeyOf(fragment));
+    const value = { ...type.value, virtualHosts: hosts.flatMap((host) => host.virtualHosts) };
+    return [{ ...fragment.listener, listenerType: { $case: "httpListener", value } }];
+  });
+  const labels = listeners[0]?.owner?.kind === "Gateway" ? { created_by: "gateway" } : {};
+  const metadata = { name: first.name, namespace: first.namespace, labels };
+  return { ...Proxy.fromPartial({ metadata }), listeners: whole };
+}
 
 /** Whole Proxies, put together from what gateways made. Those that were only taken apart from stored ones aren't among them. */
 export function assembleProxies(graph: Graph, { listeners, virtualHosts }: Fragments): Collection<Proxy> {
-  const hostsByListener = graph.groupBy("proxies/virtual-hosts", virtualHosts, (fragment) => [
-    `${proxyKeyOf(fragment)[0]}|${fragment.listenerName}`,
-  ]);
+  const hostsByListener = graph.groupBy("proxies/virtual-hosts", virtualHosts, (fragment) => [listenerKeyOf(fragment)]);
   const byProxy = graph.groupBy("proxies/listeners", listeners, (fragment) =>
-    fragment.owner?.kind === "Gateway" ? proxyKeyOf(fragment) : [],
+    fragment.owner?.kind === "Gateway" ? [proxyKeyOf(fragment)] : [],
   );
-  return graph.derive("proxies/assembled", byProxy, (group, key, lookup): Proxy | undefined => {
-    const first = group.values[0]?.proxy;
-    if (first === undefined) return undefined;
-    const whole = group.values.flatMap(({ listener, listenerName }): Listener[] => {
-      const type = listener?.listenerType;
-      if (listener === undefined || type?.$case !== "httpListener") return [];
-      const hosts = lookup.get(hostsByListener, `${key}|${listenerName}`)?.values ?? [];
-      const value = { ...type.value, virtualHosts: hosts.flatMap((host) => host.virtualHosts) };
-      return [{ ...listener, listenerType: { $case: "httpListener", value } }];
-    });
-    const metadata = { name: first.name, namespace: first.namespace, labels: { created_by: "gateway" } };
-    return { ...Proxy.fromPartial({ metadata }), listeners: whole };
-  });
+  return graph.derive("proxies/assembled", byProxy, (group, _key, lookup) =>
+    assembleProxy(group.values, (key) => lookup.get(hostsByListener, key)?.values ?? []),
+  );
 }
 
 /** Keeps the stored Proxies equal to those that gateways make, for other processes to serve and people to look at. */

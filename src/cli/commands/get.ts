@@ -1,8 +1,9 @@
-import { SecretKind, type VirtualService, VirtualServiceKind } from "../../../generated/sdk/index.ts";
-import { combineErrors, EpoxyError } from "../../errors/index.ts";
+import { ProxyKind, SecretKind, type VirtualService, VirtualServiceKind } from "../../../generated/sdk/index.ts";
+import { combineErrors, EpoxyError, isNotFound } from "../../errors/index.ts";
 import { type AnyKind, parseSelector, type Resource, type Selector } from "../../resources/index.ts";
 import type { Problem } from "../../storage/index.ts";
 import type { Invocation } from "../command.ts";
+import type { Terminal } from "../terminal.ts";
 import { problemJson } from "../failure.ts";
 import { findKind } from "../find-kind.ts";
 import { type PrintOptions, printResources } from "../print-resources.ts";
@@ -23,6 +24,18 @@ export async function get({
   const named = [...words.slice(wantsRoutes ? 2 : 1), ...(values.name === undefined ? [] : [values.name])];
   const selector = values.selector === undefined ? undefined : parseSelector(values.selector);
   if (selector !== undefined && named.length > 0) throw new UsageError("give names or a selector, not both");
+  const isProxy = kind.kind === ProxyKind.kind;
+  if (values.served && !isProxy) throw new UsageError("option --served is for proxies: epoxy get proxies --served");
+  if (values.served && values.watch) throw new UsageError("--served prints what is there: leave out --watch");
+  const askControlPlane = async (): Promise<readonly Resource[]> => {
+    const { servedProxies } = await import("../served-proxies.ts");
+    return servedProxies(values["admin-address"], { namespace: values.namespace, names: named, selector }, signal);
+  };
+  if (values.served) {
+    const statusNamespace = values.namespace;
+    terminal.out(printResources(kind, await askControlPlane(), { format: values.output, statusNamespace }));
+    return 0;
+  }
   await using stores = await openStores(values, signal, "existing");
   if (values.watch) {
     if (wantsRoutes) throw new UsageError("routes can't be watched: watch the virtual service");
@@ -33,7 +46,8 @@ export async function get({
     const wanted = { namespaces, selector, names: new Set(named), signal };
     return await watchResources(await stores.clients<Resource>(kind), wanted, printing, terminal);
   }
-  const { items, problems } = await find(stores, kind, values.namespace, [...new Set(named)], selector, signal);
+  const stored = find(stores, kind, values.namespace, [...new Set(named)], selector, signal);
+  const { items, problems } = isProxy ? await orServed(stored, askControlPlane, terminal) : await stored;
   for (const { error, ref } of problems) {
     terminal.error(
       values.output === "json"
@@ -102,6 +116,30 @@ async function find(
   if (items.length === 0) throw combineErrors(problems);
   return { items, problems: problems.map((error) => ({ error, ref: undefined })) };
 }
+
+/** What the control plane serves where none is stored, which is how it mostly is, and a note that says so. */
+async function orServed(
+  stored: Promise<Found>,
+  askControlPlane: () => Promise<readonly Resource[]>,
+  terminal: Terminal,
+): Promise<Found> {
+  const nothing = (error: unknown): Found | undefined => {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  };
+  const found = await stored.catch(nothing);
+  if (found !== undefined && (found.items.length > 0 || found.problems.length > 0)) return found;
+  try {
+    const items = await askControlPlane();
+    if (items.length > 0) terminal.error("note: no such proxy is stored; this is what the control plane serves\n");
+    return { items, problems: [] };
+  } catch (error) {
+    terminal.error(`note: no such proxy is stored, and none is known to be served: ${printable(messageOf(error))}\n`);
+    return await stored;
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** With several sources of secrets, the first one that has a name wins. */
 function firstOfEach(items: readonly Resource[]): readonly Resource[] {

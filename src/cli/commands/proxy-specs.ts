@@ -1,5 +1,6 @@
 import { type Command, defineCommand } from "../command.ts";
 import type { OptionTable } from "../option.ts";
+import { adminAddressOption } from "../options.ts";
 
 export const bootstrapOptions = {
   role: {
@@ -62,23 +63,13 @@ export const bootstrapOptions = {
   },
 } as const satisfies OptionTable;
 
-const connectedOptions = {
-  "admin-address": {
-    type: "text",
-    value: "HOST:PORT",
-    env: "EPOXY_ADMIN_ADDRESS",
-    default: "127.0.0.1:9091",
-    help: "admin address of `epoxy serve`",
-  },
-} as const satisfies OptionTable;
-
-export const proxyStatusOptions = connectedOptions;
+export const proxyStatusOptions = adminAddressOption;
 export const proxyConfigOptions = {
-  ...connectedOptions,
+  ...adminAddressOption,
   type: { type: "text", value: "TYPE", help: "only this type, such as CDS or RDS" },
 } as const satisfies OptionTable;
 export const proxyDiffOptions = {
-  ...connectedOptions,
+  ...adminAddressOption,
   "envoy-admin": {
     type: "text",
     value: "HOST:PORT",

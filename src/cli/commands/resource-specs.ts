@@ -1,6 +1,6 @@
 import { type Command, defineCommand } from "../command.ts";
 import type { OptionTable } from "../option.ts";
-import { nameOption, namespaceOption, outputOption } from "../options.ts";
+import { adminAddressOption, nameOption, namespaceOption, outputOption } from "../options.ts";
 
 export const getOptions = {
   ...namespaceOption,
@@ -17,6 +17,11 @@ export const getOptions = {
     short: "w",
     help: "print what is there, and then whatever changes, until interrupted; with --json one object a line",
   },
+  served: {
+    type: "flag",
+    help: "Proxies as a running `epoxy serve` has put them together, whatever is stored; without it they are asked for where none is stored",
+  },
+  ...adminAddressOption,
   "show-secrets": { type: "flag", help: "print secret values as they are; by default they are [redacted]" },
 } as const satisfies OptionTable;
 
@@ -38,6 +43,7 @@ export const getCommand: Command = defineCommand({
     { does: "All upstreams", command: "epoxy get upstreams" },
     { does: "One virtual service, as YAML", command: "epoxy get virtualservice default -o yaml" },
     { does: "The routes of a virtual service", command: "epoxy get vs route default" },
+    { does: "What is served, as one Proxy", command: "epoxy get proxy gateway-proxy --served -o yaml" },
     { does: "Upstreams by their labels, and each change of them", command: "epoxy get upstreams -l team=shop --watch" },
     {
       does: "Names of all upstreams in Consul, by a program",
