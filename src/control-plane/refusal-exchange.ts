@@ -139,7 +139,9 @@ export function exchangeRefusals(options: RefusalExchangeOptions): RefusalExchan
   async function watch(): Promise<void> {
     for await (const event of client.watch({ namespaces: [namespace], signal })) {
       if (event.type === "state") event.items.forEach(take);
-      else if (event.type === "changes") {
+      else if (event.type === "stale") {
+        logger.warn({ err: event.error }, `what other replicas' proxies refuse can't be read: ${event.error.message}`);
+      } else if (event.type === "changes") {
         event.changed.forEach(take);
         for (const { name } of event.removed) others.delete(name);
         // Another replica took this one for dead.

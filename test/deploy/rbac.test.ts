@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { kinds } from "../../generated/sdk/index.ts";
+import { kinds, RefusalReportKind } from "../../generated/sdk/index.ts";
 import { createControlPlane } from "../../src/control-plane/index.ts";
 import { createBed } from "../cli/support/epoxy.ts";
 import { httpGet } from "../support/http-get.ts";
@@ -63,11 +63,13 @@ describe("the rights of the control plane", () => {
     );
   });
 
-  it("to write are in its own namespace only: discovered Upstreams, Proxies that are kept, and the leader's lock", () => {
-    const written = ["upstreams", "proxies"].map((plural) => `gloo.solo.io/${plural}`);
+  it("to write are in its own namespace only: discovered Upstreams, Proxies that are kept, the leader's lock, and what its proxies refuse, read by the others", () => {
+    const reports = `${RefusalReportKind.group}/${RefusalReportKind.plural}`;
+    const written = [...["upstreams", "proxies"].map((plural) => `gloo.solo.io/${plural}`), reports];
     expect(granted("Role")).toEqual(
       [
         ...written.flatMap((it) => ["create", "update", "delete"].map((verb) => `${it} ${verb}`)),
+        ...readVerbs.map((verb) => `${reports} ${verb}`),
         ...[...readVerbs, "create", "update"].map((verb) => `coordination.k8s.io/leases ${verb}`),
       ].toSorted(),
     );

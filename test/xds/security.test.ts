@@ -15,6 +15,7 @@ import {
 import { readSubjectAltNames } from "../../src/xds/security/peer.ts";
 import { type Authority, type CertificateFiles, createAuthority } from "../support/certificates.ts";
 import { waitFor } from "../support/wait-for.ts";
+import { clientStatuses } from "./support/client-statuses.ts";
 import { connect, type ConnectOptions } from "./support/grpc-client.ts";
 import { resources } from "./support/messages.ts";
 
@@ -357,6 +358,37 @@ describe("an authorizer of one's own", () => {
       [undefined, undefined, "bad", EDGE],
       [undefined, "t", "e", CORE],
     ]);
+  });
+});
+
+test("whoever asks for client statuses is told of the clients that it would itself be served as, and of no others (CSDS, rule 29)", async () => {
+  const rig = await start({
+    authorizer: {
+      authenticate: ({ token }) => (token === undefined ? { code: "unauthenticated", reason: "no token" } : undefined),
+      async authorize({ token }, { id }, key) {
+        if (token === "broken") throw new Error("the directory is down");
+        return token === "all" || (key === EDGE && id === token) ? undefined : { code: "denied", reason: "not you" };
+      },
+    },
+  });
+  const client = rig.client();
+  await Promise.all([
+    ask(client, EDGE, "edge-1", bearer("edge-1")),
+    ask(client, EDGE, "edge-2", bearer("edge-2")),
+    ask(client, CORE, "edge-1", bearer("all")),
+  ]);
+  const told = async (token: string, request = {}) =>
+    (await clientStatuses(rig.port, request, bearer(token)))
+      .map(({ node, clientScope }) => `${node.id} ${clientScope}`)
+      .toSorted();
+  expect(await told("all")).toEqual([`edge-1 ${CORE}`, `edge-1 ${EDGE}`, `edge-2 ${EDGE}`]);
+  expect(await told("edge-1")).toEqual([`edge-1 ${EDGE}`]);
+  expect(await told("edge-1", { nodeMatchers: [{ nodeId: { exact: "edge-2" } }] })).toEqual([]);
+  expect(await told("stranger")).toEqual([]);
+  expect(await told("broken")).toEqual([]);
+  await expect(clientStatuses(rig.port, {})).rejects.toMatchObject({
+    code: status.UNAUTHENTICATED,
+    details: "no token",
   });
 });
 

@@ -1,4 +1,4 @@
-import { Client, credentials } from "@grpc/grpc-js";
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { fromBinary, fromJson, type JsonObject, type JsonValue, toBinary, toJson } from "@bufbuild/protobuf";
 import { envoyTypes } from "../../../src/xds/rest/envoy-json.ts";
 
@@ -37,16 +37,27 @@ function decode(bytes: Uint8Array): readonly ClientStatus[] {
 }
 
 /** Asks an xDS server on loopback for the status of its clients; by one call, and by a stream, which have to agree. */
-export async function clientStatuses(port: number, request: JsonObject): Promise<readonly ClientStatus[]> {
+export async function clientStatuses(
+  port: number,
+  request: JsonObject,
+  metadata = new Metadata(),
+): Promise<readonly ClientStatus[]> {
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
   try {
     const single = await new Promise<Buffer>((resolve, reject) => {
-      client.makeUnaryRequest(`${service}/FetchClientStatus`, same, same, encode(request), (error, answer) => {
-        if (error !== null) reject(error);
-        else resolve(answer ?? Buffer.alloc(0));
-      });
+      client.makeUnaryRequest(
+        `${service}/FetchClientStatus`,
+        same,
+        same,
+        encode(request),
+        metadata,
+        (error, answer) => {
+          if (error !== null) reject(error);
+          else resolve(answer ?? Buffer.alloc(0));
+        },
+      );
     });
-    const call = client.makeBidiStreamRequest(`${service}/StreamClientStatus`, same, same);
+    const call = client.makeBidiStreamRequest(`${service}/StreamClientStatus`, same, same, metadata);
     const streamed = await new Promise<Buffer>((resolve, reject) => {
       call.on("error", reject);
       call.on("data", resolve);
