@@ -35,14 +35,13 @@ async function measure(count: number, clusters: number, admitted: number): Promi
   const child = spawn(process.execPath, [import.meta.filename, "fleet", `${port}`, `${count}`], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const done = once(child.stdout, "data");
-  let over = false;
-  void done.then(() => (over = true));
+  const over = new AbortController();
+  void once(child.stdout, "data").then(() => over.abort());
   while (server.metrics.streams < 2) await new Promise((resolve) => setTimeout(resolve, 1));
   const start = performance.now();
   const latencies: number[] = [];
   let peak = 0;
-  for (let round = 0; !over; round++) {
+  for (let round = 0; !over.signal.aborted; round++) {
     const before = performance.now();
     cache.apply(KEY, { upsert: resources(CDS, { c0: `${round}` }) });
     established.ack(await established.next());

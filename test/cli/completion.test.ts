@@ -47,8 +47,8 @@ describe.each(Object.entries(shells).filter(([name]) => name === "bash" || hasSh
     beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), "epoxy-completion-"));
       script = join(folder, "_epoxy");
-      const { code, stdout } = await epoxy(["completion", shell]);
-      expect(code).toBe(0);
+      const { code, stdout, stderr } = await epoxy(["completion", shell]);
+      if (code !== 0) throw new Error(stderr);
       await writeFile(script, stdout);
     });
     afterAll(() => rm(folder, { recursive: true, force: true }));

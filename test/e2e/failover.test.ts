@@ -53,7 +53,7 @@ describe("two control planes on one Consul, behind two Envoys, one of them on de
   const start = async (index: number): Promise<void> => {
     const process = startServe(replicas[index] as Replica);
     serving[index] = process;
-    await process.ready();
+    await process.ready(60_000);
   };
   const admin = async (index: number, path: string): Promise<string> =>
     (await httpGet(`http://127.0.0.1:${replicas[index]?.adminPort}${path}`)).body;

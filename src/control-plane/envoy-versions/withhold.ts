@@ -33,7 +33,8 @@ export function createWithhold(before: EnvoyVersion, types: Registry): Withhold 
         continue;
       }
       if (field.fieldKind === "enum") {
-        const value = field.enum.value[message.get(field) as number];
+        const number: number = message.get(field);
+        const value = field.enum.value[number];
         const unknownValue = newer.get(`${field.enum.typeName}.${value?.name}`);
         if (unknownValue === undefined) continue;
         found.add(unknownValue);
