@@ -82,6 +82,8 @@ interface NamedUser {
 
 function noCluster({ kubeconfig }: KubernetesOptions, reason: string, cause?: unknown): EpoxyError {
   const from = kubeconfig ?? process.env["KUBECONFIG"] ?? "~/.kube/config";
-  const text = `no cluster from the kubeconfig ${from}: ${reason}. Set KUBECONFIG to the path of one`;
+  // What the library says of YAML quotes the file, which holds credentials.
+  const [told = ""] = reason.split("\n");
+  const text = `no cluster from the kubeconfig ${from}: ${told}. Set KUBECONFIG to the path of another, or choose a context of it`;
   return new EpoxyError("invalid", text, { cause });
 }

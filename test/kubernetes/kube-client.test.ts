@@ -55,6 +55,12 @@ test("unknown fields, unknown kinds and wrong credentials are refused in words t
   await expect(stranger.list(configMaps, { namespace }, { signal })).rejects.toThrow(/401.*credentials/);
   await using nowhere = createKubernetesClient({ kubeconfig: "/nowhere/config" });
   await expect(nowhere.namespace()).rejects.toThrow(/no cluster from the kubeconfig \/nowhere\/config: .*KUBECONFIG/);
+  const torn = join(cluster().address.folder, "torn");
+  await writeFile(torn, "users: [{token: hunter2");
+  await using broken = createKubernetesClient({ kubeconfig: torn });
+  const asked = broken.namespace();
+  await expect(asked).rejects.toThrow(/no cluster from the kubeconfig \S+\/torn: unexpected end .*KUBECONFIG/);
+  await expect(asked).rejects.not.toThrow(/hunter2/);
   const kubeconfig = await cluster().kubeconfig();
   await using other = createKubernetesClient({ kubeconfig, context: "other" });
   await expect(other.namespace()).rejects.toThrow(/it has no context other; there are test/);
