@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
+import { credentials } from "@grpc/grpc-js";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,6 +10,7 @@ import { type RunningEnvoy, startEnvoy } from "../support/envoy.ts";
 import { freePort } from "../support/free-port.ts";
 import { httpGet } from "../support/http-get.ts";
 import { waitFor } from "../support/wait-for.ts";
+import { clientStatuses } from "../xds/support/client-statuses.ts";
 import { type ServeProcess, startServe } from "./support/serve-process.ts";
 
 const TOKEN = "MARKED-token-of-the-edge";
@@ -154,7 +156,7 @@ describe("a real Envoy over mutual TLS", () => {
     expect(await envoy.stat("listener_manager.total_listeners_active")).toBe(0);
   });
 
-  test("no secret is in the log, the metrics, a debug view or the saved state", async () => {
+  test("no secret is in the log, the metrics, a debug view, the client statuses (CSDS) or the saved state", async () => {
     await using envoy = await envoyWith(`${shows(edge)} --node-id sees-secrets`);
     await waitFor(async () => (await envoy.stat("listener_manager.total_listeners_active")) === 1);
     const paths = (await admin("/")).trim().split("\n");
@@ -164,6 +166,12 @@ describe("a real Envoy over mutual TLS", () => {
       outputs.set(path, await admin(path));
       outputs.set(`${path}?proxyID`, await admin(`${path}?proxyID=sees-secrets`));
     }
+    const [ca, key, cert] = await Promise.all([authority.ca, edge.key, edge.cert].map((file) => readFile(file)));
+    const statuses = await clientStatuses(xdsPort, {}, undefined, credentials.createSsl(ca, key, cert));
+    outputs.set("CSDS", JSON.stringify(statuses));
+    expect(statuses.find(({ node }) => node.id === "sees-secrets")?.genericXdsConfigs).toContainEqual(
+      expect.objectContaining({ typeUrl: expect.stringContaining("Listener"), clientStatus: "ACKED" }),
+    );
     const state = join(bed.dir, ".epoxy");
     for (const entry of await readdir(state, { recursive: true, withFileTypes: true })) {
       if (entry.isFile()) outputs.set(entry.name, await readFile(join(entry.parentPath, entry.name), "latin1"));

@@ -1,5 +1,5 @@
 import { status } from "@grpc/grpc-js";
-import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   createXdsCache,
   createXdsServer,
@@ -142,14 +142,22 @@ describe("a client that doesn't answer", () => {
   });
 });
 
+/** Nobody's time is up, neither that of a place nor that of a silent client, before real timers are back. */
+function stopTimers(): void {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
 describe("a rush of new clients", () => {
   test("has no more answers under way than there are places, and every one is served", async () => {
+    stopTimers();
     const { cache, openRaw } = await start({ admitted: 4 });
     cache.apply(KEY, { upsert: resources(CDS, { a: big(2 * MIB, "1") }), complete: true });
     const clients = Array.from({ length: 24 }, () => openRaw());
     for (const { send } of clients) send({ typeUrl: CDS });
-    await waitFor(() => server.metrics.waiting === 20);
+    await vi.waitUntil(() => server.metrics.waiting === 20, { timeout: 10_000 });
     expect(sent(CDS)).toBe(4);
+    vi.useRealTimers();
     const received = clients.map(({ stream }) => {
       const count = { bytes: 0 };
       stream.on("data", (bytes: Buffer) => (count.bytes += bytes.length));
@@ -157,6 +165,25 @@ describe("a rush of new clients", () => {
     });
     await waitFor(() => received.every(({ bytes }) => bytes > 2 * MIB));
     expect(server.metrics.waiting).toBe(0);
+  });
+
+  test("may wait for its turn longer than a client that asks for nothing may stay", async () => {
+    stopTimers();
+    const { cache, openRaw } = await start({ admitted: 1 });
+    cache.apply(KEY, { upsert: resources(CDS, { a: big(2 * MIB, "1") }), complete: true });
+    const [silent, ...clients] = Array.from({ length: 4 }, () => openRaw());
+    for (const { send } of clients) send({ typeUrl: CDS });
+    await vi.waitUntil(() => server.metrics.waiting === 2 && server.streams().length === 4, { timeout: 10_000 });
+    vi.advanceTimersByTime(31_000);
+    vi.useRealTimers();
+    const received = clients.map(({ stream }) => {
+      const count = { bytes: 0 };
+      stream.on("data", (bytes: Buffer) => (count.bytes += bytes.length));
+      return count;
+    });
+    await waitFor(() => received.every(({ bytes }) => bytes > 2 * MIB));
+    // The clock did run: who asked for nothing is gone.
+    await waitFor(() => silent?.stream.closed === true || server.streams().length === 3);
   });
 
   test("doesn't keep a change from a client that is established", async () => {

@@ -1,4 +1,4 @@
-import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import { type ChannelCredentials, Client, credentials, Metadata } from "@grpc/grpc-js";
 import { fromBinary, fromJson, type JsonObject, type JsonValue, toBinary, toJson } from "@bufbuild/protobuf";
 import { envoyTypes } from "../../../src/xds/rest/envoy-json.ts";
 
@@ -41,8 +41,9 @@ export async function clientStatuses(
   port: number,
   request: JsonObject,
   metadata = new Metadata(),
+  shown: ChannelCredentials = credentials.createInsecure(),
 ): Promise<readonly ClientStatus[]> {
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  const client = new Client(`127.0.0.1:${port}`, shown);
   try {
     const single = await new Promise<Buffer>((resolve, reject) => {
       client.makeUnaryRequest(
