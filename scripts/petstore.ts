@@ -37,6 +37,8 @@ export async function startPetstore(options: PetstoreOptions = {}): Promise<Pets
     if (options.instance !== undefined) response.setHeader("x-petstore", options.instance);
     answer(pets, request, response).catch((error: unknown) => send(response, 400, { message: String(error) }));
   });
+  // An idle connection that it ends may be the one that Envoy takes at that moment.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((done, failed) => {
     server.once("error", failed);
     server.listen(options.port ?? 0, options.host ?? "127.0.0.1", done);

@@ -20,6 +20,9 @@ interface LoadReport {
   readonly failures: readonly string[];
 }
 
+/** Milliseconds for which this process may be kept from running without the load having a pause as well. */
+const MAX_PAUSE_MS = 250;
+
 /** Requests at a steady rate until stopped. */
 export interface SteadyLoad extends AsyncDisposable {
   report(): LoadReport;
@@ -58,8 +61,13 @@ export function startSteadyLoad(options: LoadOptions): SteadyLoad {
       outgoing.once("error", (error) => (fail(error.message), done()));
       outgoing.end();
     });
-  const start = performance.now();
+  let start = performance.now();
+  let lastTick = start;
   const timer = setInterval(() => {
+    const pause = performance.now() - lastTick;
+    lastTick += pause;
+    // What this process had no time to send isn't sent all at once then: nobody else is to blame for it.
+    if (pause > MAX_PAUSE_MS) start += pause;
     const due = Math.floor(((performance.now() - start) / 1000) * rate);
     while (sent + skipped < due) {
       if (inFlight.size >= maxInFlight) {
