@@ -65,11 +65,11 @@ describe.concurrent("an election by Consul", () => {
     const index = await client.kvPut(`${key}-data`, "one", 0, { signal, guard });
     expect(index).toBe(await modifyIndex(`${key}-data`));
     await client.sessions.destroy(guard.session, { signal });
-    for (const write of [
+    for (const outcome of await Promise.allSettled([
       client.kvPut(`${key}-data`, "two", index ?? -1, { signal, guard }),
       client.kvDelete(`${key}-data`, index ?? -1, { signal, guard }),
-    ]) {
-      const error = await write.catch((reason: unknown) => reason);
+    ])) {
+      const error = outcome.status === "rejected" ? outcome.reason : undefined;
       expect(errorCode(error)).toBe("unavailable");
       expect(String(error)).toContain(`doesn't hold the lock ${key}`);
     }
