@@ -159,8 +159,8 @@ describe("the manifests for Kubernetes", () => {
     const asked = configuration?.webhooks[0].rules.flatMap((rule: any) =>
       rule.resources.map((resource: string) => `${rule.apiGroups[0]}/${rule.apiVersions[0]} ${resource}`),
     );
-    // Secrets and artifacts are of Kubernetes' own kinds, endpoints and fragments are kept nowhere.
-    const native = new Set(["Secret", "Artifact", "Endpoint", "ProxyFragment"]);
+    // Secrets and artifacts are of Kubernetes' own kinds, endpoints and fragments are kept nowhere, refusals are told by replicas alone.
+    const native = new Set(["Secret", "Artifact", "Endpoint", "ProxyFragment", "RefusalReport"]);
     const own = kinds.filter(({ kind }) => !native.has(kind)).map((it) => `${it.group}/${it.version} ${it.plural}`);
     expect(asked.toSorted()).toEqual([...own, "/v1 secrets"].toSorted());
   });
