@@ -137,6 +137,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     xds: () => frontend?.metrics,
     leads: () => engine?.leads,
     streams: () => frontend?.streams() ?? [],
+    roleOf: versions.roleOf,
   });
 
   const webhook = createWebhookRun({

@@ -5,6 +5,8 @@ export interface ConvergenceOptions {
   now(): number;
   /** Runs what was said once the work under way is done: a stream answered in full may be sent more at once. */
   defer(run: () => void): void;
+  /** The key that changes are told of, of the key that a stream gets: older proxies get a variant. */
+  roleOf(key: string): string;
   /** All proxies of the key have answered what came of its changes, so many seconds after the first of these. */
   onConverged(key: string, seconds: number): void;
 }
@@ -25,7 +27,7 @@ interface KeyState {
   readonly unanswered: Map<string, number[]>;
 }
 
-export function measureConvergence({ now, defer, onConverged }: ConvergenceOptions): Convergence {
+export function measureConvergence({ now, defer, roleOf, onConverged }: ConvergenceOptions): Convergence {
   const keys = new Map<string, KeyState>();
 
   function stateOf(key: string): KeyState {
@@ -51,12 +53,13 @@ export function measureConvergence({ now, defer, onConverged }: ConvergenceOptio
   }
 
   function settle({ stream, key, typeUrl }: { stream: StreamInfo; key: string; typeUrl: string }): void {
-    const { unanswered } = stateOf(key);
+    const role = roleOf(key);
+    const { unanswered } = stateOf(role);
     const id = `${stream.id} ${typeUrl}`;
     const sent = unanswered.get(id);
     sent?.shift();
     if (sent?.length === 0) unanswered.delete(id);
-    answered(key);
+    answered(role);
   }
 
   return {
@@ -67,7 +70,7 @@ export function measureConvergence({ now, defer, onConverged }: ConvergenceOptio
     },
     xdsEvents: {
       onSend({ stream, key, typeUrl }) {
-        const { unanswered } = stateOf(key);
+        const { unanswered } = stateOf(roleOf(key));
         const id = `${stream.id} ${typeUrl}`;
         const sent = unanswered.get(id);
         if (sent === undefined) unanswered.set(id, [now()]);
@@ -77,9 +80,10 @@ export function measureConvergence({ now, defer, onConverged }: ConvergenceOptio
       onNack: settle,
       onStreamClose({ id, key }) {
         if (key === undefined) return;
-        const { unanswered } = stateOf(key);
+        const role = roleOf(key);
+        const { unanswered } = stateOf(role);
         for (const waiting of unanswered.keys()) if (waiting.startsWith(`${id} `)) unanswered.delete(waiting);
-        answered(key);
+        answered(role);
       },
     },
     lags() {

@@ -9,6 +9,8 @@ export interface MetricsSources {
   readonly quarantine: Quarantine;
   xds(): XdsMetrics | undefined;
   streams(): readonly StreamState[];
+  /** The role of a stream's key: older proxies of a role have keys of their own. */
+  roleOf(key: string): string;
   /** Whether this process writes statuses; undefined: it isn't known yet. */
   leads(): boolean | undefined;
 }
@@ -100,6 +102,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const convergence = measureConvergence({
     now: () => performance.now() / 1000,
     defer: (run) => void setImmediate(run),
+    roleOf: sources.roleOf,
     onConverged: (proxy, seconds) => latency.observe({ proxy }, seconds),
   });
   new Gauge({
@@ -120,7 +123,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     collect() {
       this.reset();
       const lags = sources.streams().map(({ id, key, node, types }) => ({
-        labels: { proxy: key ?? "", node: node?.id ?? "", stream: `${id}` },
+        labels: { proxy: key === undefined ? "" : sources.roleOf(key), node: node?.id ?? "", stream: `${id}` },
         lagMs: Math.max(0, ...types.map((type) => type.lagMs)),
       }));
       const worst = lags.filter(({ lagMs }) => lagMs > 0).sort((a, b) => b.lagMs - a.lagMs);

@@ -21,6 +21,7 @@ beforeEach(async () => {
     ...{ cache, quarantine, leads: () => true },
     xds: () => server.metrics,
     streams: () => server.streams(),
+    roleOf: (key) => key,
   });
   cache.apply(KEY, { upsert: resources(CDS, { a: "1".repeat(2 << 20) }), complete: true });
   server = createXdsServer({
