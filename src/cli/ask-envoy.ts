@@ -19,10 +19,13 @@ export async function askEnvoy(
   const folder = await mkdtemp(join(tmpdir(), "epoxy-validate-"));
   try {
     const findings: LocatedFinding[] = [];
+    const program = path || "envoy";
+    // Who asked for Envoy is told that there is none, also where no proxy gets anything yet.
+    await run(program, ["--version"], signal);
     for (const [key, bootstrap] of staticBootstraps(served)) {
       const file = join(folder, "envoy.json");
       await writeFile(file, JSON.stringify(bootstrap), { mode: 0o600 });
-      const refusal = await refusalOf(path || "envoy", file, signal);
+      const refusal = await refusalOf(program, file, signal);
       if (refusal === undefined) continue;
       const message = `Envoy refuses what the proxy ${key.replace("~", ".")} would get: ${refusal}`;
       findings.push({ severity: "error", message, location: undefined });
@@ -34,12 +37,20 @@ export async function askEnvoy(
 }
 
 /** What Envoy says against a bootstrap file; undefined: it is all right. */
-function refusalOf(program: string, file: string, signal: AbortSignal): Promise<string | undefined> {
+async function refusalOf(program: string, file: string, signal: AbortSignal): Promise<string | undefined> {
+  const args = ["--mode", "validate", "-c", file, "--log-level", "error", "--disable-hot-restart"];
+  const { code, output } = await run(program, args, signal);
+  return code === 0 ? undefined : essence(output, file, code);
+}
+
+/** @throws `unavailable` if the program can't be started */
+function run(
+  program: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<{ readonly code: number | null; readonly output: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ["--mode", "validate", "-c", file, "--log-level", "error", "--disable-hot-restart"], {
-      stdio: ["ignore", "ignore", "pipe"],
-      signal,
-    });
+    const child = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], signal });
     let output = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
     child.once("error", (cause: NodeJS.ErrnoException) => {
@@ -47,7 +58,7 @@ function refusalOf(program: string, file: string, signal: AbortSignal): Promise<
       const why = cause.code === "ENOENT" ? "it isn't there: name it with --envoy-path or ENVOY_PATH" : cause.message;
       reject(new EpoxyError("unavailable", `${program} can't be started: ${why}`, { cause }));
     });
-    child.once("close", (code) => resolve(code === 0 ? undefined : essence(output, file, code)));
+    child.once("close", (code) => resolve({ code, output }));
   });
 }
 

@@ -32,6 +32,7 @@ export async function resolveValues(
       ("default" in option ? option.default : undefined) ??
       (option.type === "flag" ? false : option.type === "list" ? [] : undefined);
   }
+  if (values["namespace"] === "") throw new UsageError("option --namespace is empty: name a namespace");
   // What is said nearer wins: --dir on the line over `use-consul` in the file, and the other way round.
   if (given.has("dir") && !given.has("use-consul") && configured["use-consul"] === true) values["use-consul"] = false;
   if (values["json"] === true && Object.hasOwn(options, "output")) {

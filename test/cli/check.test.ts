@@ -46,6 +46,11 @@ describe.concurrent("epoxy validate", () => {
     });
   });
 
+  it("doesn't find in order what has nothing in it", async () => {
+    const { code, stderr } = await epoxy(["validate", "-"], { input: "# nothing yet\n" });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: "error: -: there is nothing in it\n" });
+  });
+
   it("names unknown fields and wrong types with their lines, of all documents at once", async () => {
     const text = `${upstream("a").replace("static", "statc")}---${upstream("b").replace("8080", "many")}`;
     expect(await problemsOf(text)).toEqual([
@@ -229,6 +234,13 @@ describe("epoxy validate --envoy", () => {
     const missing = await epoxy(["validate", "-", "--envoy", "--envoy-path", "/nowhere/envoy"], { input: text });
     expect(missing).toMatchObject({ code: 1, stdout: "" });
     expect(missing.stderr).toMatch(/^error: \/nowhere\/envoy can't be started: .*--envoy-path/);
+  });
+
+  it("says that Envoy isn't there, also where no proxy would get anything", async () => {
+    const args = ["validate", "-", "--envoy", "--envoy-path", "/nowhere/envoy"];
+    const { code, stderr } = await epoxy(args, { input: upstream("cart") });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: \/nowhere\/envoy can't be started: .*--envoy-path/);
   });
 
   it("quotes what Envoy has against it", async () => {

@@ -30,6 +30,14 @@ describe.concurrent("epoxy", () => {
   it.each([
     ["ad route", 'error: unknown command "ad": did you mean add?\nRun "epoxy --help" for help.\n'],
     ["add rout", 'error: unknown command "add rout": did you mean route?\nRun "epoxy add --help" for help.\n'],
+    [
+      "get upstreams -l =x",
+      'error: label selector "=x", column 1: expected a label\'s key\nRun "epoxy get --help" for help.\n',
+    ],
+    [
+      "get upstreams --namespace=",
+      'error: option --namespace is empty: name a namespace\nRun "epoxy get --help" for help.\n',
+    ],
     ["add", 'error: epoxy add needs a command: one of route\nRun "epoxy add --help" for help.\n'],
     [
       "add route --path-exat /",

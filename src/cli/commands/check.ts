@@ -5,7 +5,7 @@ import {
   type CheckResult,
   type Finding,
 } from "../../control-plane/check/index.ts";
-import type { EpoxyError } from "../../errors/index.ts";
+import { EpoxyError } from "../../errors/index.ts";
 import { refKey, refOf } from "../../resources/index.ts";
 import type { Invocation } from "../command.ts";
 import { readSources, type SourceDocument } from "../read-sources.ts";
@@ -46,6 +46,8 @@ export async function validate(invocation: CheckInvocation): Promise<number> {
   const { values, arguments: paths, terminal, signal } = invocation;
   if (paths.length === 0) return check(invocation);
   const { documents, problems } = await readSources(paths, terminal, values.namespace);
+  if (documents.length === 0 && problems.length === 0)
+    throw new EpoxyError("invalid", `${paths.join(", ")}: there is nothing in it`);
   if (!values.dir && !values["use-consul"]) {
     const subject = overlay(
       { resources: [], settings: undefined, knowsSecrets: true, problems, place: () => undefined },

@@ -22,7 +22,7 @@ export async function get({
   const kind = findKind(words[0] ?? "");
   const wantsRoutes = kind.kind === VirtualServiceKind.kind && /^r(outes?)?$/.test(words[1] ?? "");
   const named = [...words.slice(wantsRoutes ? 2 : 1), ...(values.name === undefined ? [] : [values.name])];
-  const selector = values.selector === undefined ? undefined : parseSelector(values.selector);
+  const selector = values.selector === undefined ? undefined : selectorOf(values.selector);
   if (selector !== undefined && named.length > 0) throw new UsageError("give names or a selector, not both");
   const isProxy = kind.kind === ProxyKind.kind;
   if (values.served && !isProxy) throw new UsageError("option --served is for proxies: epoxy get proxies --served");
@@ -140,6 +140,15 @@ async function orServed(
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** @throws UsageError with the place of what is wrong */
+function selectorOf(text: string): Selector {
+  try {
+    return parseSelector(text);
+  } catch (error) {
+    throw error instanceof EpoxyError ? new UsageError(error.message) : error;
+  }
+}
 
 /** With several sources of secrets, the first one that has a name wins. */
 function firstOfEach(items: readonly Resource[]): readonly Resource[] {
