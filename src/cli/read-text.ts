@@ -1,23 +1,26 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import { EpoxyError } from "../errors/index.ts";
 
 /** Bytes that a file or the standard input may have: far above what people write, far below what hurts. */
 export const MAX_INPUT_BYTES = 64 * 1024 * 1024;
 
+/** How long a pipe's writer may keep silent, in milliseconds. */
+const SILENCE_MS = 30_000;
+
 /**
- * Reads a file that was named on the command line: a regular one, a named pipe (`<(…)`), or `/dev/stdin`. `/dev/zero` and its like have no end,
- * so reading stops at the limit.
+ * Reads a file that was named on the command line: a regular one, a pipe (`<(…)`), or `/dev/stdin`. `/dev/zero` and its like have no end,
+ * so reading stops at the limit. A named pipe that nobody writes to is empty: waiting for a writer could not even be interrupted.
  * @throws EpoxyError `invalid`, located, if it can't be read or is too large
  */
 export function readBytes(path: string): Buffer {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    const fd = openSync(path, "r");
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       for (;;) {
         const chunk = Buffer.allocUnsafe(64 * 1024);
-        const read = readSync(fd, chunk);
+        const read = readWhenThere(fd, chunk);
         if (read === 0) return Buffer.concat(chunks, length);
         chunks.push(chunk.subarray(0, read));
         length += read;
@@ -29,6 +32,19 @@ export function readBytes(path: string): Buffer {
   } catch (cause) {
     throw unreadable(path, (cause as Error).message, cause);
   }
+}
+
+function readWhenThere(fd: number, chunk: Buffer): number {
+  const nothing = new Int32Array(new SharedArrayBuffer(4));
+  for (let waited = 0; waited < SILENCE_MS; waited += 10) {
+    try {
+      return readSync(fd, chunk);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Atomics.wait(nothing, 0, 0, 10);
+    }
+  }
+  throw new Error(`nothing came for ${SILENCE_MS / 1000} s`);
 }
 
 /**

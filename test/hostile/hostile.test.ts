@@ -10,7 +10,7 @@ import { parseResources, parseSelector } from "../../src/resources/index.ts";
 import { createFileStorage } from "../../src/storage/file/index.ts";
 import type { Storage } from "../../src/storage/index.ts";
 import { diagnose } from "../codegen/compile.ts";
-import { epoxy } from "../cli/support/epoxy.ts";
+import { epoxy, epoxyCommand } from "../cli/support/epoxy.ts";
 import { hostileTexts } from "./support/hostile-texts.ts";
 import { judge } from "./support/judge.ts";
 
@@ -223,6 +223,23 @@ test.each([
   expect(stderr).toMatch(/^error: /);
   expect(stderr).not.toMatch(/\n\s+at .*:\d+:\d+/);
   expect(code === 1 || code === 2).toBe(true);
+});
+
+test("a named pipe that nobody writes to is empty, one that somebody writes to is read", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "epoxy-hostile-"));
+  try {
+    const run = promisify(execFile);
+    await run("mkfifo", [join(folder, "pipe.yaml")]);
+    const silent = await epoxy(["validate", join(folder, "pipe.yaml")]);
+    expect(silent).toMatchObject({ code: 1, stderr: expect.stringContaining("there is nothing in") as unknown });
+    const folderOf = await epoxy(["validate", folder]);
+    expect(folderOf.code).toBe(1);
+    const script = `exec ${epoxyCommand.join(" ")} validate <(sleep 0.3; printf 'statc: {}\\n')`;
+    const written = await run("bash", ["-c", script]).catch((error: unknown) => error as { stdout: string });
+    expect(written.stdout).toContain("/dev/fd/");
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("a file of a terabyte is an error of its own, and hides no other file", async () => {
