@@ -85,14 +85,14 @@ test("with a mistake in the protos nothing is written, and the mistakes are name
     status: 1,
     stderr:
       'proto/acme/mesh/v1/mesh.proto:17:10: path "onwer" of column "OWNER": Mesh has no field "onwer". Did you mean "owner"?\n' +
-      'proto/acme/mesh/v1/mesh.proto:64:10: Zone and Mesh (acme/mesh/v1/mesh.proto:17) have the same plural "meshes". It names a folder and a command\'s argument: change one.\n',
+      'proto/acme/mesh/v1/mesh.proto:65:10: Zone and Mesh (acme/mesh/v1/mesh.proto:17) have the same plural "meshes". It names a folder and a command\'s argument: change one.\n',
   });
   await expect(stat(join(project.directory, "out"))).rejects.toThrow("ENOENT");
 
   await writeFile(proto, text.replace("string owner = 3", "strin owner = 3"));
   const { status, stderr } = codegen(project.directory);
   expect(status).toBe(1);
-  expect(stderr).toContain("proto/acme/mesh/v1/mesh.proto:33:3:");
+  expect(stderr).toContain("proto/acme/mesh/v1/mesh.proto:34:3:");
 });
 
 test("schemas and the reference are made in the same run, each in its folder, and what is stale of each is removed", async () => {
