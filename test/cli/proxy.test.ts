@@ -1,16 +1,19 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { typeUrls } from "../../src/xds/index.ts";
 import { type RunningEnvoy, startEnvoy } from "../support/envoy.ts";
 import { freePort } from "../support/free-port.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { startServe, type ServeProcess } from "../e2e/support/serve-process.ts";
+import { connect } from "../xds/support/grpc-client.ts";
 import { type Bed, createBed, epoxy } from "./support/epoxy.ts";
 
 let bed: Bed;
 let serving: ServeProcess;
 let envoy: RunningEnvoy;
 let admin: string;
+let xdsPort: number;
 let taken: Server;
 
 const gateway = (name: string, port: number) => `
@@ -22,7 +25,8 @@ proxyNames: [gateway-proxy]
 `;
 
 beforeAll(async () => {
-  const [xdsPort, adminPort, port] = [await freePort(), await freePort(), await freePort()];
+  const [adminPort, port] = [await freePort(), await freePort()];
+  xdsPort = await freePort();
   admin = `127.0.0.1:${adminPort}`;
   taken = createServer();
   await new Promise<void>((done) => taken.listen(0, "127.0.0.1", done));
@@ -103,6 +107,23 @@ describe("epoxy proxy", () => {
     expect(status.code).toBe(1);
     expect(status.stdout).toContain("refused");
     await bed.run("delete gateway taken");
+    await waitFor(async () => (await proxy("status")).code === 0);
+  });
+
+  it("diff says so where nothing is served for a role, such as a misspelt one", async () => {
+    await using client = connect(xdsPort);
+    const stream = client.stream("delta", { node: { id: "lost", metadata: { role: "gloo-system~gatway-proxy" } } });
+    stream.send({ typeUrl: typeUrls.cluster });
+    const found = await waitFor(async () => {
+      const result = await proxy("diff lost --json");
+      return result.stdout === "" ? undefined : result;
+    });
+    expect(JSON.parse(found.stdout)).toEqual({
+      proxy: "lost",
+      differences: [{ type: "CDS", name: "*", why: "nothing is served for the role gloo-system~gatway-proxy" }],
+    });
+    expect(found.code).toBe(1);
+    stream.cancel();
     await waitFor(async () => (await proxy("status")).code === 0);
   });
 

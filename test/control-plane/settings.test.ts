@@ -53,6 +53,14 @@ consulKvArtifactSource: {}
     });
   });
 
+  it.each([
+    ["gloo: {}", undefined],
+    ["gloo: {canary: {}}", 10_000],
+    ["gloo: {canary: {timeout: 3s}}", 3000],
+  ])("let one proxy go first only where they say so: %s", (text, canaryMs) => {
+    expect(viewSettings(settings(text), "/data").canaryMs).toBe(canaryMs);
+  });
+
   it("watch the namespace that is written to, whatever others are listed", () => {
     expect(viewSettings(settings("watchNamespaces: [apps]"), "/data").watchNamespaces).toEqual(["apps", "gloo-system"]);
   });

@@ -25,10 +25,11 @@ export async function proxyDiff({
   const proxy = await connectedProxy(values["admin-address"], id, signal);
   const envoy = values["envoy-admin"];
   const what = "Envoy's admin page (--envoy-admin)";
-  const differences =
-    envoy === undefined
+  const differences = isServed(proxy)
+    ? envoy === undefined
       ? unacknowledged(proxy)
-      : againstEnvoy(proxy, await askAdmin(envoy, "/config_dump?include_eds", what, signal));
+      : againstEnvoy(proxy, await askAdmin(envoy, "/config_dump?include_eds", what, signal))
+    : proxy.types.map(({ type }) => unserved(proxy.role, type));
   if (values.json) terminal.out(`${JSON.stringify({ proxy: proxy.id, differences }, undefined, 2)}\n`);
   else if (differences.length > 0) {
     terminal.out(
@@ -45,6 +46,15 @@ export async function proxyDiff({
 }
 
 const short = (version: string | undefined): string => version?.slice(0, 12) ?? "-";
+
+/** Whether its role, which may be misspelt, is one that there is anything for. */
+function isServed({ types }: ProxyReport): boolean {
+  return types.length === 0 || types.some(({ state, resources }) => state !== "not sent" || resources.length > 0);
+}
+
+function unserved(role: string, type: string): Difference {
+  return { type, name: "*", served: undefined, has: undefined, why: `nothing is served for the role ${role}` };
+}
 
 function unacknowledged({ types }: ProxyReport): readonly Difference[] {
   return types.flatMap(({ type, resources }) =>
