@@ -91,6 +91,29 @@ describe("epoxy proxy", () => {
     expect(running.code).toBe(0);
   });
 
+  it("diff tells what Envoy lacks, what it has beyond what is served, and what it runs in another version", async () => {
+    const dump = JSON.parse(await envoy.admin("/config_dump?include_eds"));
+    const sections = dump.configs as Record<string, unknown>[];
+    const section = (name: string) => sections.find((it) => String(it["@type"]).endsWith(name)) ?? {};
+    section(".ListenersConfigDump")["dynamic_listeners"] = [];
+    const [cluster] = section(".ClustersConfigDump")["dynamic_active_clusters"] as { version_info: string }[];
+    const surplus = { ...cluster, cluster: { name: "left" } };
+    section(".ClustersConfigDump")["dynamic_active_clusters"] = [{ ...cluster, version_info: "old" }, surplus];
+    const page = createServer((_, response) => response.end(JSON.stringify(dump)));
+    await new Promise<void>((done) => page.listen(0, "127.0.0.1", done));
+    const { code, stdout } = await proxy(
+      `diff edge-1 --json --envoy-admin 127.0.0.1:${(page.address() as AddressInfo).port}`,
+    );
+    page.close();
+    expect(code).toBe(1);
+    const { differences } = JSON.parse(stdout) as { differences: { type: string; name: string; why: string }[] };
+    expect(differences.map(({ type, name, why }) => [type, name, why])).toEqual([
+      ["CDS", "up_gloo-system", "Envoy runs another version"],
+      ["CDS", "left", "Envoy has it, the control plane doesn't"],
+      ["LDS", expect.stringContaining("listener"), "Envoy doesn't have it"],
+    ]);
+  });
+
   it("diff and status name what Envoy refuses, with its words, and go back to synced", async () => {
     const file = "config/gateways/gloo-system/taken.yaml";
     await bed.write(file, gateway("taken", (taken.address() as AddressInfo).port));

@@ -60,6 +60,23 @@ test("tell how long streams and roles wait for an answer, until it is there", as
   expect((await samples("epoxy_xds_lag_seconds")).map(valueOf).filter((seconds) => seconds > 0)).toEqual([]);
 });
 
+test("count what changes, what is sent of it, and what proxies say of that, by type", async () => {
+  metrics.changed(KEY, { upsert: resources(CDS, { a: "2", b: "2" }) });
+  const stream = client.stream("delta");
+  stream.send({ typeUrl: CDS });
+  const first = await stream.next();
+  stream.nack(first, "no");
+  stream.send({ typeUrl: CDS, subscribe: ["none"] });
+  stream.ack(await stream.next());
+  const of = async (name: string) => valueOf((await samples(name))[0]);
+  await waitFor(async () => (await of("epoxy_xds_acks_total")) === 1);
+  expect(await samples("epoxy_xds_nacks_total")).toEqual(['{type="Cluster"} 1']);
+  expect(await samples("epoxy_xds_changes_total")).toEqual(['{type="Cluster"} 2']);
+  expect(await samples("epoxy_xds_responses_total")).toEqual(['{type="Cluster"} 2']);
+  expect(await samples("epoxy_xds_sent_resources_total")).toEqual(['{type="Cluster"} 1']);
+  expect(await of("epoxy_xds_sent_bytes_total")).toBeGreaterThan(2 << 20);
+});
+
 test("count who is too slow", async () => {
   raw[0]?.send({ typeUrl: CDS });
   await waitFor(async () =>
