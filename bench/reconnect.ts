@@ -1,10 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { parseArgs } from "node:util";
 import { createXdsCache, createXdsServer, typeUrls } from "../src/xds/index.ts";
 import { connect } from "../test/xds/support/grpc-client.ts";
 import { resources } from "../test/xds/support/messages.ts";
 
-// How long a change takes to an established client while a fleet connects: `node bench/reconnect.ts [clients] [clusters] [admitted]`.
+// How long a change takes to an established client while a fleet connects.
+// Usage: node bench/reconnect.ts [--smoke] [--clients 1000] [--clusters 500] [--admitted 32]
 const KEY = "ns~proxy";
 const { cluster: CDS } = typeUrls;
 
@@ -59,5 +61,14 @@ async function measure(count: number, clusters: number, admitted: number): Promi
 }
 
 const [first, ...rest] = process.argv.slice(2);
-if (first === "fleet") await fleet(Number(rest[0]), Number(rest[1]));
-else await measure(Number(first ?? 1000), Number(rest[0] ?? 500), Number(rest[1] ?? 16));
+if (first === "fleet") {
+  await fleet(Number(rest[0]), Number(rest[1]));
+} else {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    options: { smoke: { type: "boolean" }, clients: text, clusters: text, admitted: text },
+  });
+  const small = values.smoke === true;
+  const clients = Number(values.clients ?? (small ? 20 : 1_000));
+  await measure(clients, Number(values.clusters ?? (small ? 20 : 500)), Number(values.admitted ?? 32));
+}
