@@ -7,6 +7,8 @@ import { resources } from "../test/xds/support/messages.ts";
 
 // How long a change takes to an established client while a fleet connects.
 // Usage: node bench/reconnect.ts [--smoke] [--clients 1000] [--clusters 500] [--admitted 32]
+/** For its first 10 s a client counts as new, and waits with the others. */
+const ESTABLISHED_MS = 10_500;
 const KEY = "ns~proxy";
 const { cluster: CDS } = typeUrls;
 
@@ -34,6 +36,7 @@ async function measure(count: number, clusters: number, admitted: number): Promi
   const established = client.stream("delta");
   established.send({ typeUrl: CDS });
   established.ack(await established.next());
+  await new Promise((resolve) => setTimeout(resolve, ESTABLISHED_MS));
   const child = spawn(process.execPath, [import.meta.filename, "fleet", `${port}`, `${count}`], {
     stdio: ["ignore", "pipe", "inherit"],
   });
