@@ -205,7 +205,7 @@ describe("epoxy get", () => {
     expect(await names("team=x")).toEqual(["a"]);
     expect(await names("team in (x, y)")).toEqual(["a", "b"]);
     expect(await names("!team")).toEqual(["c"]);
-    expect(await epoxy(["get", "us", "-l", "team in (", "--dir", bed.dir])).toMatchObject({ code: 1 });
+    expect(await epoxy(["get", "us", "-l", "team in (", "--dir", bed.dir])).toMatchObject({ code: 2 });
   });
 
   it("watches until it is interrupted", async () => {
