@@ -10,7 +10,7 @@ const version = "1.36.3";
 
 /**
  * Builds Kubernetes' API server from its published Go modules: nobody publishes the program where this project takes others from. Takes
- * about 8 minutes of processor time, at low priority, and 2 GB in Go's caches.
+ * about 7 minutes of processor time, at low priority, and 2 GB in Go's caches: 3 min 40 s on two idle cores, its sources fetched meanwhile.
  *
  * @throws Error where `go` is missing or too old, with what it said
  */
