@@ -1,4 +1,4 @@
-// Run as a program: a control plane on the data folder given as argument. Prints its xDS port as one line of JSON.
+// Run as a program: a control plane on the data folder given as argument. Prints its ports as one line of JSON.
 import { join } from "node:path";
 import { limitYoungGeneration } from "../../src/cli/limit-young-generation.ts";
 import { startChild } from "../../test/support/child.ts";
@@ -7,6 +7,8 @@ import { waitFor } from "../../test/support/wait-for.ts";
 export interface RunningControlPlane {
   readonly pid: number;
   readonly xdsPort: number;
+  /** Of the validating webhook; undefined: the Settings want none. */
+  readonly webhookPort: number | undefined;
   output(): string;
   stop(): Promise<void>;
 }
@@ -15,26 +17,34 @@ export interface RunningControlPlane {
 const NODE_COMPILE_CACHE = join(import.meta.dirname, "..", "results", "compile-cache");
 
 /** Starts a control plane in a process of its own, as it would run, so that its CPU time and memory are its own, too. */
-export async function startControlPlane(folder: string): Promise<RunningControlPlane> {
+export async function startControlPlane(
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunningControlPlane> {
   const child = startChild(process.execPath, [...process.execArgv, import.meta.filename, folder], {
-    env: { NODE_COMPILE_CACHE },
+    env: { NODE_COMPILE_CACHE, ...env },
   });
   const line = await waitFor(
     () => {
       if (child.ended() !== undefined) return "ended";
-      return /^\{"xdsPort":\d+\}$/m.exec(child.output())?.[0];
+      return /^\{"xdsPort":.*\}$/m.exec(child.output())?.[0];
     },
     { timeout: 60_000, interval: 2 },
   );
   if (line === "ended") throw new Error(`the control plane has ended:\n${child.output()}`);
-  return { pid: child.pid, xdsPort: JSON.parse(line).xdsPort, output: child.output, stop: child.stop };
+  const { xdsPort, webhookPort } = JSON.parse(line);
+  return { pid: child.pid, xdsPort, webhookPort, output: child.output, stop: child.stop };
 }
 
 if (process.argv[1] === import.meta.filename) {
   // As `epoxy serve` does, before the modules are loaded.
   limitYoungGeneration();
   const { createControlPlane } = await import("../../src/control-plane/index.ts");
-  const controlPlane = await createControlPlane({ dataDirectory: process.argv[2] ?? "" });
-  process.stdout.write(`${JSON.stringify({ xdsPort: controlPlane.xdsAddress?.port })}\n`);
+  const controlPlane = await createControlPlane({
+    dataDirectory: process.argv[2] ?? "",
+    webhookAddress: { host: "127.0.0.1", port: 0 },
+  });
+  const ports = { xdsPort: controlPlane.xdsAddress?.port, webhookPort: controlPlane.webhookAddress?.port };
+  process.stdout.write(`${JSON.stringify(ports)}\n`);
   process.once("SIGTERM", () => void controlPlane.close().then(() => process.exit(0)));
 }

@@ -144,6 +144,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     address: options.webhookAddress ?? DEFAULT_WEBHOOK_ADDRESS,
     judge: () => engine?.judge,
     onAnswer: metrics.validated,
+    settings: ref,
     logger,
   });
 

@@ -37,6 +37,7 @@ import { type JudgedKind, statusGraph } from "./status-graph.ts";
 import { writeStatuses } from "./status-writer.ts";
 import type { ChangeTraces } from "./tracing/change-traces.ts";
 import { type ChangeJudge, createChangeJudge } from "./validation/judge-change.ts";
+import { watchedNamespaces } from "./validation/watched-namespaces.ts";
 
 /** From storage to cache, for one set of sources. A change of the sources takes a new engine on the same cache. */
 export interface Engine {
@@ -219,6 +220,11 @@ export function startEngine({
     writing.push(leader.whileLeader(() => persistProxies(proxies, client, view.writeNamespace, logger)));
   }
 
+  const namespaces = watchedNamespaces({
+    names: view.watchNamespaces,
+    choice: view.namespaceChoice,
+    client: storages.kubernetes,
+  });
   const judge = createChangeJudge({
     graph,
     problems: [...found, ...envoy.proxyProblems],
@@ -227,7 +233,7 @@ export function startEngine({
       const native = storages.secrets[view.secrets.findIndex(({ type }) => type === "kubernetes")];
       return native && sources.secretsOf(native);
     },
-    namespaces: view.watchNamespaces,
+    watches: namespaces.has,
   });
   let fed = !serving;
   const isHeld = (): boolean => keepIfEmpty && !fed && sources.isEmpty();
@@ -271,6 +277,7 @@ export function startEngine({
           kubernetes?.close(),
           sources.close(),
           exchange?.close(),
+          namespaces.close(),
         ]);
         await leader.close();
         await storages.close();

@@ -27,7 +27,7 @@ function createValidation(policy: AdmissionPolicy = strict) {
       ...chain.envoy.proxyProblems,
     ],
     sourceOf: (kind) => (registry.byName(kind.kind) === undefined ? undefined : chain.source(kind.kind)),
-    namespaces: [],
+    watches: (namespace) => namespace !== "elsewhere",
     now: () => now,
   });
   chain.graph.flush();
@@ -39,6 +39,7 @@ function createValidation(policy: AdmissionPolicy = strict) {
         registry: createRegistry(kinds),
         secretKind: SecretKind,
         judge,
+        watches: (_kind, namespace) => judge.watches(namespace),
         ownProblems: () => [],
       },
     );
@@ -267,6 +268,18 @@ describe("what isn't asked about", () => {
     const { create } = createValidation();
     expect(create(bad)?.allowed).toBe(false);
     expect(create(bad, more as Partial<AdmissionRequest>)).toEqual({ uid: "1", allowed: true });
+  });
+
+  test("what is written into a namespace that isn't watched is let in with a warning, readable or not; deleted without", () => {
+    const { create, ask } = createValidation(strictest);
+    const elsewhere = { namespace: "elsewhere" };
+    const warnings = [expect.stringContaining("the namespace elsewhere isn't watched") as unknown];
+    expect(create(bad, elsewhere)).toEqual({ uid: "1", allowed: true, warnings });
+    const kind = { group: "gateway.solo.io", version: "v1", kind: "VirtualService" };
+    const typo = { metadata: { name: "typo", ...elsewhere }, spec: { virtualHoost: {} } };
+    expect(ask({ kind, object: typo })).toEqual({ uid: "1", allowed: true, warnings });
+    const secret = { group: "", version: "v1", kind: "Secret" };
+    expect(ask({ kind: secret, operation: "DELETE", name: "a", ...elsewhere })).toEqual({ uid: "1", allowed: true });
   });
 
   test("before everything is read nobody can tell, and a permissive webhook lets in", () => {

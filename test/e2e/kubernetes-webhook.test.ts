@@ -20,11 +20,12 @@ const loopback = { host: "127.0.0.1", port: 0 };
 describe("the validating webhook, asked by a real API server", () => {
   let folder: string;
   let namespace: string;
+  let elsewhere: string;
   let authority: Authority;
   let controlPlane: ControlPlane;
   const configuration = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 
-  const settings = (validation: string): Promise<void> =>
+  const settings = (validation: string, more = ""): Promise<void> =>
     writeTree(folder, {
       "gloo-system/default.yaml": `
 metadata: {name: default, namespace: gloo-system}
@@ -34,12 +35,12 @@ gateway:
     ${validation}
     validationWebhookTlsCert: ${folder}/webhook.pem
     validationWebhookTlsKey: ${folder}/webhook.key
-`,
+${more}`,
     });
-  const collection = (plural: string): string =>
-    `/apis/${plural === "upstreams" ? "gloo" : "gateway"}.solo.io/v1/namespaces/${namespace}/${plural}`;
-  const create = (plural: string, name: string, spec: object, query = "") =>
-    cluster().api("POST", `${collection(plural)}${query}`, {
+  const collection = (plural: string, within = namespace): string =>
+    `/apis/${plural === "upstreams" ? "gloo" : "gateway"}.solo.io/v1/namespaces/${within}/${plural}`;
+  const create = (plural: string, name: string, spec: object, query = "", within = namespace) =>
+    cluster().api("POST", `${collection(plural, within)}${query}`, {
       apiVersion: `${plural === "upstreams" ? "gloo" : "gateway"}.solo.io/v1`,
       kind: { upstreams: "Upstream", gateways: "Gateway", virtualservices: "VirtualService" }[plural],
       metadata: { name },
@@ -52,12 +53,12 @@ gateway:
     },
   });
   const petstore = { static: { hosts: [{ addr: "127.0.0.1", port: 8080 }] } };
-  const isRefused = async (plural: string, spec: object): Promise<boolean> =>
-    (await create(plural, "try", spec, "?dryRun=All")).status >= 400;
+  const isRefused = async (plural: string, spec: object, within = namespace): Promise<boolean> =>
+    (await create(plural, "try", spec, "?dryRun=All", within)).status >= 400;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "epoxy-webhook-"));
-    namespace = await cluster().namespace();
+    [namespace, elsewhere] = [await cluster().namespace(), await cluster().namespace()];
     await cluster().createCrds(generatedCrds(...kinds.filter(({ kind }) => kind !== "Secret" && kind !== "Artifact")));
     authority = await createAuthority();
     await useCertificate("first");
@@ -72,7 +73,12 @@ static: {hosts: [{addr: 127.0.0.1, port: 8080}]}
         ...to("used"),
       }),
     });
-    controlPlane = await createControlPlane({ dataDirectory: folder, xdsAddress: loopback, webhookAddress: loopback });
+    controlPlane = await createControlPlane({
+      dataDirectory: folder,
+      xdsAddress: loopback,
+      webhookAddress: loopback,
+      kubernetes: { kubeconfig: await cluster().kubeconfig() },
+    });
     await waitFor(() => controlPlane.readiness().ready);
     await cluster().apiOk("POST", configuration, webhook());
     await waitFor(() => isRefused("gateways", { bindAddress: "::", bindPort: 8080 }));
@@ -92,7 +98,9 @@ static: {hosts: [{addr: 127.0.0.1, port: 8080}]}
         url: `https://127.0.0.1:${controlPlane.webhookAddress?.port}/validation`,
         caBundle: readFileSync(authority.ca).toString("base64"),
       },
-      namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
+      namespaceSelector: {
+        matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "In", values: [namespace, elsewhere] }],
+      },
     };
     return { ...manifest, metadata: { name: namespace }, webhooks: [{ ...manifest.webhooks[0], ...own }] };
   }
@@ -131,6 +139,35 @@ static: {hosts: [{addr: 127.0.0.1, port: 8080}]}
     await settings("alwaysAccept: true");
     await waitFor(async () => !(await isRefused("virtualservices", missing)));
     expect((await cluster().api("DELETE", `${collection("upstreams")}/used`)).status).toBe(200);
+  });
+
+  it("lets everything into namespaces that the Settings don't choose, by name or by label, and says so", async () => {
+    const wrong = { static: { hosts: [{ addr: "127.0.0.1", port: 0 }] } };
+    await settings("alwaysAccept: false");
+    await waitFor(() => isRefused("upstreams", wrong, elsewhere));
+    await settings("alwaysAccept: false", `watchNamespaces: [${namespace}]`);
+    await waitFor(async () => !(await isRefused("upstreams", wrong, elsewhere)));
+    const { warning } = await create("upstreams", "unwatched", wrong, "", elsewhere);
+    expect(warning).toContain(`not validated: the namespace ${elsewhere} isn't watched`);
+    expect((await create("upstreams", "again", wrong)).status).toBe(400);
+
+    const label = `watched-by-${namespace}`;
+    const byLabel = `watchNamespaceSelectors: [{matchLabels: {${label}: "yes"}}]\nkubernetes: {}\n`;
+    await settings("alwaysAccept: false", `${byLabel}discovery: {udsOptions: {enabled: false}}`);
+    const relabel = (value: string | null) =>
+      cluster().apiOk(
+        "PATCH",
+        `/api/v1/namespaces/${elsewhere}`,
+        { metadata: { labels: { [label]: value } } },
+        { contentType: "application/merge-patch+json" },
+      );
+    await relabel("yes");
+    await waitFor(() => isRefused("upstreams", wrong, elsewhere));
+    await relabel(null);
+    await waitFor(async () => !(await isRefused("upstreams", wrong, elsewhere)));
+    expect(await isRefused("upstreams", wrong)).toBe(true);
+    await settings("alwaysAccept: true");
+    await waitFor(async () => !(await isRefused("upstreams", wrong)));
   });
 
   it("isn't asked about statuses", async () => {

@@ -29,6 +29,8 @@ export interface AdmissionContext {
   /** The kind whose resources are native Secrets. */
   readonly secretKind: AnyKind;
   readonly judge: ChangeJudge;
+  /** Whether what is written there is read here. */
+  watches(kind: AnyKind, namespace: string): boolean;
   /** What else can be wrong with a resource by itself. */
   ownProblems(kind: AnyKind, resource: Resource): readonly NewProblem[];
 }
@@ -46,6 +48,8 @@ export function admit(request: AdmissionRequest, context: AdmissionContext): Adm
   if ((request.subResource ?? "") !== "") return allowed;
   const kind = kindOf(request, context);
   if (kind === undefined) return allowed;
+  const namespace = request.namespace || request.object?.metadata?.namespace || "";
+  if (kind.scope === "namespaced" && !context.watches(kind, namespace)) return unwatched(allowed, request, namespace);
   const read = readChange(kind, request);
   if (read === undefined) return allowed;
   if ("unreadable" in read) {
@@ -67,6 +71,14 @@ export function admit(request: AdmissionRequest, context: AdmissionContext): Adm
   if (request.dryRun !== true) judge.admit(change);
   const warnings = admissionWarnings(found.map(({ message }) => message));
   return warnings.length === 0 ? allowed : { ...allowed, warnings };
+}
+
+/** Another control plane's, or nobody's. */
+function unwatched(allowed: AdmissionResponse, { operation }: AdmissionRequest, namespace: string): AdmissionResponse {
+  // Also asked about is each Secret that anybody deletes.
+  if (operation === "DELETE") return allowed;
+  const text = `not validated: the namespace ${namespace} isn't watched (watchNamespaces and watchNamespaceSelectors of the Settings), and what is in it isn't served`;
+  return { ...allowed, warnings: admissionWarnings([text]) };
 }
 
 function kindOf({ kind: { group, version, kind }, operation }: AdmissionRequest, context: AdmissionContext) {

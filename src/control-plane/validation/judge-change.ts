@@ -25,6 +25,8 @@ export interface NewProblem {
 }
 
 export interface ChangeJudge {
+  /** Whether anything that is written there counts here. */
+  watches(namespace: string): boolean;
   /** What a change would break; undefined: not everything is read yet, so nobody can tell. */
   judge(change: IntendedChange): readonly NewProblem[] | undefined;
   /** A change that is on its way into storage: later ones are judged as if it had arrived, for a few seconds at most. */
@@ -37,8 +39,8 @@ export interface ChangeJudgeOptions {
   readonly problems: readonly Collection<readonly TranslationProblem[]>[];
   /** The source of a kind's resources, by refKey; undefined: nothing depends on them. */
   sourceOf(kind: AnyKind): Collection<any> | undefined;
-  /** Namespaces that are watched; empty: all. */
-  readonly namespaces: readonly string[];
+  /** Whether a namespace is watched. */
+  watches(namespace: string): boolean;
   /** Milliseconds, for tests. */
   readonly now?: (() => number) | undefined;
 }
@@ -48,7 +50,7 @@ const ADMITTED_MS = 5_000;
 
 /** Judges changes by the very graph that serves: what depends on the change is translated, and nothing is changed. */
 export function createChangeJudge(options: ChangeJudgeOptions): ChangeJudge {
-  const { graph, problems, sourceOf, namespaces, now = () => performance.now() } = options;
+  const { graph, problems, sourceOf, watches, now = () => performance.now() } = options;
   const admitted = new Map<string, { readonly change: IntendedChange; readonly until: number }>();
   const keyOf = ({ kind, ref }: IntendedChange): string => `${kind.kind}/${refKey(ref)}`;
 
@@ -65,10 +67,11 @@ export function createChangeJudge(options: ChangeJudgeOptions): ChangeJudge {
   }
 
   return {
+    watches,
     judge(change) {
       const { kind, ref, after } = change;
       const source = sourceOf(kind);
-      if (source === undefined || (namespaces.length > 0 && !namespaces.includes(ref.namespace))) return [];
+      if (source === undefined) return [];
       if (!problems.every(({ synced }) => synced)) return undefined;
       const others = underWay(keyOf(change));
       const edit = { source, key: refKey(ref), value: after };

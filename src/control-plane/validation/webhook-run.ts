@@ -1,6 +1,6 @@
 import { kinds, SecretKind, SettingsKind, SettingsType } from "../../../generated/sdk/index.ts";
 import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.ts";
-import { type AnyKind, createRegistry, type Resource } from "../../resources/index.ts";
+import { type AnyKind, createRegistry, type Ref, type Resource } from "../../resources/index.ts";
 import type { Logger } from "../logger.ts";
 import type { HostPort } from "../settings/host-port.ts";
 import { notHonoured, notHonouredText } from "../settings/not-honoured.ts";
@@ -16,6 +16,8 @@ export interface WebhookRunOptions {
   readonly judge: () => ChangeJudge | undefined;
   /** Told of each answer. */
   readonly onAnswer: (request: AdmissionRequest, response: AdmissionResponse | undefined) => void;
+  /** Those in force, wherever else this control plane looks. */
+  readonly settings: Ref;
   readonly logger: Logger;
 }
 
@@ -27,14 +29,16 @@ export interface WebhookRun {
   close(): Promise<void>;
 }
 
-export function createWebhookRun({ address, judge, onAnswer, logger }: WebhookRunOptions): WebhookRun {
+export function createWebhookRun({ address, judge, onAnswer, settings, logger }: WebhookRunOptions): WebhookRun {
   const registry = createRegistry(kinds);
   let policy: ValidationView | undefined;
   let server: WebhookServer | undefined;
 
   function answer(request: AdmissionRequest): AdmissionResponse | undefined {
     const present = judge();
-    const context = { registry, secretKind: SecretKind, judge: present, ownProblems };
+    const watches = ({ kind }: AnyKind, namespace: string): boolean =>
+      kind === SettingsKind.kind ? namespace === settings.namespace : present?.watches(namespace) !== false;
+    const context = { registry, secretKind: SecretKind, watches, ownProblems };
     const response =
       present === undefined || policy === undefined
         ? undefined

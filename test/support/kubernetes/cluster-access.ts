@@ -19,6 +19,8 @@ export interface KubeAnswer {
   readonly status: number;
   /** Parsed, where it is JSON. */
   readonly body: any;
+  /** What the API server warns of, as kubectl shows it: the header. */
+  readonly warning: string | undefined;
 }
 
 export interface KubeRequestOptions {
@@ -88,7 +90,10 @@ export function clusterAccess(address: KubeAddress): KubeAccess {
             text += chunk;
           });
           incoming.once("error", reject);
-          incoming.once("end", () => resolve({ status: incoming.statusCode ?? 0, body: parsed(text) }));
+          incoming.once("end", () => {
+            const { statusCode = 0, headers } = incoming;
+            resolve({ status: statusCode, body: parsed(text), warning: headers["warning"] as string | undefined });
+          });
         },
       );
       outgoing.once("error", reject);
