@@ -4,6 +4,8 @@ export interface KubernetesOptions {
    * Path of a kubeconfig. Default: what `$KUBECONFIG` names, else `~/.kube/config`, else, in a Pod, its service account.
    */
   readonly kubeconfig?: string | undefined;
+  /** What the path of a Pod's service account, `/var/run/secrets/kubernetes.io/serviceaccount`, begins with. Default: nothing. */
+  readonly podRoot?: string | undefined;
   /** A context of the kubeconfig; default: its current one. */
   readonly context?: string | undefined;
   /** Milliseconds that a call may take. Default 10,000. */

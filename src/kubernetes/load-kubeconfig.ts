@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { RequestOptions } from "node:https";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { load } from "js-yaml";
 import { EpoxyError } from "../errors/index.ts";
 import type { KubernetesOptions } from "./kube-options.ts";
@@ -25,10 +26,12 @@ export async function loadKubeconfig(options: KubernetesOptions): Promise<Loaded
     throw new EpoxyError("invalid", text, { cause });
   });
   const config = new KubeConfig();
-  const { kubeconfig, context } = options;
+  const { kubeconfig, context, podRoot = "" } = options;
   try {
     if (kubeconfig) config.loadFromFile(kubeconfig);
     else config.loadFromDefault();
+    // The library looks for a service account at the root only.
+    if (speaksForNobody(config) && existsSync(`${podRoot}${TOKEN_PATH}`)) config.loadFromCluster(podRoot);
   } catch (cause) {
     throw noCluster(options, (cause as Error).message, cause);
   }
@@ -41,19 +44,30 @@ export async function loadKubeconfig(options: KubernetesOptions): Promise<Loaded
   }
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw noCluster(options, "it names no cluster for its context");
-  // What the library falls back to, which speaks for nobody.
-  if (cluster.server === "http://localhost:8080" && cluster.name === "cluster" && !kubeconfig)
+  if (speaksForNobody(config) && !kubeconfig)
     throw noCluster(options, "there is neither a kubeconfig nor a Pod's service account");
+  if (cluster.name === IN_CLUSTER && !process.env["KUBERNETES_SERVICE_HOST"])
+    throw noCluster(options, "there is a Pod's service account, but KUBERNETES_SERVICE_HOST is not set");
   const user = config.getCurrentUser();
   const tokenFile: unknown = user?.authProvider?.config?.["tokenFile"];
   return {
     server: cluster.server,
     proxyUrl: cluster.proxyUrl,
-    namespace: config.getContextObject(config.getCurrentContext())?.namespace,
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace?.trim(),
     tokenFile:
       typeof tokenFile === "string" ? tokenFile : user === null ? undefined : tokenFileOf(user.name, kubeconfig),
     apply: (request) => config.applyToHTTPSOptions(request),
   };
+}
+
+const TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+/** What the library calls the cluster of a service account. */
+const IN_CLUSTER = "inCluster";
+
+/** What the library falls back to. */
+function speaksForNobody(config: KubeConfig): boolean {
+  const cluster = config.getCurrentCluster();
+  return cluster?.server === "http://localhost:8080" && cluster.name === "cluster";
 }
 
 /** A user's `tokenFile`, which the library doesn't know. */

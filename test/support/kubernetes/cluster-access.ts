@@ -92,7 +92,7 @@ export function clusterAccess(address: KubeAddress): KubeAccess {
           incoming.once("error", reject);
           incoming.once("end", () => {
             const { statusCode = 0, headers } = incoming;
-            resolve({ status: statusCode, body: parsed(text), warning: headers["warning"] as string | undefined });
+            resolve({ status: statusCode, body: parsed(text), warning: headers.warning });
           });
         },
       );
