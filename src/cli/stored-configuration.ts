@@ -11,18 +11,20 @@ export interface StoredConfiguration {
   readonly problems: readonly EpoxyError[];
 }
 
-/** All resources of all kinds, but Settings. */
+/** All resources of all kinds, but Settings. @param namespaces empty: all */
 export async function storedConfiguration(
   stores: Stores,
   knowsSecrets: boolean,
+  namespaces: readonly string[],
   signal: AbortSignal,
 ): Promise<StoredConfiguration> {
   const skipped = new Set([SettingsKind.kind, ProxyFragmentKind.kind, ...(knowsSecrets ? [] : [SecretKind.kind])]);
   const kinds = registry.all.filter(({ kind }) => !skipped.has(kind));
   const results = await Promise.all(
     kinds.map(async (kind) => {
+      const within = namespaces.length === 0 || kind.scope === "cluster" ? {} : { namespaces };
       const clients = await stores.clients<Resource>(kind);
-      const lists = await Promise.all(clients.map((client) => client.list({ signal })));
+      const lists = await Promise.all(clients.map((client) => client.list({ ...within, signal })));
       // Of secrets, the first source counts that has one.
       const items = new Map(
         lists.toReversed().flatMap((list) => list.items.map((item) => [refKey(refOf(item)), item])),

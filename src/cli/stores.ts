@@ -15,6 +15,7 @@ import { EpoxyError, isNotFound } from "../errors/index.ts";
 import type { AnyKind, Kind, Resource } from "../resources/index.ts";
 import type { ResourceClient, Storage } from "../storage/index.ts";
 import { createFileStorage } from "../storage/file/index.ts";
+import type { NamespaceChoice } from "../storage/kubernetes/index.ts";
 import type { ValuesOf } from "./option.ts";
 import type { GlobalOptions } from "./options.ts";
 import { UsageError } from "./usage-error.ts";
@@ -41,12 +42,14 @@ const defaultDirectory = "data";
  * Opens what the options name. A folder with Settings is used as they say, one with a folder for a kind as it is, and any other as
  * `epoxy serve` would use it.
  * @param use `existing`: the command has nothing to do in a folder that isn't there, which is then taken for a mistyped one
+ * @param namespaces of Kubernetes, where all are asked for
  * @throws UsageError, `invalid` for broken Settings, `not_found` if there is no folder
  */
 export async function openStores(
   options: StoreOptions,
   signal: AbortSignal,
   use: "existing" | "any" = "any",
+  namespaces?: NamespaceChoice,
 ): Promise<Stores> {
   const directory = options.dir || defaultDirectory;
   if (use === "existing" && options.dir && !existsSync(directory)) {
@@ -65,7 +68,7 @@ export async function openStores(
 
   const open = (source: SourceView): Promise<Storage> => {
     const key = JSON.stringify(source);
-    const storage = storages.get(key) ?? openSource(source, options, settings);
+    const storage = storages.get(key) ?? openSource(source, options, settings, namespaces);
     storages.set(key, storage);
     return storage;
   };
@@ -151,14 +154,19 @@ function vaultOf(options: StoreOptions, settings: Settings | undefined): SourceV
   });
 }
 
-async function openSource(source: SourceView, options: StoreOptions, settings: Settings | undefined): Promise<Storage> {
+async function openSource(
+  source: SourceView,
+  options: StoreOptions,
+  settings: Settings | undefined,
+  namespaces: NamespaceChoice | undefined,
+): Promise<Storage> {
   if (source.type === "vault") {
     const { createVaultStorage } = await import("../storage/vault/index.ts");
     return createVaultStorage({ ...source.vault, mount: source.mount, rootKey: source.rootKey });
   }
   if (source.type === "kubernetes") {
     const { createKubernetesStorage } = await import("../storage/kubernetes/index.ts");
-    return createKubernetesStorage({ kubeconfig: options.kubeconfig, context: options["kube-context"] });
+    return createKubernetesStorage({ kubeconfig: options.kubeconfig, context: options["kube-context"], namespaces });
   }
   if (source.type === "directory") {
     const { directory, statusDirectory, flat } = source;

@@ -15,7 +15,7 @@ export const checkOptions = {
     value: "NAMESPACE",
     short: "n",
     default: "gloo-system",
-    help: "namespace of resources in files that name none",
+    help: "namespace of resources in files that name none, and of the Settings in Kubernetes",
   },
 } as const satisfies OptionTable;
 
@@ -44,7 +44,7 @@ export const validateCommand: Command = defineCommand({
   description: [
     "FILE is a YAML or JSON file, a folder, or - for stdin; without one, what is stored is checked, as by `epoxy check`.",
     finds,
-    "With --dir or --use-consul the files are checked as if they had been applied to what is stored there; without, they are taken to be all there is.",
+    "With --dir, --use-consul or --use-kubernetes the files are checked as if they had been applied to what is stored there; without, they are taken to be all there is.",
     ends,
   ],
   arguments: [{ name: "FILE", several: true }],

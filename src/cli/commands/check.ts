@@ -4,8 +4,9 @@ import {
   type CheckedResource,
   type CheckResult,
   type Finding,
+  viewNamespaces,
 } from "../../control-plane/check/index.ts";
-import { EpoxyError } from "../../errors/index.ts";
+import { EpoxyError, isNotFound } from "../../errors/index.ts";
 import { refKey, refOf } from "../../resources/index.ts";
 import type { Invocation } from "../command.ts";
 import { readSources, type SourceDocument } from "../read-sources.ts";
@@ -36,7 +37,9 @@ interface Subject {
 export async function check(invocation: CheckInvocation): Promise<number> {
   const { values, signal } = invocation;
   await using stores = await openStores(values, signal, "existing");
-  const subject = await storedSubject(stores, invocation);
+  const settings = await storedSettings(stores, invocation);
+  await using chosen = await openStores(values, signal, "existing", chosenBy(settings).namespaceChoice);
+  const subject = await storedSubject(chosen, settings, invocation);
   const result = run(invocation, subject);
   return report(invocation, subject, result, result.findings);
 }
@@ -48,7 +51,7 @@ export async function validate(invocation: CheckInvocation): Promise<number> {
   const { documents, problems } = await readSources(paths, terminal, values.namespace);
   if (documents.length === 0 && problems.length === 0)
     throw new EpoxyError("invalid", `${paths.join(", ")}: there is nothing in it`);
-  if (!values.dir && !values["use-consul"]) {
+  if (!values.dir && !values["use-consul"] && !values["use-kubernetes"]) {
     const subject = overlay(
       { resources: [], settings: undefined, knowsSecrets: true, problems, place: () => undefined },
       documents,
@@ -57,7 +60,9 @@ export async function validate(invocation: CheckInvocation): Promise<number> {
     return report(invocation, subject, result, result.findings);
   }
   await using stores = await openStores(values, signal);
-  const stored = await storedSubject(stores, invocation);
+  const settings = await storedSettings(stores, invocation);
+  await using chosen = await openStores(values, signal, "any", chosenBy(settings).namespaceChoice);
+  const stored = await storedSubject(chosen, settings, invocation);
   const before = new Set(run(invocation, stored).findings.map((finding) => JSON.stringify(finding)));
   const subject = overlay({ ...stored, problems }, documents);
   const result = run(invocation, subject);
@@ -71,10 +76,36 @@ export async function validate(invocation: CheckInvocation): Promise<number> {
 
 const keyOf = (kind: string, resource: CheckedResource["resource"]): string => `${kind}/${refKey(refOf(resource))}`;
 
-async function storedSubject(stores: Stores, { values, signal }: CheckInvocation): Promise<Subject> {
+/** Those of the folder, or of the cluster, where `epoxy serve --use-kubernetes` takes them from. */
+async function storedSettings(stores: Stores, { values, signal }: CheckInvocation): Promise<Settings | undefined> {
+  if (stores.settings !== undefined || !values["use-kubernetes"]) return stores.settings;
+  const client = await stores.client(SettingsKind);
+  try {
+    return await client.read({ namespace: values.namespace, name: "default" }, { signal });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Which namespaces the Settings choose; of those that can't be used, which is a finding of its own, all. */
+function chosenBy(settings: Settings | undefined): ReturnType<typeof viewNamespaces> {
+  try {
+    return viewNamespaces(settings);
+  } catch {
+    return { watchNamespaces: [], namespaceChoice: undefined };
+  }
+}
+
+async function storedSubject(
+  stores: Stores,
+  settings: Settings | undefined,
+  { values, signal }: CheckInvocation,
+): Promise<Subject> {
   const knowsSecrets = !values["use-consul"] || values["use-vault"] || Boolean(values.dir);
-  const { resources, problems } = await storedConfiguration(stores, knowsSecrets, signal);
-  return { resources, problems, knowsSecrets, settings: stores.settings, place: storedPlaces(stores) };
+  const { watchNamespaces } = chosenBy(settings);
+  const { resources, problems } = await storedConfiguration(stores, knowsSecrets, watchNamespaces, signal);
+  return { resources, problems, knowsSecrets, settings, place: storedPlaces(stores) };
 }
 
 /** What there is once the files are applied. */

@@ -6,4 +6,5 @@ export {
   type Configuration,
 } from "./check-configuration.ts";
 export type { Finding } from "./finding.ts";
+export { viewNamespaces } from "../settings/settings-view.ts";
 export { staticBootstraps } from "./envoy-bootstrap.ts";

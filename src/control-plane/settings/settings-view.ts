@@ -78,15 +78,11 @@ const DEFAULT_CANARY_MS = 10_000;
  */
 export function viewSettings(settings: Settings | undefined, dataDirectory: string, xds?: XdsOverrides): SettingsView {
   const writeNamespace = settings?.discoveryNamespace || DEFAULT_NAMESPACE;
-  const watched = settings?.watchNamespaces.filter((namespace) => namespace !== "") ?? [];
-  const always = [...new Set([...watched, writeNamespace])].toSorted();
-  const selectors = settings?.watchNamespaceSelectors.map(selectorText) ?? [];
   const consul = consulOptions(settings);
   const canary = settings?.gloo?.canary;
   const view: SettingsView = {
     writeNamespace,
-    watchNamespaces: watched.length === 0 || selectors.length > 0 ? [] : always,
-    namespaceChoice: selectors.length === 0 ? undefined : { selectors, also: always },
+    ...viewNamespaces(settings),
     config: configSource(settings, dataDirectory),
     secrets: secretSources(settings, dataDirectory),
     artifacts: artifactSource(settings, dataDirectory),
@@ -108,6 +104,19 @@ export function viewSettings(settings: Settings | undefined, dataDirectory: stri
   };
   const usesConsul = [view.config, view.artifacts, ...view.secrets].some((source) => source.type === "consul");
   return usesConsul && consul === undefined ? { ...view, consul: {} } : view;
+}
+
+/** Which namespaces are read. @throws `invalid` with the field's path */
+export function viewNamespaces(
+  settings: Settings | undefined,
+): Pick<SettingsView, "watchNamespaces" | "namespaceChoice"> {
+  const watched = settings?.watchNamespaces.filter((namespace) => namespace !== "") ?? [];
+  const always = [...new Set([...watched, settings?.discoveryNamespace || DEFAULT_NAMESPACE])].toSorted();
+  const selectors = settings?.watchNamespaceSelectors.map(selectorText) ?? [];
+  return {
+    watchNamespaces: watched.length === 0 || selectors.length > 0 ? [] : always,
+    namespaceChoice: selectors.length === 0 ? undefined : { selectors, also: always },
+  };
 }
 
 /** @throws `invalid` */
