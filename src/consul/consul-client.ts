@@ -9,6 +9,7 @@ import type {
   KvEntry,
   QueryOptions,
 } from "./consul-queries.ts";
+import { kvEntry, type RawEntry, readKvListing } from "./kv-listing.ts";
 import { type ConsulSessions, consulSessions, guardRefused } from "./consul-sessions.ts";
 import { type CallOptions, createConsulTransport, type RawConsul, type Reply } from "./consul-transport.ts";
 
@@ -38,14 +39,6 @@ export interface ConsulClient extends AsyncDisposable {
   checks(options: CatalogOptions): Promise<ConsulAnswer<undefined>>;
   /** Idempotent. */
   close(): Promise<void>;
-}
-
-interface RawEntry {
-  readonly Key: string;
-  readonly CreateIndex: number;
-  readonly ModifyIndex: number;
-  readonly Value: string | null;
-  readonly Session?: string;
 }
 
 /** Consul's limit of 512 KB is on a transaction's whole body, which holds the value as base64. */
@@ -109,17 +102,16 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
       const invoke = (raw: RawConsul, common: CallOptions): Promise<Reply> => raw.kv.get({ ...common, key });
       return query(`reading ${key}`, queryOptions, invoke, (body) => {
         const item = body as RawEntry | undefined;
-        return item && entry(item, () => item.Value ?? "");
+        return item && kvEntry(item, () => item.Value ?? "");
       });
     },
     kvList(prefix, queryOptions) {
-      // As bytes, so that only the values that are asked for are decoded.
+      // As bytes, so that the package decodes nothing.
       const invoke = (raw: RawConsul, common: CallOptions): Promise<Reply> =>
         raw.kv.get({ ...common, key: prefix, recurse: true, raw: true });
-      return query(`listing ${prefix}`, queryOptions, invoke, (body) => {
-        const items = Buffer.isBuffer(body) ? (JSON.parse(body.toString()) as RawEntry[]) : [];
-        return items.map((item) => entry(item, () => Buffer.from(item.Value ?? "", "base64").toString()));
-      });
+      return query(`listing ${prefix}`, queryOptions, invoke, (body) =>
+        Buffer.isBuffer(body) ? readKvListing(body) : [],
+      );
     },
     async kvPut(key, text, expected, queryOptions) {
       const what = `writing ${key}`;
@@ -183,14 +175,6 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
   };
   return client;
 }
-
-const entry = (item: RawEntry, text: () => string): KvEntry => ({
-  key: item.Key,
-  createIndex: item.CreateIndex,
-  modifyIndex: item.ModifyIndex,
-  session: item.Session || undefined,
-  text,
-});
 
 /** What Consul says of a transaction that it rolled back. */
 function rollbackReason(error: unknown): string {

@@ -36,6 +36,33 @@ export function createKindState<T extends Resource>(kind: Kind<T>, layout: KeyLa
   let shown = new Map<string, KvDocument<T>>();
   let held = new Map<string, KvDocument<T>>();
   let problems: readonly Problem[] = [];
+  /** Something is shown that the last answer lacked. */
+  let isHolding = false;
+
+  /** What an answer with the same keys changes; undefined: it is no such answer, or what is shown depends on more than the keys that moved. */
+  const replaceMoved = (answer: readonly KvEntry[]): KindChange<T> | undefined => {
+    if (isHolding || answer.length !== documents.size) return undefined;
+    const moved: KvEntry[] = [];
+    for (const entry of answer) {
+      const known = documents.get(entry.key);
+      if (known === undefined) return undefined;
+      if (!isUnmoved(known, entry)) moved.push(entry);
+    }
+    const replacements = new Map<string, KvDocument<T> & { readonly stored: StoredEntry<T> }>();
+    for (const entry of moved) {
+      const known = documents.get(entry.key);
+      const id = known?.stored && refKey(known.stored.ref);
+      if (id === undefined || known?.problem !== undefined || shown.get(id) !== known) return undefined;
+      const { stored, ...document } = readKvDocument(kind, layout, entry);
+      if (stored === undefined || refKey(stored.ref) !== id) return undefined;
+      replacements.set(id, { ...document, stored });
+    }
+    for (const [id, document] of replacements) {
+      documents.set(document.key, document);
+      shown.set(id, document);
+    }
+    return { changed: [...replacements.values()].map(({ stored }) => stored), removed: [] };
+  };
 
   const show = (next: Map<string, KvDocument<T>>): KindChange<T> => {
     const found: Problem[] = [];
@@ -59,6 +86,7 @@ export function createKindState<T extends Resource>(kind: Kind<T>, layout: KeyLa
       if (stored !== undefined && shown.get(id)?.stored !== stored) changed.push(stored);
     }
     for (const [id, { ref }] of shown) if (ref !== undefined && !nextShown.has(id)) removed.push(ref);
+    isHolding = held.size > 0;
     documents = next;
     shown = nextShown;
     problems = found;
@@ -80,12 +108,13 @@ export function createKindState<T extends Resource>(kind: Kind<T>, layout: KeyLa
     },
     hasSurvivor: (answer) => answer.some((entry) => documents.get(entry.key)?.createIndex === entry.createIndex),
     apply(answer, replaced) {
+      const change = replaced ? undefined : replaceMoved(answer);
+      if (change !== undefined) return change;
       if (replaced) held = new Map([...shown].filter(([, { stored }]) => stored !== undefined));
       const next = new Map<string, KvDocument<T>>();
       for (const entry of answer) {
         const known = replaced ? undefined : documents.get(entry.key);
-        const unmoved = known?.modifyIndex === entry.modifyIndex && known.createIndex === entry.createIndex;
-        next.set(entry.key, unmoved ? known : readKvDocument(kind, layout, entry));
+        next.set(entry.key, isUnmoved(known, entry) ? known : readKvDocument(kind, layout, entry));
       }
       return show(next);
     },
@@ -94,6 +123,9 @@ export function createKindState<T extends Resource>(kind: Kind<T>, layout: KeyLa
     },
   };
 }
+
+const isUnmoved = <D extends KvDocument<unknown>>(known: D | undefined, entry: KvEntry): known is D =>
+  known?.modifyIndex === entry.modifyIndex && known.createIndex === entry.createIndex;
 
 function duplicate(first: KvDocument<unknown>, second: KvDocument<unknown>): Problem {
   const message = `${first.key} holds the same resource as ${second.key}, which is used: delete one of them`;

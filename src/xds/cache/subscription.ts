@@ -17,8 +17,8 @@ export class Subscription implements LogReader {
   readonly changedNames = new Map<string, XdsResource | undefined>();
   /** What this stream is to be given in place of what the log has; undefined: nothing. For what its client refuses. */
   readonly #overrides = new Map<string, XdsResource | undefined>();
-  /** Of the versions in `names`. */
-  #sentSum = 0n;
+  /** Of the versions in `names`; undefined until it is asked for, which delta never does. */
+  #sentSum: bigint | undefined;
   readonly #wake: () => void;
   readonly #closed: () => void;
 
@@ -148,12 +148,16 @@ export class Subscription implements LogReader {
   /** Notes which version of a named resource was sent; undefined for its removal. */
   sent(name: string, version: string | undefined): void {
     if (!this.names.has(name)) return;
-    this.#sentSum = replaceVersion(this.#sentSum, this.names.get(name), version);
+    if (this.#sentSum !== undefined) this.#sentSum = replaceVersion(this.#sentSum, this.names.get(name), version);
     this.names.set(name, version);
   }
 
   /** Version of the set of named resources as they were sent last: equal sets have equal ones, on every replica. */
   sentVersion(): string {
+    if (this.#sentSum === undefined) {
+      this.#sentSum = 0n;
+      for (const version of this.names.values()) this.#sentSum = replaceVersion(this.#sentSum, undefined, version);
+    }
     return formatVersion(this.#sentSum);
   }
 

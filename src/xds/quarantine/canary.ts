@@ -28,7 +28,7 @@ export interface Canary {
   /** How long to wait for a canary, in ms; undefined: nobody waits. */
   setTimeout(ms: number | undefined): void;
   /** Names of what is on trial. */
-  names(key: string, typeUrl: string): Iterable<string>;
+  names(key: string, typeUrl: string): readonly string[];
   /** The version that this proxy must not have yet; undefined: there is none. */
   heldFrom(witness: Witness, name: string): string | undefined;
   /** A proxy has accepted these. */
@@ -56,6 +56,8 @@ interface TypeTrials {
   readonly byName: Map<string, Trial>;
   readonly watch: Subscription;
 }
+
+const NO_NAMES: readonly string[] = [];
 
 export function createCanary({ cache, witnesses, onOverdue }: CanaryOptions): Canary {
   const types = new Map<string, TypeTrials>();
@@ -144,7 +146,10 @@ export function createCanary({ cache, witnesses, onOverdue }: CanaryOptions): Ca
       types.clear();
       schedule();
     },
-    names: (key, typeUrl) => find(key, typeUrl)?.byName.keys() ?? [],
+    names(key, typeUrl) {
+      const byName = types.size === 0 ? undefined : find(key, typeUrl)?.byName;
+      return byName === undefined || byName.size === 0 ? NO_NAMES : [...byName.keys()];
+    },
     heldFrom(witness, name) {
       const type = find(witness.key, witness.typeUrl);
       const trial = type?.byName.get(name);

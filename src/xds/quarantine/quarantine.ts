@@ -56,8 +56,8 @@ export interface Quarantine {
   nodes(key: string): ReadonlySet<string>;
   /** Notes that a proxy accepted these. */
   accepted(witness: Witness, resources: readonly XdsResource[]): void;
-  /** Names of which some content was refused. */
-  names(key: string, typeUrl: string): Iterable<string>;
+  /** Names of which some content was refused. Asked in each turn of each stream. */
+  names(key: string, typeUrl: string): readonly string[];
   /**
    * How long new content that one proxy of a role gets first, its canary, is kept from the others for want of its answer, in ms; undefined, the
    * default: all get everything at once.
@@ -104,6 +104,7 @@ const MAX_MESSAGE = 2000;
 const LOCAL_MATTER = /address (already )?in use|cannot bind|failed to bind/i;
 
 const NOTHING: ReadonlySet<string> = new Set();
+const NO_NAMES: readonly string[] = [];
 const typeKey = (key: string, typeUrl: string): string => `${typeUrl} ${key}`;
 
 export interface QuarantineOptions {
@@ -225,10 +226,11 @@ export function createQuarantine(cache: XdsCache, { onCanaryOverdue }: Quarantin
         }
       }
     },
-    names: (key, typeUrl) => [
-      ...(types.get(typeKey(key, typeUrl))?.byName.keys() ?? []),
-      ...canary.names(key, typeUrl),
-    ],
+    names(key, typeUrl) {
+      const tried = canary.names(key, typeUrl);
+      if (types.size === 0 && tried.length === 0) return NO_NAMES;
+      return [...(types.get(typeKey(key, typeUrl))?.byName.keys() ?? []), ...tried];
+    },
     setCanaryTimeout(ms) {
       canary.setTimeout(ms);
       for (const group of witnesses.values()) for (const witness of group) canary.attached(witness);

@@ -115,8 +115,10 @@ export function createTypeQuarantine(options: TypeQuarantineOptions): TypeQuaran
       due.delete(name);
       if (parts?.name === name) parts = undefined;
     }
-    const names = new Set([...subscription.overridden.keys(), ...suspects.keys(), ...quarantine.names(key, typeUrl)]);
-    for (const name of names) if (subscription.covers(name)) apply(name);
+    const others = quarantine.names(key, typeUrl);
+    if (others.length === 0 && suspects.size === 0 && subscription.overridden.size === 0) return;
+    for (const name of new Set([...subscription.overridden.keys(), ...suspects.keys(), ...others]))
+      if (subscription.covers(name)) apply(name);
   }
 
   function conclude(name: string, found: PartSearch): void {

@@ -16,6 +16,8 @@ export interface Leases {
   readonly next: number | undefined;
 }
 
+const NOTHING: readonly BareResource[] = [];
+
 /** @param now milliseconds of a clock that only goes on */
 export function createLeases(now: () => number = () => performance.now()): Leases {
   const leases = new Map<string, { readonly resource: BareResource & { readonly ttlMs: number }; told: number }>();
@@ -31,6 +33,7 @@ export function createLeases(now: () => number = () => performance.now()): Lease
     },
     drop: (name) => void leases.delete(name),
     due() {
+      if (leases.size === 0) return NOTHING;
       const at = now();
       const isDue = ({ resource: { ttlMs }, told }: { resource: { ttlMs: number }; told: number }, share: number) =>
         at - told >= ttlMs * share;

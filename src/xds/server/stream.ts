@@ -96,6 +96,8 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   /** While what uses others has changes on the way: until when removals wait for that. */
   let busyUntil: number | undefined;
   let timer: NodeJS.Timeout | undefined;
+  /** When it goes off, by `performance.now()`. */
+  let timerAt = Number.POSITIVE_INFINITY;
   let retained = 0;
   let receivedSinceCount = 0;
   /** Of the request that brought the node, most of it. */
@@ -103,8 +105,9 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   let blocked = false;
   let closed = false;
 
-  const uses = () => types.filter(({ traits }) => traits.order === "uses");
-  const needed = () => types.filter(({ traits }) => traits.order === "needed");
+  /** Of the types, those that use others, and those that others need. */
+  let uses: TypeStream<Request>[] = [];
+  let needed: TypeStream<Request>[] = [];
 
   function find(typeUrl: string): TypeStream<Request> | undefined {
     return types.find((it) => it.traits.typeUrl === typeUrl);
@@ -142,6 +145,8 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
         }),
     });
     types = [...types, opened].sort((a, b) => a.traits.rank - b.traits.rank);
+    uses = types.filter(({ traits }) => traits.order === "uses");
+    needed = types.filter(({ traits }) => traits.order === "needed");
     return opened;
   }
 
@@ -175,29 +180,29 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
    * it is warm. They don't wait for later additions, or a busy system would hold them for ever.
    */
   function holdChanges(): boolean {
-    if (!uses().some((it) => it.pending)) {
+    if (!uses.some((it) => it.pending)) {
       awaited = undefined;
       return false;
     }
     awaited ??= {
-      heads: new Map(needed().map((it) => [it, it.head])),
+      heads: new Map(needed.map((it) => [it, it.head])),
       until: performance.now() + options.ackTimeoutMs,
     };
     const { heads, until } = awaited;
-    return until > performance.now() && needed().some((it) => it.adding(heads.get(it) ?? 0));
+    return until > performance.now() && needed.some((it) => it.adding(heads.get(it) ?? 0));
   }
 
   /** Removals of what others use wait until these have taken their changes. */
   function holdRemovals(): boolean {
     const now = performance.now();
-    if (!uses().some((it) => it.pending || it.outstanding > 0)) busyUntil = undefined;
+    if (!uses.some((it) => it.pending || it.outstanding > 0)) busyUntil = undefined;
     else busyUntil ??= now + REMOVAL_PATIENCE * options.ackTimeoutMs;
-    const resuming = options.onlyType === undefined && needed().some((it) => it.resuming);
+    const resuming = options.onlyType === undefined && needed.some((it) => it.resuming);
     return (
       (busyUntil ?? 0) > now ||
       (resuming && openedAt + options.resumeGraceMs > now) ||
       // What was refused never replaced what the client uses: there is no end to this wait but a response that is accepted.
-      uses().some((it) => it.refused)
+      uses.some((it) => it.refused)
     );
   }
 
@@ -226,14 +231,27 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
     if (closed) return;
     // Again, since a later type's turn can lift what held an earlier one.
     for (let more = true; more; ) more = turn();
-    clearTimeout(timer);
-    timer = undefined;
     const now = performance.now();
-    const resumes = types.some((it) => it.resuming);
-    const leases = types.map(({ wakeAt }) => wakeAt ?? 0);
-    const ends = [awaited?.until ?? 0, busyUntil ?? 0, resumes ? openedAt + options.resumeGraceMs : 0, ...leases];
-    const next = Math.min(...ends.filter((end) => end > now));
-    if (Number.isFinite(next)) timer = setTimeout(flush, Math.ceil(next - now) + 1).unref();
+    let next = Number.POSITIVE_INFINITY;
+    const wakeAt = (end: number | undefined): void => {
+      if (end !== undefined && end > now && end < next) next = end;
+    };
+    wakeAt(awaited?.until);
+    wakeAt(busyUntil);
+    for (const type of types) {
+      wakeAt(type.wakeAt);
+      if (type.resuming) wakeAt(openedAt + options.resumeGraceMs);
+    }
+    // One that comes too early finds nothing to do, and costs less than a new one for each answer.
+    if (next >= timerAt) return;
+    clearTimeout(timer);
+    timerAt = next;
+    timer = setTimeout(wakeUp, Math.ceil(next - now) + 1).unref();
+  }
+
+  function wakeUp(): void {
+    timerAt = Number.POSITIVE_INFINITY;
+    flush();
   }
 
   function recount(): void {
