@@ -6,10 +6,10 @@ import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { typeUrls } from "../src/xds/index.ts";
-import { connect } from "../test/xds/support/grpc-client.ts";
 import { type RunningConsul, startConsul } from "../test/support/consul.ts";
 import { glooBootstrap, startEnvoy } from "../test/support/envoy.ts";
 import { freePort } from "../test/support/free-port.ts";
+import { openAdsStream } from "./support/ads-stream.ts";
 import { benchOptions, median, quantile, type Row, report, rounded } from "./support/bench-run.ts";
 import { type RunningControlPlane, startControlPlane } from "./support/control-plane-process.ts";
 import { domainOf, gateway, type Ports, settings, upstream, virtualService } from "./support/data-folder.ts";
@@ -92,36 +92,37 @@ async function bare(api: Api, n: number): Promise<number[]> {
 
 /** Until nothing is left to do of the last change, its status included, which is a change of its key, too. */
 async function idle(pid: number): Promise<void> {
-  for (let before = -1; cpuMs(pid) !== before; ) {
+  for (let before = Number.NEGATIVE_INFINITY; cpuMs(pid) - before > 10; ) {
     before = cpuMs(pid);
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
 
 /** Times until a client that plays an Envoy has been sent a change. */
 async function sent(api: Api, n: number, { pid, xdsPort }: RunningControlPlane, ports: Ports): Promise<number[]> {
-  await using client = connect(xdsPort);
-  const stream = client.stream("delta", { node: { id: "bench", metadata: { role: "gloo-system~gateway-proxy" } } });
   const tableOf = (index: number) => `listener-127.0.0.1-${ports.gateway}-routes/gloo-system_vs-${index}`;
   const changed = Array.from({ length: WARM_UP + options.changes }, (_, round) => (round * 7_919 + 1) % n);
-  stream.send({ typeUrl: typeUrls.route, subscribe: [...new Set(changed.map(tableOf))] });
-  const until = async (text: string): Promise<void> => {
-    for (;;) {
-      const answer = await stream.next();
-      stream.ack(answer);
-      if (Object.values(answer.resources).some((content) => content.includes(text))) return;
-    }
-  };
+  let awaited: { readonly text: string; done(at: number): void; fail(error: Error): void } | undefined;
+  const stream = openAdsStream(xdsPort, "gloo-system~gateway-proxy", {
+    onResponse: ({ bytes }) => awaited !== undefined && bytes.includes(awaited.text) && awaited.done(performance.now()),
+    onEnd: (error) => awaited?.fail(error),
+  });
+  const until = (text: string) =>
+    new Promise<number>((done, fail) => {
+      awaited = { text, done, fail };
+    });
+  stream.subscribe(typeUrls.route, [...new Set(changed.map(tableOf))]);
   const times: number[] = [];
   for (const [round, index] of changed.entries()) {
     await idle(pid);
     const start = performance.now();
     const arrived = until(`/sent-${round}`);
     await api.call("PUT", `/v1/kv/${keyOf(index)}`, virtualService(index, `/sent-${round}`));
-    await arrived;
-    if (round >= WARM_UP) times.push(performance.now() - start);
+    const at = await arrived;
+    if (round >= WARM_UP) times.push(at - start);
   }
-  stream.cancel();
+  awaited = undefined;
+  stream.close();
   return times;
 }
 
