@@ -114,6 +114,17 @@ export interface Lookup {
   /** Runs the function again only when the number of entries changes. */
   size<V>(other: Collection<V>): number;
   value<V>(value: Value<V>): V | undefined;
+  /**
+   * What `make` gives; or, where this function made the part for the same input before, the very same result, as long as nothing that `make`
+   * looked at has changed and `inputs` are equal. So one of a thousand things that a large output is made of costs itself when it changes.
+   * Look-ups within `make` are the part's own; parts may stand in parts. `make` must depend on its look-ups and on `inputs` only: what else it
+   * takes from around it isn't noticed. A part that isn't asked for any more is forgotten.
+   *
+   * @param key - one of a kind among the parts of the function, or of the part around it
+   * @param make - gets what it gave last, of other inputs, too, so that it can keep what is equal
+   * @throws `invalid` for the same key twice in one run
+   */
+  part<T>(key: string | number, inputs: readonly unknown[], make: (previous: T | undefined) => T): T;
 }
 
 export interface DeriveOptions<O> {

@@ -5,6 +5,7 @@ import type { Edge } from "./edge.ts";
 import type { Engine } from "./engine.ts";
 import { Node } from "./node.ts";
 import { collectOutputs, hasOutput, NO_OUTPUTS, outputAt, outputKeys, type Outputs } from "./outputs.ts";
+import type { Parts } from "./part.ts";
 import { structuralEquals } from "./structural-equals.ts";
 import type { Supposition } from "./supposition.ts";
 import { Tracker } from "./tracker.ts";
@@ -91,6 +92,10 @@ export class DerivedManyNode<I, O> extends Node<O> {
 
   lookups(): Iterable<Edge> {
     return this.#tracker.edges();
+  }
+
+  override partsOf(inputKey: string): Parts | undefined {
+    return this.#tracker.partsOf(inputKey);
   }
 
   isSynced(): boolean {

@@ -2,6 +2,7 @@ import type { DeriveOptions, Lookup } from "./collection.ts";
 import type { Edge } from "./edge.ts";
 import type { Engine } from "./engine.ts";
 import { Node } from "./node.ts";
+import type { Parts } from "./part.ts";
 import { structuralEquals } from "./structural-equals.ts";
 import type { Supposition } from "./supposition.ts";
 import { Tracker } from "./tracker.ts";
@@ -72,6 +73,10 @@ export class DerivedNode<O> extends Node<O> {
 
   lookups(): Iterable<Edge> {
     return this.#tracker.edges();
+  }
+
+  override partsOf(inputKey: string): Parts | undefined {
+    return this.#tracker.partsOf(inputKey);
   }
 
   isSynced(): boolean {

@@ -1,8 +1,13 @@
+import { Part } from "./part.ts";
+
 /** Who is to be told that an input must run again. */
 export interface Dependent {
   readonly name: string;
   markKey(inputKey: string): void;
 }
+
+/** Who looked: a function for an input, by its key, or a part of what it makes. */
+export type Looker = string | Part;
 
 /** What an edge watches of its target: single keys, the number of entries, or everything. */
 export type EdgeMode = "key" | "size" | "all";
@@ -15,7 +20,7 @@ export class Edge {
   readonly mode: EdgeMode;
   readonly target: string;
   readonly dependent: Dependent;
-  readonly #inputs = new Map<string, string | Set<string>>();
+  readonly #inputs = new Map<string, Looker | Set<Looker>>();
 
   constructor(mode: EdgeMode, target: string, dependent: Dependent) {
     this.mode = mode;
@@ -28,43 +33,49 @@ export class Edge {
     return this.#inputs.size > 0;
   }
 
-  add(key: string, inputKey: string): void {
+  add(key: string, looker: Looker): void {
     const known = this.#inputs.get(key);
-    if (known === undefined) this.#inputs.set(key, inputKey);
-    else if (typeof known !== "string") known.add(inputKey);
-    else if (known !== inputKey) this.#inputs.set(key, new Set([known, inputKey]));
+    if (known === undefined) this.#inputs.set(key, looker);
+    else if (known instanceof Set) known.add(looker);
+    else if (known !== looker) this.#inputs.set(key, new Set([known, looker]));
   }
 
-  remove(key: string, inputKey: string): void {
+  remove(key: string, looker: Looker): void {
     const known = this.#inputs.get(key);
     if (known === undefined) return;
-    if (typeof known === "string") {
-      if (known === inputKey) this.#inputs.delete(key);
-    } else {
-      known.delete(inputKey);
+    if (known instanceof Set) {
+      known.delete(looker);
       if (known.size === 0) this.#inputs.delete(key);
+    } else {
+      if (known === looker) this.#inputs.delete(key);
     }
   }
 
-  /** Marks all inputs that looked at `key`. */
+  /** Marks all inputs that looked at `key`, and invalidates the parts that did. */
   fire(key: string): void {
     const known = this.#inputs.get(key);
     if (known === undefined) return;
-    if (typeof known === "string") this.dependent.markKey(known);
-    else for (const inputKey of known) this.dependent.markKey(inputKey);
+    if (known instanceof Set) for (const looker of known) this.#tell(looker);
+    else this.#tell(known);
   }
 
-  /** The inputs that looked at `key`. */
-  inputsOf(key: string): Iterable<string> {
+  #tell(looker: Looker): void {
+    if (typeof looker === "string") return this.dependent.markKey(looker);
+    looker.invalidate();
+    this.dependent.markKey(looker.inputKey);
+  }
+
+  /** Who looked at `key`. */
+  lookersAt(key: string): Iterable<Looker> {
     const known = this.#inputs.get(key);
-    return known === undefined ? [] : typeof known === "string" ? [known] : known;
+    return known === undefined ? [] : known instanceof Set ? known : [known];
   }
 
   /** For the dump: the inputs by what they looked at, both sorted. */
   *entries(): Iterable<[key: string, inputKeys: string[]]> {
     for (const key of [...this.#inputs.keys()].sort()) {
-      const known = this.#inputs.get(key) as string | Set<string>;
-      yield [key, typeof known === "string" ? [known] : [...known].sort()];
+      const inputKeys = [...this.lookersAt(key)].map((looker) => (looker instanceof Part ? looker.inputKey : looker));
+      yield [key, [...new Set(inputKeys)].sort()];
     }
   }
 }

@@ -3,6 +3,7 @@ import type { ChangeListener, ChangeSet, Collection, Index, SubscribeOptions } f
 import { type Dependent, type Edge, WHOLE } from "./edge.ts";
 import type { Engine } from "./engine.ts";
 import { IndexNode } from "./index-node.ts";
+import type { Parts } from "./part.ts";
 import { SortedView } from "./sorted-view.ts";
 import type { Supposition } from "./supposition.ts";
 
@@ -45,6 +46,9 @@ export abstract class Node<V> implements Collection<V> {
   abstract lookups(): Iterable<Edge>;
   /** Whether all that this collection is made from is synced. */
   abstract isSynced(): boolean;
+
+  /** The parts that were made for an input. */
+  partsOf?(inputKey: string): Parts | undefined;
 
   get size(): number {
     this.#guard();

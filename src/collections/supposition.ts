@@ -4,7 +4,9 @@ import { type Dependent, type Edge, WHOLE } from "./edge.ts";
 import type { Engine } from "./engine.ts";
 import { IndexNode } from "./index-node.ts";
 import type { Node } from "./node.ts";
+import type { Part, Parts } from "./part.ts";
 import { type Sorted, withChanges } from "./sorted-view.ts";
+import { structuralEquals } from "./structural-equals.ts";
 import { VALUE_KEY } from "./tracker.ts";
 
 /** An edit that is only supposed; `undefined` deletes. */
@@ -34,6 +36,10 @@ export class Supposition implements Lookup, InputValues, SupposedOutcome {
   readonly #due = new Map<Dependent, Set<string>>();
   readonly #changes = new Map<Collection<any>, ReadonlyMap<string, unknown>>();
   readonly #groups = new Map<IndexNode<any>, ReadonlyMap<string, Sorted<any>>>();
+  /** Parts that would be made again. */
+  readonly #stale = new Set<Part>();
+  /** Those that the running function, or part, made last. */
+  #parts: Parts | undefined;
   readonly errors: CollectionError[] = [];
 
   constructor(engine: Engine) {
@@ -76,6 +82,7 @@ export class Supposition implements Lookup, InputValues, SupposedOutcome {
   /** Runs a function of `node`. What it throws is noted, and `fallback` stands in. */
   run<O>(node: Node<any>, key: string, compute: () => O, fallback: () => O): O {
     this.#engine.running = node;
+    this.#parts = node.partsOf?.(key);
     try {
       return compute();
     } catch (error) {
@@ -84,6 +91,21 @@ export class Supposition implements Lookup, InputValues, SupposedOutcome {
       return fallback();
     } finally {
       this.#engine.running = undefined;
+      this.#parts = undefined;
+    }
+  }
+
+  part<T>(key: string | number, inputs: readonly unknown[], make: (previous: T | undefined) => T): T {
+    const around = this.#parts;
+    const known = around?.get(key);
+    if (known?.isValid === true && !this.#stale.has(known) && structuralEquals(known.inputs, inputs)) {
+      return known.result as T;
+    }
+    this.#parts = known?.within;
+    try {
+      return make(known?.result as T | undefined);
+    } finally {
+      this.#parts = around;
     }
   }
 
@@ -147,7 +169,16 @@ export class Supposition implements Lookup, InputValues, SupposedOutcome {
   }
 
   #fire(edge: Edge, key: string): void {
-    for (const inputKey of edge.inputsOf(key)) this.#dueOf(edge.dependent).add(inputKey);
+    for (const looker of edge.lookersAt(key)) {
+      if (typeof looker === "string") {
+        this.#dueOf(edge.dependent).add(looker);
+        continue;
+      }
+      for (let part: Part | undefined = looker; part !== undefined && !this.#stale.has(part); part = part.around) {
+        this.#stale.add(part);
+      }
+      this.#dueOf(edge.dependent).add(looker.inputKey);
+    }
   }
 
   #dueOf(dependent: Dependent): Set<string> {

@@ -1,13 +1,25 @@
 import { EpoxyError } from "../errors/index.ts";
 import type { Collection, Index, Lookup, Value } from "./collection.ts";
-import { Edge, type EdgeMode, WHOLE } from "./edge.ts";
+import { Edge, type EdgeMode, type Looker, WHOLE } from "./edge.ts";
 import { IndexNode } from "./index-node.ts";
 import { Node } from "./node.ts";
+import { type Footprint, NOTHING, Part, Parts } from "./part.ts";
+import { structuralEquals } from "./structural-equals.ts";
 
 type Target = Node<any> | IndexNode<any>;
 
-/** Pairs of edge and key, flat: the cheapest form for what tens of thousands of inputs looked at. */
-type Footprint = (Edge | string)[];
+/** A running function, or a running part of it. */
+interface Scope {
+  readonly part: Part | undefined;
+  readonly parts: Parts;
+  readonly run: number;
+  readonly depth: number;
+  readonly footprint: Footprint;
+  /** Of parts asked for. */
+  count: number;
+  /** What is in the footprint, where that is long. */
+  seen: Map<Edge, Set<string>> | undefined;
+}
 
 /** Above this many look-ups in one run, repeated ones are found by a set instead of by looking through the list. */
 const SMALL = 16;
@@ -17,13 +29,16 @@ export class Tracker implements Lookup {
   readonly #owner: Node<any> & { markKey(inputKey: string): void };
   readonly #edges = new Map<Target, Partial<Record<EdgeMode, Edge>>>();
   readonly #footprints = new Map<string, Footprint>();
-  /** What the running function has looked at so far; its array is used again for the next run. */
-  readonly #scratch: Footprint = [];
-  #current: Footprint | undefined;
+  /** Of the inputs whose function makes parts. */
+  readonly #parts = new Map<string, Parts>();
+  /** What running functions have looked at so far, one within the other; the arrays are used again for the next run. */
+  readonly #scratches: Footprint[] = [];
+  /** What looks at present. */
+  #scope: Scope | undefined;
   #inputKey = "";
+  #runs = 0;
   /** Kept last. Most inputs of many collections look at the same, and so share one. */
   #last: Footprint = [];
-  #seen: Map<Edge, Set<string>> | undefined;
 
   constructor(owner: Node<any> & { markKey(inputKey: string): void }) {
     this.#owner = owner;
@@ -62,19 +77,63 @@ export class Tracker implements Lookup {
     return this.get(value.collection, VALUE_KEY);
   }
 
+  part<T>(key: string | number, inputs: readonly unknown[], make: (previous: T | undefined) => T): T {
+    const scope = this.#running();
+    const known = scope.parts.get(key);
+    const part = known ?? new Part(this.#inputKey, scope.part);
+    if (part.run === scope.run) {
+      throw new EpoxyError("invalid", `a function of collection '${this.#owner.name}' makes the part '${key}' twice`);
+    }
+    part.run = scope.run;
+    scope.count++;
+    if (known === undefined) {
+      scope.parts.set(key, part);
+      // Where the parts of an input have none within, there was nothing to keep them in.
+      if (scope.part === undefined) this.#parts.set(this.#inputKey, scope.parts);
+    } else if (known.isValid && structuralEquals(known.inputs, inputs)) {
+      return known.result as T;
+    }
+    const previous = part.result as T | undefined;
+    part.isValid = false;
+    part.inputs = inputs;
+    const result = this.#within(part, part.within, () => make(previous));
+    part.result = result;
+    part.isValid = true;
+    return result;
+  }
+
+  /** The parts that were made for an input. */
+  partsOf(inputKey: string): Parts | undefined {
+    return this.#parts.get(inputKey);
+  }
+
   /** Runs `fn` for an input and replaces what is recorded for it, also when `fn` throws. */
   run<O>(inputKey: string, fn: (lookup: Lookup) => O): O {
-    const footprint = this.#scratch;
-    this.#current = footprint;
     this.#inputKey = inputKey;
     this.#owner.engine.running = this.#owner;
     try {
-      return fn(this);
+      return this.#within(undefined, this.#parts.get(inputKey) ?? new Parts(), () => fn(this));
     } finally {
       this.#owner.engine.running = undefined;
-      this.#current = undefined;
-      this.#seen = undefined;
-      this.#replace(inputKey, footprint);
+    }
+  }
+
+  /** Runs what makes all or a part of the result for the input at hand. */
+  #within<O>(part: Part | undefined, parts: Parts, fn: () => O): O {
+    const outer = this.#scope;
+    const depth = outer === undefined ? 0 : outer.depth + 1;
+    const footprint = (this.#scratches[depth] ??= []);
+    const scope: Scope = { part, parts, run: ++this.#runs, depth, footprint, count: 0, seen: undefined };
+    this.#scope = scope;
+    try {
+      const result = fn();
+      // What a function that threw didn't come to is still of use.
+      for (const gone of parts.sweep(scope.run, scope.count)) this.#replace(gone, []);
+      if (part === undefined && scope.count === 0) this.#parts.delete(this.#inputKey);
+      return result;
+    } finally {
+      this.#scope = outer;
+      this.#replace(part ?? this.#inputKey, footprint);
       footprint.length = 0;
     }
   }
@@ -82,6 +141,8 @@ export class Tracker implements Lookup {
   /** Forgets an input that is gone. */
   forget(inputKey: string): void {
     this.#replace(inputKey, []);
+    for (const gone of this.#parts.get(inputKey)?.sweep(++this.#runs, 0) ?? []) this.#replace(gone, []);
+    this.#parts.delete(inputKey);
   }
 
   *edges(): Iterable<Edge> {
@@ -96,11 +157,15 @@ export class Tracker implements Lookup {
     return true;
   }
 
+  #running(): Scope {
+    if (this.#scope !== undefined) return this.#scope;
+    const message = `a lookup of collection '${this.#owner.name}' is used after its function has returned`;
+    throw new EpoxyError("invalid", message);
+  }
+
   #node<V>(other: Collection<V>): Node<V> {
     const owner = this.#owner;
-    if (this.#current === undefined) {
-      throw new EpoxyError("invalid", `a lookup of collection '${owner.name}' is used after its function has returned`);
-    }
+    this.#running();
     if (!(other instanceof Node) || other.engine !== owner.engine) throw foreign(other.name, owner.name);
     if (other.id >= owner.id) {
       throw new EpoxyError(
@@ -113,13 +178,14 @@ export class Tracker implements Lookup {
 
   #note(target: Target, mode: EdgeMode, key: string): void {
     const edge = this.#edge(target, mode);
-    const footprint = this.#current as Footprint;
+    const scope = this.#scope as Scope;
+    const { footprint } = scope;
     if (footprint.length < 2 * SMALL) {
       for (let i = 0; i < footprint.length; i += 2) if (footprint[i] === edge && footprint[i + 1] === key) return;
     } else {
-      this.#seen ??= groupByEdge(footprint);
-      const keys = this.#seen.get(edge);
-      if (keys === undefined) this.#seen.set(edge, new Set([key]));
+      scope.seen ??= groupByEdge(footprint);
+      const keys = scope.seen.get(edge);
+      if (keys === undefined) scope.seen.set(edge, new Set([key]));
       else if (keys.has(key)) return;
       else keys.add(key);
     }
@@ -139,20 +205,19 @@ export class Tracker implements Lookup {
     return edge;
   }
 
-  #replace(inputKey: string, footprint: Footprint): void {
-    const known = this.#footprints.get(inputKey);
-    if (known === undefined && footprint.length === 0) return;
+  #replace(looker: Looker, footprint: Footprint): void {
+    const known = looker instanceof Part ? looker.footprint : this.#footprints.get(looker);
+    if ((known?.length ?? 0) === 0 && footprint.length === 0) return;
     if (known !== undefined && sameFootprint(known, footprint)) return;
     if (known !== undefined) {
-      for (let i = 0; i < known.length; i += 2) (known[i] as Edge).remove(known[i + 1] as string, inputKey);
+      for (let i = 0; i < known.length; i += 2) (known[i] as Edge).remove(known[i + 1] as string, looker);
     }
-    if (footprint.length === 0) {
-      this.#footprints.delete(inputKey);
-      return;
-    }
-    for (let i = 0; i < footprint.length; i += 2) (footprint[i] as Edge).add(footprint[i + 1] as string, inputKey);
-    if (!sameFootprint(this.#last, footprint)) this.#last = footprint.slice();
-    this.#footprints.set(inputKey, this.#last);
+    for (let i = 0; i < footprint.length; i += 2) (footprint[i] as Edge).add(footprint[i + 1] as string, looker);
+    if (footprint.length > 0 && !sameFootprint(this.#last, footprint)) this.#last = footprint.slice();
+    const kept = footprint.length === 0 ? NOTHING : this.#last;
+    if (looker instanceof Part) looker.footprint = kept;
+    else if (kept === NOTHING) this.#footprints.delete(looker);
+    else this.#footprints.set(looker, kept);
   }
 }
 

@@ -232,7 +232,10 @@ function buildVirtualHosts(
     inputs.virtualHosts,
     (fragment, key, lookup, previous: BuiltVirtualHost | undefined): BuiltVirtualHost => {
       const limit = lookup.get(limits, `${listenerKeyOf(fragment)}|`);
-      const translated = translateVirtualHost(fragment, contextOf(inputs, lookup, states, limit));
+      const context = contextOf(inputs, lookup, states, limit);
+      const translated = translateVirtualHost(fragment, context, (part, values, make) =>
+        lookup.part(part, values, make),
+      );
       const { clusters, problems, fatal } = translated;
       const last = fatal ? (previous ?? inputs.lastGood?.virtualHost(key)) : undefined;
       if (last?.parts !== undefined) return { ...last, problems };

@@ -1,5 +1,5 @@
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
-import type { Collection, Graph } from "../collections/index.ts";
+import { type Collection, type Graph, structuralEquals } from "../collections/index.ts";
 import {
   cutByScope,
   routeConfigHeader,
@@ -91,8 +91,8 @@ export function sameVirtualHost(a: BuiltVirtualHost, b: BuiltVirtualHost): boole
   return (
     samePart(a.parts?.whole, b.parts?.whole) &&
     a.listenerKey === b.listenerKey &&
-    a.clusters.join() === b.clusters.join() &&
-    JSON.stringify(a.problems) === JSON.stringify(b.problems)
+    structuralEquals(a.clusters, b.clusters) &&
+    structuralEquals(a.problems, b.problems)
   );
 }
 

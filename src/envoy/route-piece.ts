@@ -1,7 +1,7 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { Route } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
+import type { Lookup } from "../collections/index.ts";
 import type { TranslationProblem } from "../resources/index.ts";
-import { type Answers, answersSame, createRecorder } from "./answers.ts";
 import type { EnvoyDirectResponseAction } from "./api.ts";
 import type { TranslationContext } from "./context.ts";
 import { routeName } from "./names.ts";
@@ -28,59 +28,79 @@ export interface PiecePlace {
   readonly sources: string;
 }
 
-interface Remembered {
-  readonly place: PiecePlace;
-  readonly maxBodyBytes: number | undefined;
-  readonly answers: Answers;
-  readonly encoded: EncodedPiece;
-}
-
 /** `routes` of VirtualHost and `name` of Route. */
 const ROUTES_FIELD = 3;
 const NAME_FIELD = 14;
 
-/*
- * What came of a piece is remembered by its list: while the routes of a table stay as they are, so does the list. Where only those before it
- * became more or fewer, its routes are given other names, which have their position in them, and nothing is translated.
- */
-const remembered = new WeakMap<readonly Route[], Remembered>();
+/** Keeps what came of a piece as long as nothing that it depends on changes. */
+export type KeepPart = Lookup["part"];
+
+/** So many pieces are kept together in one, so that a change among thousands looks at few of them. */
+const GROUP = 32;
 
 /**
- * Translates and encodes some routes, or gives what came of them the last time; in either case the context is asked the same. `keep` false: the
- * list is made anew each time, so there is nothing to remember.
+ * Translates and encodes the routes of a virtual host, piece by piece. Where pieces are many, groups of them come as one.
+ *
+ * While the routes of a table stay as they are, so do the bytes. Where only those before it became more or fewer, its routes are given
+ * other names, which have their position in them, and nothing is translated.
+ *
+ * @param reportOf - may depend on nothing but the route and `place.sources`
  */
-export function encodePiece(
+export function encodePieces(
+  pieces: readonly (readonly Route[])[],
+  place: Omit<PiecePlace, "start">,
+  context: TranslationContext,
+  reportOf: (route: Route) => Report,
+  part: KeepPart,
+): readonly EncodedPiece[] {
+  const [only] = pieces;
+  // It is made anew each time: there is nothing to keep.
+  if (only !== undefined && pieces.length === 1) return [encodePiece(only, { ...place, start: 0 }, context, reportOf)];
+
+  const encodeEach = (some: readonly (readonly Route[])[], first: number): EncodedPiece[] => {
+    let start = first;
+    return some.map((routes, at) => {
+      const here: PiecePlace = { ...place, start };
+      start += routes.length;
+      const inputs = [routes, here, context.maxDirectResponseBodyBytes];
+      return part(at, inputs, () => encodePiece(routes, here, context, reportOf));
+    });
+  };
+  if (pieces.length <= GROUP) return encodeEach(pieces, 0);
+  const groups: EncodedPiece[] = [];
+  let first = 0;
+  for (let at = 0; at < pieces.length; at += GROUP) {
+    const group = pieces.slice(at, at + GROUP);
+    const start = first;
+    for (const { length } of group) first += length;
+    const inputs = [group, place, start, context.maxDirectResponseBodyBytes];
+    groups.push(part(`from ${at}`, inputs, () => asOne(encodeEach(group, start))));
+  }
+  return groups;
+}
+
+function asOne(pieces: readonly EncodedPiece[]): EncodedPiece {
+  return {
+    bytes: Buffer.concat(pieces.map(({ bytes }) => bytes)),
+    clusters: [...new Set(pieces.flatMap(({ clusters }) => clusters))],
+    problems: pieces.flatMap(({ problems }) => problems),
+  };
+}
+
+function encodePiece(
   routes: readonly Route[],
   place: PiecePlace,
   context: TranslationContext,
   reportOf: (route: Route) => Report,
-  keep: boolean,
 ): EncodedPiece {
-  const known = remembered.get(routes);
-  if (
-    known !== undefined &&
-    known.maxBodyBytes === context.maxDirectResponseBodyBytes &&
-    samePlace(known.place, place) &&
-    answersSame(known.answers, context)
-  ) {
-    return known.encoded;
-  }
-  const recorder = createRecorder(context);
-  const encoded = join(
+  const { start, refused, sources } = place;
+  return join(
     place,
     routes.map((route, at) =>
-      encodeRoute(route, { index: place.start + at, refused: place.refused }, recorder.context, place.sources, () =>
-        reportOf(route),
-      ),
+      encodeRoute(route, { index: start + at, refused }, context, sources, () => reportOf(route)),
     ),
   );
-  const maxBodyBytes = context.maxDirectResponseBodyBytes;
-  if (keep) remembered.set(routes, { place, maxBodyBytes, answers: recorder.answers(), encoded });
-  return encoded;
 }
-
-const samePlace = (a: PiecePlace, b: PiecePlace): boolean =>
-  a.start === b.start && a.virtualHost === b.virtualHost && a.refused === b.refused && a.sources === b.sources;
 
 /** Puts names to the routes: since protobuf lets fields stand in any order, they come last. */
 function join({ virtualHost, start }: PiecePlace, routes: readonly EncodedRoute[]): EncodedPiece {

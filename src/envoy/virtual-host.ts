@@ -10,7 +10,7 @@ import { virtualHostName } from "./names.ts";
 import { FAULTY, UNPROTECTED } from "./refusal.ts";
 import { createReport, type Report } from "./report.ts";
 import { VIRTUAL_HOST_PATH } from "./route.ts";
-import { encodePiece } from "./route-piece.ts";
+import { encodePieces, type KeepPart } from "./route-piece.ts";
 import { sourcesOf } from "./sources.ts";
 
 /** A virtual host for Envoy. */
@@ -32,8 +32,13 @@ const ALL_DOMAINS = ["*"];
 /**
  * Translates the virtual host of a fragment. A faulty route harms no other; a faulty domain or option of the virtual host
  * itself is fatal to this version of it, whose routes then all answer 500.
+ * @param part - keeps what came of each route table; by default all is made each time
  */
-export function translateVirtualHost(fragment: ProxyFragment, context: TranslationContext): TranslatedVirtualHost {
+export function translateVirtualHost(
+  fragment: ProxyFragment,
+  context: TranslationContext,
+  part: KeepPart = (_key, _inputs, make) => make(undefined),
+): TranslatedVirtualHost {
   const [input] = fragment.virtualHosts;
   if (input === undefined) return { virtualHost: undefined, routes: [], clusters: [], problems: [], fatal: false };
   const report = createReport(() => sourcesOf(fragment.owner, input));
@@ -44,29 +49,24 @@ export function translateVirtualHost(fragment: ProxyFragment, context: Translati
   const options = applyFeatures(input, context, report);
   const fatal = report.errors > 0;
 
-  const routes: Uint8Array[] = [];
-  const clusters = new Set<string>();
-  const problems = [...report.problems];
   const sources = JSON.stringify(sourcesOf(fragment.owner, input));
   const refused = fatal ? FAULTY : unprotected ? UNPROTECTED : undefined;
   const reportOf = (route: Route) => createReport(() => sourcesOf(fragment.owner, input, route));
-  let start = 0;
-  const pieces = joinedFrom(input.routes);
-  for (const piece of pieces) {
-    if (piece.length === 0) continue;
-    const place = { virtualHost: name, start, refused, sources };
-    const encoded = encodePiece(piece, place, context, reportOf, pieces.length > 1);
-    start += piece.length;
-    routes.push(encoded.bytes);
-    for (const cluster of encoded.clusters) clusters.add(cluster);
-    for (const problem of encoded.problems) problems.push(problem);
-  }
+  const pieces = joinedFrom(input.routes).filter(({ length }) => length > 0);
+  const encoded = encodePieces(pieces, { virtualHost: name, refused, sources }, context, reportOf, part);
+  const routes = encoded.map(({ bytes }) => bytes);
+  const problems = [...report.problems, ...encoded.flatMap((piece) => piece.problems)];
   if (domains.length === 0 || name === "") {
     return { virtualHost: undefined, routes, clusters: [], problems, fatal };
   }
   const virtualHost: EnvoyVirtualHost = { ...(fatal ? EMPTY : options), name, domains, routes: [] };
-  return { virtualHost, routes, clusters: [...clusters].sort(), problems, fatal };
+  const reached = encoded.map(({ clusters }) => clusters);
+  // There may be thousands, and most changes leave them as they are.
+  const clusters = reached.length === 1 ? union(reached) : part("clusters", [reached], () => union(reached));
+  return { virtualHost, routes, clusters, problems, fatal };
 }
+
+const union = (lists: readonly (readonly string[])[]): readonly string[] => [...new Set(lists.flat())].sort();
 
 /** The valid domains, each once; none given means all. */
 function translateDomains(domains: readonly string[], report: Report): readonly string[] {

@@ -3,12 +3,11 @@ import {
   type RouteTableSelector,
   RouteTableSelector_Expression_Operator,
 } from "../../generated/proto/epoxy/gateway/v1/virtual_service.ts";
-import type { RouteTable } from "../../generated/proto/epoxy/gateway/v1/route_table.ts";
 import { type Ref, refText, type Selector, type SelectorExpression } from "../resources/index.ts";
-import type { Lookups } from "./lookups.ts";
+import { type Lookups, summarizeTable, type TableSummary } from "./lookups.ts";
 
 export type DelegateTables =
-  | { readonly tables: readonly RouteTable[] }
+  | { readonly tables: readonly TableSummary[] }
   | { readonly severity: "error" | "warning"; readonly problem: string };
 
 const operatorNames = Object.fromEntries(
@@ -50,7 +49,7 @@ export function delegateTables(action: DelegateAction, owner: Ref, lookups: Look
   if (type?.$case === "selector") {
     const selected = selectTables(type.value, owner, lookups);
     if ("problem" in selected) return selected;
-    return { tables: selected.tables.toSorted((a, b) => (a.weight ?? 0) - (b.weight ?? 0)) };
+    return { tables: selected.tables.toSorted((a, b) => a.weight - b.weight) };
   }
   // The deprecated flat form has the same two fields.
   const target = type?.value ?? action;
@@ -61,9 +60,5 @@ export function delegateTables(action: DelegateAction, owner: Ref, lookups: Look
   const table = lookups.routeTable(ref);
   return table === undefined
     ? { severity: "warning", problem: `route table ${refText(ref)} missing` }
-    : { tables: [table] };
+    : { tables: [summarizeTable(table)] };
 }
-
-/** Whether several tables of one weight meet, so that their routes have to be sorted by specificity. */
-export const sharesWeights = (tables: readonly RouteTable[]): boolean =>
-  new Set(tables.map((table) => table.weight ?? 0)).size < tables.length;

@@ -1,11 +1,10 @@
-import type { RouteTable } from "../../generated/proto/epoxy/gateway/v1/route_table.ts";
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
 import type { Collection, Graph, Index, Lookup } from "../collections/index.ts";
 import { matchesSelector, parseRefKey, refKey, refOf, refText, type TranslationProblem } from "../resources/index.ts";
 import { type Binding, bindVirtualServices } from "./bindings.ts";
 import { type Ownership, ownerships } from "./claims.ts";
 import type { GatewayInputs, GatewayOutputs, ProxyDecision } from "./gateway-inputs.ts";
-import type { Lookups } from "./lookups.ts";
+import { type Lookups, summarizeTable, type TableSummary } from "./lookups.ts";
 import { fragmentKey, makeFragment } from "./make-fragment.ts";
 import { splitProxy } from "./stored-proxy.ts";
 import { translateVirtualService, virtualHostName } from "./translate-virtual-service.ts";
@@ -15,20 +14,26 @@ interface TranslatedBinding {
   readonly problems: readonly TranslationProblem[];
 }
 
+interface TableSummaries {
+  readonly all: Collection<TableSummary>;
+  readonly byNamespace: Index<TableSummary>;
+}
+
 /** Keeps the look-ups of one translation as dependencies of the graph. */
-function trackedLookups(inputs: GatewayInputs, tablesByNamespace: Index<RouteTable>, lookup: Lookup): Lookups {
-  const tablesIn = (namespaces: readonly string[]): readonly RouteTable[] => {
-    if (namespaces.includes("*")) return lookup.list(inputs.routeTables);
+function trackedLookups(inputs: GatewayInputs, summaries: TableSummaries, lookup: Lookup): Lookups {
+  const tablesIn = (namespaces: readonly string[]): readonly TableSummary[] => {
+    if (namespaces.includes("*")) return lookup.list(summaries.all);
     // As all tables are sorted.
     const inOrder = [...new Set(namespaces)].sort((a, b) => (`${a}/` < `${b}/` ? -1 : 1));
-    return inOrder.flatMap((namespace) => lookup.index(tablesByNamespace, namespace));
+    return inOrder.flatMap((namespace) => lookup.index(summaries.byNamespace, namespace));
   };
   return {
     routeTable: (ref) => lookup.get(inputs.routeTables, refKey(ref)),
     routeTables: (namespaces, selector) =>
-      tablesIn(namespaces).filter((table) => matchesSelector(selector, table.metadata?.labels)),
+      tablesIn(namespaces).filter((table) => matchesSelector(selector, table.labels)),
     routeOption: (ref) => lookup.get(inputs.routeOptions, refKey(ref)),
     virtualHostOption: (ref) => lookup.get(inputs.virtualHostOptions, refKey(ref)),
+    part: (key, values, make) => lookup.part(key, values, make),
   };
 }
 
@@ -147,7 +152,8 @@ function translateBindings(
   );
   const owners = ownerships(graph, "gateway/domains", claims, (claim) => claim.claim, inputs.lastOwners?.domains);
 
-  const tablesByNamespace = inputs.routeTables.index("by-namespace", (table) => [refOf(table).namespace]);
+  const all = graph.derive("gateway/route-table-summaries", inputs.routeTables, (table) => summarizeTable(table));
+  const summaries = { all, byNamespace: all.index("by-namespace", ({ ref }) => [ref.namespace]) };
   const translated = graph.derive(
     "gateway/translated",
     bindings,
@@ -166,7 +172,7 @@ function translateBindings(
       const { virtualHost, problems } = translateVirtualService(
         virtualService,
         target,
-        trackedLookups(inputs, tablesByNamespace, lookup),
+        trackedLookups(inputs, summaries, lookup),
       );
       const { proxy, listenerName } = binding;
       const owner = { kind: "VirtualService", ref };

@@ -5,6 +5,9 @@ import { type ProblemSource, type Ref, refText, type TranslationProblem } from "
 import type { Inheritance } from "./inherit-matcher.ts";
 import type { Lookups } from "./lookups.ts";
 
+/** Routes that stand one after the other. */
+export type RoutePiece = readonly ProxyRoute[];
+
 /** What a delegating route hands down to the routes of its table. */
 export interface DelegatingRoute {
   readonly matcher: Matcher;

@@ -1,7 +1,7 @@
 import type { Route as ProxyRoute } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import { pathOf } from "./inherit-matcher.ts";
 import { rankOf, sortRoutes, specificityClass } from "./sort-routes.ts";
-import type { RoutePiece } from "./table-memo.ts";
+import type { RoutePiece } from "./route-context.ts";
 
 /** Routes of one table that only their paths tell apart in order. */
 interface Run {
@@ -16,44 +16,61 @@ interface Run {
 /** By the pieces of a table. */
 const runsOfTables = new WeakMap<readonly RoutePiece[], readonly Run[]>();
 
-/** By the first of the lists that were merged. */
-const merged = new WeakMap<RoutePiece, { readonly lists: readonly RoutePiece[]; readonly routes: RoutePiece }>();
+/** Tables in order, and how they came into it, which serves again while their paths stay as they are. */
+export interface SortedTables {
+  readonly pieces: readonly RoutePiece[];
+  readonly runs: readonly Run[];
+  /** Positions of the runs that each piece is made of; several: their routes are sorted together. */
+  readonly order: readonly (readonly number[])[];
+}
 
 /**
  * The routes of several tables, sorted together as {@link sortRoutes} does. Tables whose paths don't mix, the most frequent case, keep
  * lists of their own, which stay the same while a table does: then only the tables are sorted, and no route is looked at.
+ * @param last - what came of these tables before some of them were edited
  */
-export function sortTables(tables: readonly (readonly RoutePiece[])[]): readonly RoutePiece[] {
+export function sortTables(tables: readonly (readonly RoutePiece[])[], last?: SortedTables): SortedTables {
   const runs = tables.flatMap(runsOf);
-  const order = new Map(runs.map((run, at) => [run, at]));
-  const sorted = runs.toSorted((a, b) => a.class - b.class || descending(a.first, b.first));
-  const result: RoutePiece[] = [];
-  for (let at = 0; at < sorted.length; ) {
-    const start = sorted[at++] as Run;
-    const mixed = [start];
-    let { last } = start;
-    for (let next = sorted[at]; next?.class === start.class && next.first >= last; next = sorted[++at]) {
-      mixed.push(next);
-      if (next.last < last) last = next.last;
+  const known = last !== undefined && samePlaces(last.runs, runs) ? last : undefined;
+  const order = known?.order ?? orderOf(runs);
+  const pieces = order.map((positions, at) => {
+    const [only] = positions as readonly [number];
+    if (positions.length === 1) return (runs[only] as Run).routes;
+    if (known !== undefined && positions.every((position) => known.runs[position] === runs[position])) {
+      return known.pieces[at] as RoutePiece;
     }
-    result.push(mixed.length === 1 ? start.routes : merge(mixed, order));
+    return sortRoutes(positions.flatMap((position) => (runs[position] as Run).routes));
+  });
+  return { pieces, runs, order };
+}
+
+const samePlaces = (a: readonly Run[], b: readonly Run[]): boolean =>
+  a.length === b.length &&
+  a.every((run, at) => {
+    const other = b[at] as Run;
+    return run === other || (run.class === other.class && run.first === other.first && run.last === other.last);
+  });
+
+function orderOf(runs: readonly Run[]): readonly (readonly number[])[] {
+  const sorted = runs
+    .map((run, position) => ({ run, position }))
+    .sort((a, b) => a.run.class - b.run.class || descending(a.run.first, b.run.first));
+  const order: number[][] = [];
+  for (let at = 0; at < sorted.length; ) {
+    const { run: start, position } = sorted[at++] as (typeof sorted)[number];
+    const mixed = [position];
+    let { last } = start;
+    for (let next = sorted[at]; next?.run.class === start.class && next.run.first >= last; next = sorted[++at]) {
+      mixed.push(next.position);
+      if (next.run.last < last) last = next.run.last;
+    }
+    // Of equal routes that of the earlier table comes first.
+    order.push(mixed.sort((a, b) => a - b));
   }
-  return result;
+  return order;
 }
 
 const descending = (a: string, b: string): number => (a === b ? 0 : a > b ? -1 : 1);
-
-/** Of equal routes that of the earlier table comes first. */
-function merge(runs: readonly Run[], order: ReadonlyMap<Run, number>): RoutePiece {
-  const position = (run: Run): number => order.get(run) ?? 0;
-  const lists = runs.toSorted((a, b) => position(a) - position(b)).map(({ routes }) => routes);
-  const key = lists[0] as RoutePiece;
-  const known = merged.get(key);
-  if (known?.lists.length === lists.length && known.lists.every((list, at) => list === lists[at])) return known.routes;
-  const routes = sortRoutes(lists.flat());
-  merged.set(key, { lists, routes });
-  return routes;
-}
 
 function runsOf(pieces: readonly RoutePiece[]): readonly Run[] {
   const known = runsOfTables.get(pieces);

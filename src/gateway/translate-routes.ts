@@ -1,16 +1,23 @@
-import type { RouteTable } from "../../generated/proto/epoxy/gateway/v1/route_table.ts";
 import type { DelegateAction, Route } from "../../generated/proto/epoxy/gateway/v1/virtual_service.ts";
 import type { Matcher } from "../../generated/proto/epoxy/gloo/matchers/v1/matchers.ts";
 import type { Route as ProxyRoute } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import type { RouteOptions } from "../../generated/proto/epoxy/gloo/v1/route_options.ts";
-import { type ProblemSource, refKey, refOf, refText } from "../resources/index.ts";
+import { type ProblemSource, type Ref, refKey, refText } from "../resources/index.ts";
 import { defaultNamespaces } from "./default-namespaces.ts";
-import { delegateTables, sharesWeights } from "./delegate-tables.ts";
+import { delegateTables } from "./delegate-tables.ts";
 import { emptyMatcher, type Inheritance, inheritMatcher, violation } from "./inherit-matcher.ts";
+import { GROUP, groupsOf, keepPart } from "./keep-part.ts";
+import type { TableSummary } from "./lookups.ts";
 import { mergeOptions } from "./merge-options.ts";
-import { closedRoute, currentOwner, type RouteContext, reportRoute, sourcesOf } from "./route-context.ts";
-import { sortTables } from "./sort-tables.ts";
-import { rememberDelegation, rememberRoutes, type RoutePiece } from "./table-memo.ts";
+import {
+  closedRoute,
+  currentOwner,
+  type RouteContext,
+  type RoutePiece,
+  reportRoute,
+  sourcesOf,
+} from "./route-context.ts";
+import { type SortedTables, sortTables } from "./sort-tables.ts";
 
 /** Longest chain of tables; longer ones are refused rather than let a generated mess exhaust memory. */
 const MAX_DEPTH = 50;
@@ -20,14 +27,28 @@ const MAX_DEPTH = 50;
  * the same lists as the last time while nothing that they depend on has changed.
  */
 export function translateRoutes(routes: readonly Route[], context: RouteContext, path: string): readonly RoutePiece[] {
+  if (routes.length <= GROUP) return translateGroup(routes, 0, context, path);
+  const pieces: RoutePiece[] = [];
+  for (const [start, group] of groupsOf(routes)) {
+    const translated = keepPart(start, [group, path], context, (it) => translateGroup(group, start, it, path));
+    for (const piece of translated) pieces.push(piece);
+  }
+  return pieces;
+}
+
+function translateGroup(
+  routes: readonly Route[],
+  start: number,
+  context: RouteContext,
+  path: string,
+): readonly RoutePiece[] {
   const pieces: RoutePiece[] = [];
   let own: ProxyRoute[] = [];
-  for (const [index, route] of routes.entries()) {
+  for (const [at, route] of routes.entries()) {
+    const index = start + at;
     const translated =
       route.action?.$case === "delegateAction"
-        ? rememberDelegation(route, [path, index], context, (it) =>
-            translateRoute(route, index, it, `${path}[${index}]`),
-          )
+        ? keepPart(index, [route, path], context, (it) => translateRoute(route, index, it, `${path}[${index}]`))
         : translateRoute(route, index, context, `${path}[${index}]`);
     if (!("pieces" in translated)) {
       own.push(...translated);
@@ -139,43 +160,79 @@ function delegate(
   if (route.matchers.length > 1 || (matcher.pathSpecifier?.$case ?? "prefix") !== "prefix") {
     return close("error", "invalid route: routes with delegate actions must use a prefix matcher");
   }
-  const found = delegateTables(action, currentOwner(context), context.lookups);
+  const owner = currentOwner(context);
+  // All that are in its namespaces are looked at for a selector.
+  const found = context.lookups.part("tables", [action, owner], () => delegateTables(action, owner, context.lookups));
   if ("problem" in found) return close(found.severity, found.problem);
 
-  const results = found.tables.map((table) => ({
-    table,
-    pieces: tableRoutes(table, matcher, delegated, context, path),
-  }));
-  const cycle = results.find(({ pieces }) => pieces === "cycle");
-  if (cycle !== undefined) {
-    const way = [...context.owners.map(({ ref }) => refText(ref)), refText(refOf(cycle.table))].join(" -> ");
+  const [only] = found.tables as readonly [TableSummary];
+  const results =
+    found.tables.length === 1
+      ? [tableRoutes(only.ref, matcher, delegated, context, path)]
+      : manyTables(found.tables, matcher, delegated, context, path);
+  const cycle = results.indexOf("cycle");
+  if (cycle >= 0) {
+    const { ref } = found.tables[cycle] as TableSummary;
+    const way = [...context.owners.map((holder) => refText(holder.ref)), refText(ref)].join(" -> ");
     return close("error", `invalid route: delegation cycle: ${way}`);
   }
-  return { pieces: inOrder(results as TableRoutes[]) };
+  return { pieces: inOrder(found.tables, results as readonly (readonly RoutePiece[])[], context) };
 }
 
-interface TableRoutes {
-  readonly table: RouteTable;
-  readonly pieces: readonly RoutePiece[];
-}
-
-/** Tables come by weight; where several share one, their routes are sorted together. */
-function inOrder(results: readonly TableRoutes[]): readonly RoutePiece[] {
-  if (!sharesWeights(results.map(({ table }) => table))) return results.flatMap(({ pieces }) => pieces);
-  const byWeight = Map.groupBy(results, ({ table }) => table.weight ?? 0);
-  return [...byWeight.values()].flatMap((group) =>
-    group.length === 1 ? (group[0] as TableRoutes).pieces : sortTables(group.map(({ pieces }) => pieces)),
-  );
-}
-
-function tableRoutes(
-  table: RouteTable,
+/** What the tables of a selector are to be translated by is the same for all of them. */
+function manyTables(
+  tables: readonly TableSummary[],
   matcher: Matcher,
   delegated: DelegatedRoute,
   context: RouteContext,
   path: string,
-): readonly RoutePiece[] | "cycle" {
-  const ref = refOf(table);
+): readonly TableRoutes[] {
+  const results: TableRoutes[] = [];
+  for (const [start, group] of groupsOf(tables)) {
+    const translated = keepPart(start, [group, matcher, delegated, path], context, (inGroup) =>
+      group.map(({ ref }) =>
+        keepPart(refKey(ref), [ref, matcher, delegated, path], inGroup, (it) =>
+          tableRoutes(ref, matcher, delegated, it, path),
+        ),
+      ),
+    );
+    for (const result of translated) results.push(result);
+  }
+  return results;
+}
+
+/** Tables come by weight; where several share one, their routes are sorted together. */
+function inOrder(
+  tables: readonly TableSummary[],
+  routes: readonly (readonly RoutePiece[])[],
+  context: RouteContext,
+): readonly RoutePiece[] {
+  const pieces: RoutePiece[] = [];
+  for (let start = 0; start < tables.length; ) {
+    const { weight } = tables[start] as TableSummary;
+    let end = start + 1;
+    while (tables[end]?.weight === weight) end++;
+    const group = routes.slice(start, end);
+    start = end;
+    const sorted =
+      group.length === 1
+        ? (group[0] as readonly RoutePiece[])
+        : context.lookups.part(`weight ${weight}`, [group], (last: SortedTables | undefined) => sortTables(group, last))
+            .pieces;
+    for (const piece of sorted) pieces.push(piece);
+  }
+  return pieces;
+}
+
+type TableRoutes = readonly RoutePiece[] | "cycle";
+
+function tableRoutes(
+  ref: Ref,
+  matcher: Matcher,
+  delegated: DelegatedRoute,
+  context: RouteContext,
+  path: string,
+): TableRoutes {
   const holder = context.owners.at(-1) as ProblemSource;
   const seen = context.owners.some(({ kind, ref: owner }) => kind === "RouteTable" && refKey(owner) === refKey(ref));
   if (seen || context.owners.length > MAX_DEPTH) return "cycle";
@@ -186,5 +243,5 @@ function tableRoutes(
     name: `${delegated.name}_rt:${ref.namespace}_${ref.name}`,
     named: delegated.named,
   };
-  return rememberRoutes(table, inside, (recorded) => translateRoutes(table.routes, recorded, "routes"));
+  return translateRoutes(context.lookups.routeTable(ref)?.routes ?? [], inside, "routes");
 }
