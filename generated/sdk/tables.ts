@@ -2426,6 +2426,7 @@ message ProxyFragment
 4 listener_name string
 5 listener Listener
 6 virtual_hosts []VirtualHost
+7 ssl_config .epoxy.gloo.ssl.v1.SslConfig
 message ProxyRefusal
 1 role string
 2 type_url string

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import {
   GatewayKind,
   ProxyKind,
+  RateLimitConfigKind,
   RefusalReportKind,
   RouteOptionKind,
   RouteTableKind,
@@ -32,6 +33,7 @@ import { exchangeRefusals } from "./refusal-exchange.ts";
 import { feedCache } from "./served-resource.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
 import { shortCircuitProblems } from "./short-circuits.ts";
+import { unservedProblems } from "./unserved-kinds.ts";
 import { openSources } from "./sources.ts";
 import { type JudgedKind, statusGraph } from "./status-graph.ts";
 import { writeStatuses } from "./status-writer.ts";
@@ -145,7 +147,9 @@ export function startEngine({
     kubernetes: kubernetes?.inputs,
     lastGood: { listener: lastListeners.get, virtualHost: lastVirtualHosts.get },
   });
+  const rateLimitConfigs = sources.watch(RateLimitConfigKind, serving);
   const found = [
+    unservedProblems(graph, rateLimitConfigs),
     ...fragments.problems,
     shortCircuitProblems(graph, fragments.virtualHosts, warnShortCircuits),
     ...envoy.upstreamProblems,
@@ -182,6 +186,7 @@ export function startEngine({
       ? [
           glooKind(UpstreamKind, upstreams),
           glooKind(UpstreamGroupKind, upstreamGroups),
+          glooKind(RateLimitConfigKind, rateLimitConfigs),
           glooKind(ProxyKind, inputs.proxies),
         ]
       : []),

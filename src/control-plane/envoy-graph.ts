@@ -4,12 +4,15 @@ import type { Secret } from "../../generated/proto/epoxy/gloo/v1/secret.ts";
 import { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
 import type { Collection, Graph, Lookup, Value } from "../collections/index.ts";
 import {
+  checkFragmentTls,
   checkUpstreamGroup,
   clusterName,
   consulUpstreamRef,
   type EndpointAddress,
   KUBERNETES_SERVICE_PREFIX,
   type KubernetesService,
+  type TlsSecretState,
+  tlsSecretState,
   type TranslatedUpstream,
   type TranslationContext,
   type TranslationSettings,
@@ -17,6 +20,7 @@ import {
   translateListener,
   translateUpstream,
   translateVirtualHost,
+  UNSEEN_TLS_SECRET,
   type UpstreamState,
 } from "../envoy/index.ts";
 import { parseRefKey, refKey, refOf, type TranslationProblem } from "../resources/index.ts";
@@ -41,7 +45,8 @@ export interface EnvoyInputs {
   readonly virtualHosts: Collection<ProxyFragment>;
   readonly upstreams: Collection<Upstream>;
   readonly upstreamGroups: Collection<UpstreamGroup>;
-  readonly secrets: Collection<Secret>;
+  /** `unseen`: nobody can read them, so whatever is said of them is believed. */
+  readonly secrets: Collection<Secret> | "unseen";
   /** By refKey of the Upstream; only of those whose endpoints are discovered. Absent: not known yet. */
   readonly endpoints: Collection<readonly EndpointAddress[]>;
   readonly settings: Value<TranslationSettings>;
@@ -73,6 +78,7 @@ interface Inputs extends EnvoyInputs {
   readonly kubernetes: KubernetesInputs | undefined;
   readonly isUnseen: boolean;
   readonly serviceFacts: Collection<KubernetesService> | undefined;
+  readonly tlsSecrets: Collection<TlsSecretState> | undefined;
 }
 
 /** Of ten thousand clusters the messages would take far more memory than their bytes. */
@@ -93,6 +99,9 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
     kubernetes,
     isUnseen,
     serviceFacts: kubernetes && serviceFacts(graph, kubernetes),
+    // Not the secrets themselves: a renewed certificate translates nothing again.
+    tlsSecrets:
+      given.secrets === "unseen" ? undefined : graph.derive("envoy/tls-secrets", given.secrets, tlsSecretState),
   };
   const builtUpstreams = graph.derive("envoy/upstreams", inputs.upstreams, (upstream, _key, lookup) =>
     withoutMessage(translateUpstream(upstream, contextOf(inputs, lookup, undefined))),
@@ -110,6 +119,9 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
   const proxyProblems = [
     graph.derive("envoy/idle-listener-problems", inputs.idleListeners, (fragment, _key, lookup) =>
       nonEmpty(translateListener(fragment, contextOf(inputs, lookup, states)).problems),
+    ),
+    graph.derive("envoy/tls-problems", inputs.virtualHosts, (fragment, _key, lookup) =>
+      nonEmpty(checkFragmentTls(fragment, contextOf(inputs, lookup, states))),
     ),
     graph.derive("envoy/listener-problems", listeners, ({ problems }) => nonEmpty(problems)),
     graph.derive("envoy/virtual-host-problems", virtualHosts, ({ problems }) => nonEmpty(problems)),
@@ -176,7 +188,8 @@ function contextOf(
       return states === undefined ? undefined : lookup.get(states, refKey(ref));
     },
     upstreamGroup: (ref) => lookup.get(inputs.upstreamGroups, refKey(ref)),
-    secret: (ref) => lookup.get(inputs.secrets, refKey(ref)),
+    tlsSecret: (ref) =>
+      inputs.tlsSecrets === undefined ? UNSEEN_TLS_SECRET : lookup.get(inputs.tlsSecrets, refKey(ref)),
     kubernetesService: inputs.isUnseen
       ? () => UNSEEN_SERVICE
       : inputs.serviceFacts && serviceLookup(inputs.serviceFacts, lookup),
@@ -196,6 +209,7 @@ const NO_SETTINGS: TranslationSettings = {
   scopedRoutes: true,
   allUpstreams: false,
   kubernetesDestinations: true,
+  warnMissingTlsSecret: false,
 };
 
 function buildListeners(graph: Graph, inputs: Inputs, states: Collection<UpstreamState>): Collection<BuiltListener> {

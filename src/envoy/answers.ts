@@ -1,7 +1,7 @@
 import { type Ref, refKey } from "../resources/index.ts";
 import type { TranslationContext } from "./context.ts";
 
-type Asked = "upstream" | "upstreamGroup" | "secret" | "kubernetesService" | "hasKubernetes" | "settings";
+type Asked = "upstream" | "upstreamGroup" | "tlsSecret" | "kubernetesService" | "hasKubernetes" | "settings";
 
 /** What a translation asked of its context, each thing once, flat: what, argument, answer, and so on. */
 export type Answers = readonly unknown[];
@@ -28,7 +28,7 @@ export function createRecorder(context: TranslationContext): Recorder {
     context: {
       upstream: (ref) => ask("upstream", ref, () => context.upstream(ref)),
       upstreamGroup: (ref) => ask("upstreamGroup", ref, () => context.upstreamGroup(ref)),
-      secret: (ref) => ask("secret", ref, () => context.secret(ref)),
+      tlsSecret: (ref) => ask("tlsSecret", ref, () => context.tlsSecret(ref)),
       get kubernetesService() {
         const { kubernetesService } = context;
         ask("hasKubernetes", undefined, () => kubernetesService !== undefined);

@@ -1,8 +1,8 @@
 import type { CircuitBreakerConfig } from "../../generated/proto/epoxy/gloo/circuit_breaker/v1/circuit_breaker.ts";
 import type { UpstreamGroup } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
-import type { Secret } from "../../generated/proto/epoxy/gloo/v1/secret.ts";
 import type { GlooOptions_InvalidConfigPolicy, Settings } from "../../generated/proto/epoxy/gloo/v1/settings.ts";
 import type { Ref } from "../resources/index.ts";
+import type { TlsSecretState } from "./tls/tls-secret.ts";
 
 /** What a route needs to know of an Upstream. Small on purpose: a change of its hosts translates no route again. */
 export interface UpstreamState {
@@ -33,6 +33,8 @@ export interface TranslationSettings {
   readonly allUpstreams: boolean;
   /** Whether routes may name Kubernetes services. */
   readonly kubernetesDestinations: boolean;
+  /** Whether a TLS secret that isn't there is a warning, and no error: it may come later. */
+  readonly warnMissingTlsSecret: boolean;
 }
 
 /** Takes from the Settings what translation depends on, so that a change of anything else translates nothing again. */
@@ -45,6 +47,7 @@ export function translationSettings(settings: Settings | undefined): Translation
     scopedRoutes: gloo?.disableScopedRoutes !== true,
     allUpstreams: gloo?.serveAllUpstreams === true,
     kubernetesDestinations: gloo?.disableKubernetesDestinations !== true,
+    warnMissingTlsSecret: settings?.gateway?.validation?.warnMissingTlsSecret === true,
   };
 }
 
@@ -56,7 +59,8 @@ export interface TranslationContext {
   /** Undefined: there is no such Upstream. */
   upstream(ref: Ref): UpstreamState | undefined;
   upstreamGroup(ref: Ref): UpstreamGroup | undefined;
-  secret(ref: Ref): Secret | undefined;
+  /** Undefined: there is no such Secret. */
+  tlsSecret(ref: Ref): TlsSecretState | undefined;
   /** Undefined: there is no such service. No function: no Kubernetes is configured. */
   readonly kubernetesService?: ((ref: Ref) => KubernetesService | undefined) | undefined;
   readonly settings: TranslationSettings;

@@ -25,6 +25,15 @@ export {
 } from "./names.ts";
 export { routeConfigHeader, virtualHostPieces } from "./route-configuration.ts";
 export { cutByScope, routeScope, scopedTableName } from "./scoped-routes.ts";
+export { checkFragmentTls } from "./tls/check-tls.ts";
+export {
+  certificatesIn,
+  keyFault,
+  readCertificate,
+  type TlsSecretState,
+  tlsSecretState,
+  UNSEEN_TLS_SECRET,
+} from "./tls/tls-secret.ts";
 export type { TranslatedUpstream } from "./upstream.ts";
 export { translateUpstream } from "./upstream.ts";
 export { checkUpstreamGroup } from "./upstream-group.ts";

@@ -9,6 +9,7 @@ import { createReport, type Report } from "./report.ts";
 import { consulCluster, consulSubsetKeys } from "./upstreams/consul.ts";
 import { kubernetesCluster, kubernetesSubsetKeys } from "./upstreams/kubernetes.ts";
 import { pipeCluster } from "./upstreams/pipe.ts";
+import { hasTlsSecret } from "./tls/check-tls.ts";
 import { staticCluster } from "./upstreams/static.ts";
 
 /** A cluster for Envoy. */
@@ -43,6 +44,10 @@ export function translateUpstream(upstream: Upstream, context: TranslationContex
   const report = createReport(() => [{ kind: "Upstream", ref }]);
   const name = clusterName(ref);
   const unprotected = unimplementedIn.upstream(upstream, "", report);
+  const ssl = upstream.sslConfig?.sslSecrets;
+  const withoutSecret =
+    ssl?.$case === "secretRef" &&
+    !hasTlsSecret(ssl.value, { path: "sslConfig.secretRef", owner: ref, asServer: false }, context, report);
   const body = translateType(upstream, name, context, report);
   const contributed = applyFeatures(
     { ...EMPTY, name, connectTimeout: CONNECT_TIMEOUT, ...body },
@@ -50,7 +55,7 @@ export function translateUpstream(upstream: Upstream, context: TranslationContex
     context,
     report,
   );
-  const cluster = body === undefined || unprotected || report.errors > 0 ? undefined : contributed;
+  const cluster = body === undefined || unprotected || withoutSecret || report.errors > 0 ? undefined : contributed;
   return {
     cluster,
     bytes: cluster && EnvoyCluster.encode(cluster).finish(),

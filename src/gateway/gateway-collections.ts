@@ -176,7 +176,9 @@ function translateBindings(
       );
       const { proxy, listenerName } = binding;
       const owner = { kind: "VirtualService", ref };
-      const fragment = domains.length === 0 ? undefined : makeFragment({ proxy, owner, listenerName, virtualHost });
+      const { sslConfig } = virtualService;
+      const fragment =
+        domains.length === 0 ? undefined : makeFragment({ proxy, owner, listenerName, virtualHost, sslConfig });
       return { fragment, problems: [...conflicts, ...problems] };
     },
   );

@@ -1,3 +1,4 @@
+import type { SslConfig } from "../../generated/proto/epoxy/gloo/ssl/v1/ssl.ts";
 import type { Listener, VirtualHost } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
 import { type Ref, type ResourceKey, refKey } from "../resources/index.ts";
@@ -8,6 +9,8 @@ export interface FragmentParts {
   readonly listenerName: string;
   readonly listener?: Listener | undefined;
   readonly virtualHost?: VirtualHost | undefined;
+  /** The TLS that the virtual host is offered with. */
+  readonly sslConfig?: SslConfig | undefined;
 }
 
 /** Key of a fragment among all: `<proxy namespace>/<proxy>|<listener>|<virtual host, or empty>`. */
@@ -16,7 +19,7 @@ export const fragmentKey = (proxy: Ref, listener: string, virtualHost = ""): str
 
 /** A fragment of a Proxy that holds a listener, or one virtual host. */
 export function makeFragment(parts: FragmentParts): ProxyFragment {
-  const { proxy, owner, listenerName, listener, virtualHost } = parts;
+  const { proxy, owner, listenerName, listener, virtualHost, sslConfig } = parts;
   return {
     ...ProxyFragment.fromPartial({
       metadata: {
@@ -30,5 +33,6 @@ export function makeFragment(parts: FragmentParts): ProxyFragment {
     // Not through fromPartial, which would copy thousands of routes.
     listener,
     virtualHosts: virtualHost === undefined ? [] : [virtualHost],
+    sslConfig,
   };
 }

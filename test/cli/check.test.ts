@@ -96,6 +96,27 @@ spec:
     expect(problems).toContainEqual("35 error Secret gloo-system.gone not found create it, or correct the reference");
   });
 
+  it("finds certificates that aren't there once, in Gloo's words, and resources that nothing serves", async () => {
+    const limits = "apiVersion: ratelimit.solo.io/v1alpha1\nkind: RateLimitConfig\n";
+    const text = `apiVersion: gateway.solo.io/v1
+kind: Gateway
+metadata: {name: tls, namespace: gloo-system}
+spec: {ssl: true, bindAddress: '::', bindPort: 8443, httpGateway: {}}
+---${virtualService("shop", "*", "").replace("spec:", "spec:\n  sslConfig: {secretRef: {name: gone}}")}---
+${limits}metadata: {name: limits, namespace: gloo-system}
+spec: {raw: {}}
+`;
+    const problems = await problemsOf(text);
+    expect(problems.filter((it) => it.includes("gone"))).toEqual([
+      "10 error SSL secret not found: list did not find secret gloo-system.gone create it, or correct the reference",
+    ]);
+    expect(problems).toContainEqual(
+      expect.stringMatching(
+        /^\d+ error The Gloo Advanced Rate limit API feature 'RateLimitConfig' is enterprise-only, /,
+      ),
+    );
+  });
+
   it("finds domains and addresses that are claimed twice", async () => {
     const gateway = (name: string) => `---
 apiVersion: gateway.solo.io/v1

@@ -1,13 +1,17 @@
+import { rootCertificates } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { kinds, SecretKind } from "../../generated/sdk/index.ts";
 import { shortCircuitProblems } from "../../src/control-plane/short-circuits.ts";
 import type { AdmissionRequest } from "../../src/control-plane/validation/admission-review.ts";
 import { type AdmissionPolicy, admit } from "../../src/control-plane/validation/admit.ts";
 import { createChangeJudge } from "../../src/control-plane/validation/judge-change.ts";
+import type { KubeObject } from "../../src/kubernetes/index.ts";
+import { translationSettings } from "../../src/envoy/index.ts";
 import { createRegistry, resourceToJson } from "../../src/resources/index.ts";
+import { readSecretObject } from "../../src/storage/kubernetes/index.ts";
 import { createChain, registry, resourcesOf } from "./support/chain.ts";
 
-const strict: AdmissionPolicy = { alwaysAccept: false, allowWarnings: true, warnMissingTlsSecret: false };
+const strict: AdmissionPolicy = { alwaysAccept: false, allowWarnings: true };
 const strictest: AdmissionPolicy = { ...strict, allowWarnings: false };
 const permissive: AdmissionPolicy = { ...strict, alwaysAccept: true };
 
@@ -37,6 +41,7 @@ function createValidation(policy: AdmissionPolicy = strict) {
         policy,
         registry: createRegistry(kinds),
         secretKind: SecretKind,
+        secretOf: (object) => readSecretObject(SecretKind, object as KubeObject),
         judge,
         watches: (_kind, namespace) => judge.watches(namespace),
         ownProblems: () => [],
@@ -218,6 +223,59 @@ describe("what a change does to others", () => {
   });
 });
 
+describe("Secrets with certificates", () => {
+  const kind = { group: "", version: "v1", kind: "Secret" };
+  const object = (key: string) => ({
+    metadata: { name: "cert", namespace: "gloo-system" },
+    type: "kubernetes.io/tls",
+    data: { "ca.crt": Buffer.from(key).toString("base64") },
+  });
+  const using = `
+apiVersion: gloo.solo.io/v1
+kind: Upstream
+metadata: {name: user, namespace: gloo-system}
+spec:
+  static: {hosts: [{addr: 127.0.0.1, port: 8080}]}
+  sslConfig: {secretRef: {name: cert}}
+`;
+  const missing = "SSL secret not found: list did not find secret gloo-system.cert";
+  const authority = `
+apiVersion: gloo.solo.io/v1
+kind: Secret
+metadata: {name: cert, namespace: gloo-system}
+spec: {tls: {rootCa: ${JSON.stringify(rootCertificates[0])}}}
+`;
+  const setUp = (policy: AdmissionPolicy) => {
+    const run = createValidation(policy);
+    run.chain.apply(`${authority}---${using}`);
+    const ask = (operation: AdmissionRequest["operation"], more: Partial<AdmissionRequest> = {}) =>
+      run.ask({ kind, operation, name: "cert", namespace: "gloo-system", oldObject: object("old"), ...more });
+    return { ...run, ask };
+  };
+
+  test("aren't deleted or broken while an upstream names them, and nothing of them is said", () => {
+    const { ask, chain } = setUp(strict);
+    expect(ask("DELETE")?.status?.message).toContain(`Upstream gloo-system.user: ${missing} (sslConfig.secretRef)`);
+    const broken = ask("UPDATE", { object: object("hidden text") });
+    expect(broken?.status?.message).toContain("SSL secret gloo-system.cert can't be used: tls.rootCa: no certificate");
+    expect(JSON.stringify(broken)).not.toContain("hidden text");
+    expect(ask("UPDATE", { object: { ...object("x"), type: "Opaque", data: {} } })?.status?.message).toContain(missing);
+    expect(ask("UPDATE", { object: object("old") })).toEqual({ uid: "1", allowed: true });
+    chain.remove("Upstream", "user");
+    expect(ask("DELETE")).toEqual({ uid: "1", allowed: true });
+  });
+
+  test("are let go with a warning where all is let in, or where the settings take a missing one for a warning", () => {
+    const warned = { uid: "1", allowed: true, warnings: [expect.stringContaining(missing) as unknown] };
+    expect(setUp(permissive).ask("DELETE")).toEqual(warned);
+    const late = setUp(strict);
+    late.chain.translation.set({ ...translationSettings(undefined), warnMissingTlsSecret: true });
+    late.chain.graph.flush();
+    expect(late.ask("DELETE")).toEqual(warned);
+    expect(late.ask("UPDATE", { object: object("broken") })?.allowed).toBe(false);
+  });
+});
+
 describe("changes on their way", () => {
   test("count for those after them, until they arrive or a few seconds have passed", () => {
     const { create, remove, pass } = createValidation(strictest);
@@ -262,7 +320,7 @@ describe("what isn't asked about", () => {
     ],
     ["an object whose specification stays as it is", { operation: "UPDATE", oldObject: resourceObject(bad) }],
     ["a kind that isn't ours", { kind: { group: "apps", version: "v1", kind: "Deployment" } }],
-    ["a Secret that is written", { kind: { group: "", version: "v1", kind: "Secret" } }],
+    ["a Secret that is new", { kind: { group: "", version: "v1", kind: "Secret" } }],
   ])("%s is let in", (_title, more) => {
     const { create } = createValidation();
     expect(create(bad)?.allowed).toBe(false);

@@ -119,11 +119,14 @@ describe("the manifests for Kubernetes", () => {
         ]),
       ];
     });
-    const { service } = find(issued, "ValidatingWebhookConfiguration", "epoxy-validation").webhooks[0].clientConfig;
-    named.push(`Service ${service.name}`);
-    expect(named.length).toBe(8);
+    const { webhooks } = find(issued, "ValidatingWebhookConfiguration", "epoxy-validation");
+    const services = webhooks.map((it: any) => it.clientConfig.service);
+    for (const { name, port } of services) {
+      named.push(`Service ${name}`);
+      expect(find(manifests, "Service", name).spec.ports[0].port).toBe(port);
+    }
+    expect(named.length).toBe(9);
     expect(named.filter((it) => !names.includes(it))).toEqual([]);
-    expect(find(manifests, "Service", service.name).spec.ports[0].port).toBe(service.port);
   });
 
   it.each(["epoxy", "gateway-proxy"])("select the pods of %s, and go by ports that these have", (name) => {
@@ -156,9 +159,11 @@ describe("the manifests for Kubernetes", () => {
 
   it("have the webhook ask for every kind, and for nothing that is none", async () => {
     const [configuration] = readManifests(await readFile(join(kubernetesFolder, "webhook.yaml"), "utf8"));
-    const asked = configuration?.webhooks[0].rules.flatMap((rule: any) =>
-      rule.resources.map((resource: string) => `${rule.apiGroups[0]}/${rule.apiVersions[0]} ${resource}`),
-    );
+    const asked = configuration?.webhooks
+      .flatMap(({ rules }: any) => rules)
+      .flatMap((rule: any) =>
+        rule.resources.map((resource: string) => `${rule.apiGroups[0]}/${rule.apiVersions[0]} ${resource}`),
+      );
     // Secrets and artifacts are of Kubernetes' own kinds, endpoints and fragments are kept nowhere, refusals are told by replicas alone.
     const native = new Set(["Secret", "Artifact", "Endpoint", "ProxyFragment", "RefusalReport"]);
     const own = kinds.filter(({ kind }) => !native.has(kind)).map((it) => `${it.group}/${it.version} ${it.plural}`);
@@ -198,7 +203,8 @@ describe("the manifests for Kubernetes", () => {
       expect(certificate.verify(ca.publicKey)).toBe(true);
       expect(certificate.checkHost(host)).toBe(host);
     }
-    const { caBundle } = find(renewed, "ValidatingWebhookConfiguration", "epoxy-validation").webhooks[0].clientConfig;
-    expect(Buffer.from(caBundle, "base64").toString()).toBe(ca.toString());
+    const { webhooks } = find(renewed, "ValidatingWebhookConfiguration", "epoxy-validation");
+    for (const { clientConfig } of webhooks)
+      expect(Buffer.from(clientConfig.caBundle, "base64").toString()).toBe(ca.toString());
   });
 });

@@ -30,6 +30,8 @@ describe("the validating webhook, asked by a real API server", () => {
       "gloo-system/default.yaml": `
 metadata: {name: default, namespace: gloo-system}
 discoveryNamespace: ${namespace}
+directoryConfigSource: {directory: config}
+kubernetesSecretSource: {}
 gateway:
   validation:
     ${validation}
@@ -37,19 +39,33 @@ gateway:
     validationWebhookTlsKey: ${folder}/webhook.key
 ${more}`,
     });
-  const collection = (plural: string, within = namespace): string =>
-    `/apis/${plural === "upstreams" ? "gloo" : "gateway"}.solo.io/v1/namespaces/${within}/${plural}`;
-  const create = (plural: string, name: string, spec: object, query = "", within = namespace) =>
-    cluster().api("POST", `${collection(plural, within)}${query}`, {
-      apiVersion: `${plural === "upstreams" ? "gloo" : "gateway"}.solo.io/v1`,
-      kind: { upstreams: "Upstream", gateways: "Gateway", virtualservices: "VirtualService" }[plural],
-      metadata: { name },
-      spec,
-    });
+  const kindOf = (plural: string) => kinds.find((kind) => kind.plural === plural) as (typeof kinds)[number];
+  const collection = (plural: string, within = namespace): string => {
+    const { group, version } = kindOf(plural);
+    return `/apis/${group}/${version}/namespaces/${within}/${plural}`;
+  };
+  const create = (plural: string, name: string, spec: object, query = "", within = namespace) => {
+    const { group, version, kind } = kindOf(plural);
+    const object = { apiVersion: `${group}/${version}`, kind, metadata: { name }, spec };
+    return cluster().api("POST", `${collection(plural, within)}${query}`, object);
+  };
   const to = (upstream: string): object => ({
     virtualHost: {
       domains: [`${upstream}.example.com`],
       routes: [{ routeAction: { single: { upstream: { name: upstream, namespace } } } }],
+    },
+  });
+  const secure = (secret: string): object => ({
+    sslConfig: { secretRef: { name: secret, namespace } },
+    virtualHost: { domains: [`${secret}.example.com`], routes: [{ directResponseAction: { status: 200 } }] },
+  });
+  const secrets = (name = ""): string => `/api/v1/namespaces/${namespace}/secrets${name === "" ? "" : `/${name}`}`;
+  const tlsSecret = (name: string): object => ({
+    metadata: { name },
+    type: "kubernetes.io/tls",
+    stringData: {
+      "tls.crt": readFileSync(join(authority.folder, "first.pem"), "utf8"),
+      "tls.key": readFileSync(join(authority.folder, "first.key"), "utf8"),
     },
   });
   const petstore = { static: { hosts: [{ addr: "127.0.0.1", port: 8080 }] } };
@@ -63,7 +79,17 @@ ${more}`,
     authority = await createAuthority();
     await useCertificate("first");
     await settings("alwaysAccept: false");
+    for (const name of ["used-cert", "unused-cert"]) await cluster().apiOk("POST", secrets(), tlsSecret(name));
+    const gateway = (name: string, port: number, ssl: boolean): string =>
+      JSON.stringify({ metadata: { name, namespace }, bindAddress: "127.0.0.1", bindPort: port, ssl, httpGateway: {} });
     await writeTree(folder, {
+      [`config/ratelimitconfigs/${namespace}/limits.yaml`]: `metadata: {name: limits, namespace: ${namespace}}\nraw: {}\n`,
+      [`config/gateways/${namespace}/plain.yaml`]: gateway("plain", 8080, false),
+      [`config/gateways/${namespace}/tls.yaml`]: gateway("tls", 8443, true),
+      [`config/virtualservices/${namespace}/secure.yaml`]: JSON.stringify({
+        metadata: { name: "secure", namespace },
+        ...secure("used-cert"),
+      }),
       [`config/upstreams/${namespace}/used.yaml`]: `
 metadata: {name: used, namespace: ${namespace}}
 static: {hosts: [{addr: 127.0.0.1, port: 8080}]}
@@ -94,6 +120,8 @@ static: {hosts: [{addr: 127.0.0.1, port: 8080}]}
   function webhook(): object {
     const manifest = parse(readFileSync(join(root, "deploy/kubernetes/webhook.yaml"), "utf8"));
     const own = {
+      // By the API server's own failures it would let in what is to be refused here.
+      timeoutSeconds: 20,
       clientConfig: {
         url: `https://127.0.0.1:${controlPlane.webhookAddress?.port}/validation`,
         caBundle: readFileSync(authority.ca).toString("base64"),
@@ -102,7 +130,11 @@ static: {hosts: [{addr: 127.0.0.1, port: 8080}]}
         matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "In", values: [namespace, elsewhere] }],
       },
     };
-    return { ...manifest, metadata: { name: namespace }, webhooks: [{ ...manifest.webhooks[0], ...own }] };
+    return {
+      ...manifest,
+      metadata: { name: namespace },
+      webhooks: manifest.webhooks.map((it: object) => ({ ...it, ...own })),
+    };
   }
   async function useCertificate(name: string): Promise<void> {
     const { cert, key } = await authority.issue(name);
@@ -120,7 +152,61 @@ static: {hosts: [{addr: 127.0.0.1, port: 8080}]}
     expect((await create("upstreams", "good", petstore)).status).toBe(201);
   });
 
+  it("refuses what delegates wrongly, what has no field of the kind, and what only Gloo's enterprise edition serves", async () => {
+    const delegating = {
+      matchers: [{ prefix: "/a", methods: ["GET"] }, { prefix: "/b" }],
+      delegateAction: { ref: { name: "table", namespace } },
+    };
+    const methods = await create("virtualservices", "bad", { virtualHost: { domains: ["bad"], routes: [delegating] } });
+    expect(methods.body.message).toContain("invalid route: routes with delegate actions must use a prefix matcher");
+    const typo = await create("virtualservices", "typo", { virtualHoost: {} }, "?fieldValidation=Strict");
+    expect(typo.body.message).toContain('unknown field "spec.virtualHoost"');
+    const limits = await create("ratelimitconfigs", "rlc", { raw: { descriptors: [{ key: "generic_key" }] } });
+    expect(limits.status).toBe(400);
+    const text = "The Gloo Advanced Rate limit API feature 'RateLimitConfig' is enterprise-only";
+    expect(limits.body.message).toContain(text);
+    const stored = join(folder, `config/ratelimitconfigs/${namespace}/limits.yaml`);
+    await waitFor(() => /state: Rejected/.test(readFileSync(stored, "utf8")));
+    expect(readFileSync(stored, "utf8").replaceAll(/\s+/g, " ")).toContain(text);
+  });
+
+  it("refuses to delete or break a certificate that is in use, and minds no other Secret", async () => {
+    const text = `SSL secret not found: list did not find secret ${namespace}.used-cert`;
+    const refused = await cluster().api("DELETE", secrets("used-cert"));
+    expect(refused.status).toBe(400);
+    expect(refused.body.message).toContain('admission webhook "secrets.validation.epoxy.dev" denied the request');
+    expect(refused.body.message).toContain(`failed validating the deletion of resource namespace: ${namespace}`);
+    expect(refused.body.message).toContain(`VirtualService ${namespace}.secure: ${text}`);
+    const patch = (name: string, change: object, dryRun = "") =>
+      cluster().api("PATCH", `${secrets(name)}${dryRun}`, change, { contentType: "application/merge-patch+json" });
+    const content = { data: { "tls.key": Buffer.from("not a key, but secret").toString("base64") } };
+    const broken = await patch("used-cert", content);
+    expect(broken.status).toBe(400);
+    expect(broken.body.message).toContain(`SSL secret ${namespace}.used-cert can't be used: tls.privateKey`);
+    expect(JSON.stringify(broken.body)).not.toMatch(/not a key|BEGIN|bm90IGEga2V5/);
+    expect((await patch("used-cert", { metadata: { labels: { a: "b" } } })).status).toBe(200);
+    expect((await patch("unused-cert", content)).status).toBe(200);
+    expect((await cluster().api("DELETE", secrets("unused-cert"))).status).toBe(200);
+    expect((await create("virtualservices", "no-cert", secure("gone"))).body.message).toContain(
+      `SSL secret not found: list did not find secret ${namespace}.gone`,
+    );
+  });
+
+  it("takes a certificate that isn't there for a warning if the settings say so, and lets delete it where all is let in", async () => {
+    const isLate = (): Promise<boolean> => isRefused("virtualservices", secure("late"));
+    expect(await isLate()).toBe(true);
+    await settings("alwaysAccept: false\n    warnMissingTlsSecret: true");
+    await waitFor(async () => !(await isLate()));
+    await settings("alwaysAccept: false\n    warnMissingTlsSecret: true\n    allowWarnings: false");
+    await waitFor(isLate);
+    await settings("alwaysAccept: true");
+    await waitFor(async () => !(await isLate()));
+    expect((await cluster().api("DELETE", `${secrets("used-cert")}?dryRun=All`)).status).toBe(200);
+  });
+
   it("takes up other settings at once: warnings may be refused, or everything be let in", async () => {
+    await settings("alwaysAccept: false");
+    await waitFor(() => isRefused("gateways", { bindAddress: "::", bindPort: 8080 }));
     const missing = to("does-not-exist");
     expect(await isRefused("virtualservices", missing)).toBe(false);
     await settings("alwaysAccept: false\n    allowWarnings: false");

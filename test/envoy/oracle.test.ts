@@ -15,7 +15,7 @@ const context: TranslationContext = {
   settings: translationSettings(undefined),
   upstream: () => ({ valid: true, subsets: [["a"]] }),
   upstreamGroup: () => undefined,
-  secret: () => undefined,
+  tlsSecret: () => undefined,
 };
 
 // A failing batch is not made smaller: Envoy's reason says more, and each attempt costs a start of Envoy.
@@ -33,7 +33,13 @@ test("whatever a route is, it is translated to routes that a real Envoy accepts"
           options: undefined,
           opaqueMetadata: undefined,
         };
-        const fragment = { virtualHosts: [virtualHost], owner: undefined, listenerName: "", listener: undefined };
+        const fragment = {
+          virtualHosts: [virtualHost],
+          owner: undefined,
+          listenerName: "",
+          listener: undefined,
+          sslConfig: undefined,
+        };
         return wholeVirtualHost(translateVirtualHost({ ...fragment, metadata: undefined, proxy: undefined }, context));
       });
       for (const [at, { virtualHost }] of translated.entries()) {

@@ -6,7 +6,7 @@ const context = {
   settings: translationSettings(undefined),
   upstream: ({ name }: { readonly name: string }) => (name === "pets" ? { valid: true, subsets: [] } : undefined),
   upstreamGroup: () => undefined,
-  secret: () => undefined,
+  tlsSecret: () => undefined,
 };
 
 const group = (...destinations: readonly (readonly [string, number])[]): UpstreamGroup => ({

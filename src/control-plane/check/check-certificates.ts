@@ -1,5 +1,6 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { type Secret, SecretKind } from "../../../generated/sdk/index.ts";
+import { certificatesIn, keyFault, readCertificate } from "../../envoy/index.ts";
 import { refOf } from "../../resources/index.ts";
 import type { CheckedResource } from "./check-configuration.ts";
 import type { Finding } from "./finding.ts";
@@ -35,15 +36,12 @@ export function checkCertificates(resources: readonly CheckedResource[], now: Da
 
 type MakeFinding = (severity: Finding["severity"], message: string, path: string) => Finding;
 
-const certificatesIn = (pem: string): readonly string[] =>
-  pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-
 function checkPem(pem: string, path: string, now: Date, finding: MakeFinding): readonly Finding[] {
   if (pem === "") return [];
   const blocks = certificatesIn(pem);
   if (blocks.length === 0) return [finding("error", `no certificate in PEM is in it`, path)];
   return blocks.flatMap((block, index) => {
-    const certificate = read(block);
+    const certificate = readCertificate(block);
     const which = blocks.length === 1 ? "the certificate" : `certificate ${index + 1} of ${blocks.length}`;
     if (certificate === undefined) return [finding("error", `${which} can't be read: it is no X.509 in PEM`, path)];
     return checkDates(certificate, which, path, now, finding);
@@ -72,23 +70,8 @@ function checkDates(
 }
 
 function checkKey(certChain: string, privateKey: string, finding: MakeFinding): readonly Finding[] {
-  const path = "tls.privateKey";
   const [first] = certificatesIn(certChain);
-  if (first === undefined || privateKey === "") return [];
-  const certificate = read(first);
-  if (certificate === undefined) return [];
-  try {
-    if (certificate.checkPrivateKey(createPrivateKey(privateKey))) return [];
-    return [finding("error", `the private key doesn't belong to the first certificate of tls.certChain`, path)];
-  } catch {
-    return [finding("error", `the private key can't be read: it is no unencrypted key in PEM`, path)];
-  }
-}
-
-function read(pem: string): X509Certificate | undefined {
-  try {
-    return new X509Certificate(pem);
-  } catch {
-    return undefined;
-  }
+  if (first === undefined || privateKey === "" || readCertificate(first) === undefined) return [];
+  const fault = keyFault(certChain, privateKey);
+  return fault === undefined ? [] : [finding("error", fault.message, fault.path)];
 }

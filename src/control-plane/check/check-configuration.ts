@@ -63,8 +63,9 @@ export function checkConfiguration(configuration: Configuration): CheckResult {
       kind.scope === "cluster" || watchNamespaces.length === 0 || watchNamespaces.includes(refOf(resource).namespace)
     );
   });
-  const consul = configuration.consul ?? view.consul !== undefined;
-  const output = translateOnce(createGraph({ schedule: () => {} }), watched, view, consul);
+  const { knowsSecrets, consul = view.consul !== undefined } = configuration;
+  const seen = { consul, knowsSecrets };
+  const output = translateOnce(createGraph({ schedule: () => {} }), watched, view, seen);
   const known = new Set(resources.map(({ kind, resource }) => resourceKey(kind.kind, resource)));
   const keys = [...known];
   // What was translated, or was said to be wrong before it could be.
@@ -104,15 +105,14 @@ export function checkConfiguration(configuration: Configuration): CheckResult {
   }
   if (unserved.length > 0) {
     const probed = new Set(unserved.map(({ kind, resource }) => resourceKey(kind.kind, resource)));
-    examine(
-      translateOnce(createGraph({ schedule: () => {} }), asIfServed(watched, unserved), view, consul),
-      (problem) => problem.sources.some(({ kind, ref }) => probed.has(keyOf(kind, ref))),
+    examine(translateOnce(createGraph({ schedule: () => {} }), asIfServed(watched, unserved), view, seen), (problem) =>
+      problem.sources.some(({ kind, ref }) => probed.has(keyOf(kind, ref))),
     );
   }
-  findings.push(
-    ...checkReferences(watched, known, { reached, knowsSecrets: configuration.knowsSecrets }),
-    ...checkCertificates(watched, now),
-  );
+  const placeOf = ({ kind, ref, path = "" }: Finding): string => `${keyOf(kind, ref)} ${path}`;
+  const said = new Set(findings.map(placeOf));
+  const dangling = checkReferences(watched, known, { reached, knowsSecrets });
+  findings.push(...dangling.filter((it) => !said.has(placeOf(it))), ...checkCertificates(watched, now));
   if (settings !== undefined) {
     for (const path of notHonoured(SettingsType, settings)) {
       if (path === settingsFinding?.path) continue;

@@ -80,6 +80,9 @@ function refsIn(value: unknown, owner: Ref): readonly Ref[] {
   });
 }
 
+/** The same of secrets. */
+const missingSecret = /^SSL secret not found: list did not find secret ([^\s.]+)\.(\S+)$/;
+
 /** What translators say of what isn't there. */
 const missing =
   /(?:\*v1\.)?(Upstream|UpstreamGroup|RouteOption|VirtualHostOption|route table)(?: \{)? ([^\s.]+)\.(\S+)(?: \})? (?:not found|missing)$/;
@@ -97,6 +100,10 @@ const remedies: readonly (readonly [beginning: string, advice: string])[] = [
 export function adviceOnText(message: string, keys: readonly string[]): string | undefined {
   const remedy = remedies.find(([beginning]) => message.startsWith(beginning));
   if (remedy !== undefined) return remedy[1];
+  const [, secretNamespace, secretName] = missingSecret.exec(message) ?? [];
+  if (secretNamespace !== undefined && secretName !== undefined) {
+    return adviceOn(SecretKind, { namespace: secretNamespace, name: secretName }, keys);
+  }
   const [, kind, namespace, name] = missing.exec(message) ?? [];
   if (kind === undefined || namespace === undefined || name === undefined) return undefined;
   const target = [UpstreamKind, UpstreamGroupKind, RouteOptionKind, VirtualHostOptionKind].find(

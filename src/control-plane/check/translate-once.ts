@@ -1,6 +1,7 @@
 import {
   GatewayKind,
   ProxyKind,
+  RateLimitConfigKind,
   RouteOptionKind,
   RouteTableKind,
   SecretKind,
@@ -17,6 +18,7 @@ import { type Kind, refKey, refOf, type Resource, type TranslationProblem } from
 import { envoyGraph } from "../envoy-graph.ts";
 import type { ServedResource } from "../served-resource.ts";
 import type { SettingsView } from "../settings/settings-view.ts";
+import { unservedProblems } from "../unserved-kinds.ts";
 import type { CheckedResource } from "./check-configuration.ts";
 
 /** What a configuration becomes. */
@@ -31,7 +33,7 @@ export function translateOnce(
   graph: Graph,
   resources: readonly CheckedResource[],
   view: SettingsView,
-  consul: boolean,
+  { consul, knowsSecrets }: { readonly consul: boolean; readonly knowsSecrets: boolean },
 ): Translated {
   const source = <T extends Resource>(kind: Kind<T>): Source<T> => {
     const collection = graph.source<T>(kind.plural, { equals: () => false });
@@ -62,16 +64,17 @@ export function translateOnce(
     virtualHosts: fragments.virtualHosts,
     upstreams: source(UpstreamKind),
     upstreamGroups: source(UpstreamGroupKind),
-    secrets: source(SecretKind),
+    secrets: knowsSecrets ? source(SecretKind) : "unseen",
     endpoints,
     settings: translationSettings,
     consul,
     kubernetes: view.kubernetes && "unseen",
   });
+  const unserved = unservedProblems(graph, source(RateLimitConfigKind));
   graph.flush();
   const [failure] = graph.errors();
   if (failure !== undefined) throw failure.error;
-  const problems = [...fragments.problems, ...envoy.upstreamProblems, ...envoy.proxyProblems];
+  const problems = [unserved, ...fragments.problems, ...envoy.upstreamProblems, ...envoy.proxyProblems];
   return {
     problems: problems.flatMap((collection) => collection.list().flat()),
     virtualHosts: fragments.virtualHosts.list(),

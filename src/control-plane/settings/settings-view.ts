@@ -142,7 +142,6 @@ function validation(settings: Settings | undefined): ValidationView | undefined 
     keyFile: options.validationWebhookTlsKey || `${VALIDATION_CERTIFICATES}/tls.key`,
     alwaysAccept: options.alwaysAccept ?? true,
     allowWarnings: options.allowWarnings ?? true,
-    warnMissingTlsSecret: options.warnMissingTlsSecret ?? false,
   };
 }
 

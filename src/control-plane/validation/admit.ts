@@ -18,8 +18,6 @@ export interface AdmissionPolicy {
   /** Let in what has errors, too, with a warning. */
   readonly alwaysAccept: boolean;
   readonly allowWarnings: boolean;
-  /** Secrets may come after what refers to them. */
-  readonly warnMissingTlsSecret: boolean;
 }
 
 export interface AdmissionContext {
@@ -28,6 +26,8 @@ export interface AdmissionContext {
   readonly registry: Registry;
   /** The kind whose resources are native Secrets. */
   readonly secretKind: AnyKind;
+  /** What a native Secret holds; undefined: nothing that is of use here. */
+  secretOf(object: AdmissionObject): Resource | undefined;
   readonly judge: ChangeJudge;
   /** Whether what is written there is read here. */
   watches(kind: AnyKind, namespace: string): boolean;
@@ -50,7 +50,7 @@ export function admit(request: AdmissionRequest, context: AdmissionContext): Adm
   if (kind === undefined) return allowed;
   const namespace = request.namespace || request.object?.metadata?.namespace || "";
   if (kind.scope === "namespaced" && !context.watches(kind, namespace)) return unwatched(allowed, request, namespace);
-  const read = readChange(kind, request);
+  const read = readChange(kind, request, context);
   if (read === undefined) return allowed;
   if ("unreadable" in read) {
     const message = `could not unmarshal raw object: ${read.unreadable}`;
@@ -61,7 +61,7 @@ export function admit(request: AdmissionRequest, context: AdmissionContext): Adm
   const judged = judge.judge(change);
   if (judged === undefined && !policy.alwaysAccept) return undefined;
   const own = change.after === undefined ? [] : context.ownProblems(kind, change.after);
-  const found = [...own, ...(judged ?? [])].map((problem) => softened(problem, policy));
+  const found = [...own, ...(judged ?? [])];
   const isRefused = ({ severity }: NewProblem): boolean => severity === "error" || !policy.allowWarnings;
   const refused = policy.alwaysAccept ? [] : found.filter(isRefused);
   if (refused.length > 0) {
@@ -74,34 +74,41 @@ export function admit(request: AdmissionRequest, context: AdmissionContext): Adm
 }
 
 /** Another control plane's, or nobody's. */
-function unwatched(allowed: AdmissionResponse, { operation }: AdmissionRequest, namespace: string): AdmissionResponse {
-  // Also asked about is each Secret that anybody deletes.
-  if (operation === "DELETE") return allowed;
+function unwatched(
+  allowed: AdmissionResponse,
+  { operation, kind }: AdmissionRequest,
+  namespace: string,
+): AdmissionResponse {
+  // Also asked about is each certificate that anybody renews.
+  if (operation === "DELETE" || kind.group === "") return allowed;
   const text = `not validated: the namespace ${namespace} isn't watched (watchNamespaces and watchNamespaceSelectors of the Settings), and what is in it isn't served`;
   return { ...allowed, warnings: admissionWarnings([text]) };
 }
 
 function kindOf({ kind: { group, version, kind }, operation }: AdmissionRequest, context: AdmissionContext) {
   if (group !== "") return context.registry.byKind(`${group}/${version}`, kind);
-  return kind === "Secret" && operation === "DELETE" ? context.secretKind : undefined;
+  return kind === "Secret" && (operation === "DELETE" || operation === "UPDATE") ? context.secretKind : undefined;
 }
 
 type ReadChange = { readonly change: IntendedChange } | { readonly unreadable: string };
 
 /** The change as resources; undefined: it isn't to be judged. */
-function readChange(kind: AnyKind, request: AdmissionRequest): ReadChange | undefined {
+function readChange(kind: AnyKind, request: AdmissionRequest, context: AdmissionContext): ReadChange | undefined {
   const { operation, object, oldObject } = request;
   if (operation === "DELETE") {
     const ref = refOfRequest(request, oldObject);
     return ref === undefined ? undefined : { change: { kind, ref, after: undefined } };
   }
   if ((operation !== "CREATE" && operation !== "UPDATE") || !object) return undefined;
-  const after = read(kind, object);
+  // A Secret that can't be read is as good as none, and an error could quote what is in it.
+  const isSecret = kind.kind === context.secretKind.kind;
+  const readObject = (given: AdmissionObject) => (isSecret ? context.secretOf(given) : read(kind, given));
+  const after = readObject(object);
   if (typeof after === "string") return { unreadable: after };
   if (object.metadata?.annotations?.[SKIP_ANNOTATION] === "true") return undefined;
   // Finalizers come and go after a deletion that was judged, and a status changes nothing.
-  const before = oldObject ? read(kind, oldObject) : undefined;
-  if (before !== undefined && typeof before !== "string" && specEquals(kind, before, after)) return undefined;
+  const before = oldObject ? readObject(oldObject) : undefined;
+  if (after !== undefined && typeof before === "object" && specEquals(kind, before, after)) return undefined;
   const ref = refOfRequest(request, object);
   return ref === undefined ? undefined : { change: { kind, ref, after } };
 }
@@ -123,11 +130,6 @@ function refOfRequest(
 ): Ref | undefined {
   const known = name || object?.metadata?.name;
   return known ? { namespace: namespace || object?.metadata?.namespace || "", name: known } : undefined;
-}
-
-function softened(problem: NewProblem, { warnMissingTlsSecret }: AdmissionPolicy): NewProblem {
-  const isMissing = warnMissingTlsSecret && problem.message.includes("SSL secret not found");
-  return isMissing ? { ...problem, severity: "warning" } : problem;
 }
 
 /** Gloo's words around what is wrong, which people and scripts look for. */

@@ -1,11 +1,13 @@
 import { kinds, SecretKind, SettingsKind, SettingsType } from "../../../generated/sdk/index.ts";
 import type { Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.ts";
 import { type AnyKind, createRegistry, type Ref, type Resource } from "../../resources/index.ts";
+import type { KubeObject } from "../../kubernetes/index.ts";
 import type { Logger } from "../logger.ts";
+import { readSecretObject } from "../../storage/kubernetes/index.ts";
 import type { HostPort } from "../settings/host-port.ts";
 import { notHonoured, notHonouredText } from "../settings/not-honoured.ts";
 import { type ValidationView, viewSettings } from "../settings/settings-view.ts";
-import type { AdmissionRequest, AdmissionResponse } from "./admission-review.ts";
+import type { AdmissionObject, AdmissionRequest, AdmissionResponse } from "./admission-review.ts";
 import { admit } from "./admit.ts";
 import type { ChangeJudge, NewProblem } from "./judge-change.ts";
 import { startWebhookServer, type WebhookServer } from "./webhook-server.ts";
@@ -38,7 +40,7 @@ export function createWebhookRun({ address, judge, onAnswer, settings, logger }:
     const present = judge();
     const watches = ({ kind }: AnyKind, namespace: string): boolean =>
       kind === SettingsKind.kind ? namespace === settings.namespace : present?.watches(namespace) !== false;
-    const context = { registry, secretKind: SecretKind, watches, ownProblems };
+    const context = { registry, secretKind: SecretKind, secretOf, watches, ownProblems };
     const response =
       present === undefined || policy === undefined
         ? undefined
@@ -66,6 +68,8 @@ export function createWebhookRun({ address, judge, onAnswer, settings, logger }:
     },
   };
 }
+
+const secretOf = (object: AdmissionObject): Resource | undefined => readSecretObject(SecretKind, object as KubeObject);
 
 /** Settings are checked as they are when they are put in force. */
 function ownProblems(kind: AnyKind, resource: Resource): readonly NewProblem[] {

@@ -4,6 +4,7 @@ import { createStorage, type RuntimeOptions } from "../runtime-storage.ts";
 import { createKubernetesDriver } from "./kubernetes-driver.ts";
 import type { NamespaceChoice } from "./namespaces.ts";
 
+export { readSecretObject } from "./object-codec.ts";
 export type { NamespaceChoice } from "./namespaces.ts";
 export { followScopes } from "./namespaces.ts";
 

@@ -98,6 +98,10 @@ export function objectCodec<T extends Resource>(kind: Kind<T>): ObjectCodec<T> {
   };
 }
 
+/** What a Secret of Kubernetes holds; undefined: it is none of ours, or can't be read. Never throws. */
+export const readSecretObject = <T extends Resource>(kind: Kind<T>, object: KubeObject): T | undefined =>
+  objectCodec(kind).read(object)?.stored?.resource;
+
 function formOf(kind: Kind<any>): ObjectForm {
   const { group, version, plural } = kind;
   // Gloo's, and with it Epoxy's, secrets and artifacts are Kubernetes' own.

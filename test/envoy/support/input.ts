@@ -59,7 +59,7 @@ export function translateYaml(
     settings,
     upstream: () => undefined,
     upstreamGroup: () => undefined,
-    secret: () => undefined,
+    tlsSecret: () => undefined,
     kubernetesService: services.size === 0 ? undefined : (ref) => services.get(refKey(ref)),
   } satisfies TranslationContext;
   const upstreams = new Map(

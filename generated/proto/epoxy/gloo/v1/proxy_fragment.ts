@@ -7,6 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Metadata, ResourceRef } from "../../core/v1/metadata.ts";
+import { SslConfig } from "../ssl/v1/ssl.ts";
 import { Listener, VirtualHost } from "./proxy.ts";
 
 /**
@@ -35,6 +36,8 @@ export interface ProxyFragment {
     | undefined;
   /** Virtual hosts of the listener. */
   readonly virtualHosts: readonly VirtualHost[];
+  /** The TLS that clients of these virtual hosts are offered. */
+  readonly sslConfig: SslConfig | undefined;
 }
 
 /** FragmentOwner names a resource and its kind. */
@@ -53,6 +56,7 @@ function createBaseProxyFragment(): ProxyFragment {
     listenerName: "",
     listener: undefined,
     virtualHosts: [],
+    sslConfig: undefined,
   };
 }
 
@@ -75,6 +79,9 @@ export const ProxyFragment: MessageFns<ProxyFragment> = {
     }
     for (const v of message.virtualHosts) {
       VirtualHost.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.sslConfig !== undefined) {
+      SslConfig.encode(message.sslConfig, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -140,6 +147,14 @@ export const ProxyFragment: MessageFns<ProxyFragment> = {
             message.virtualHosts.push(VirtualHost.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.sslConfig = SslConfig.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -171,6 +186,9 @@ export const ProxyFragment: MessageFns<ProxyFragment> = {
       ? Listener.fromPartial(object.listener)
       : undefined;
     message.virtualHosts = object.virtualHosts?.map((e) => VirtualHost.fromPartial(e)) || [];
+    message.sslConfig = (object.sslConfig !== undefined && object.sslConfig !== null)
+      ? SslConfig.fromPartial(object.sslConfig)
+      : undefined;
     return message;
   },
 };

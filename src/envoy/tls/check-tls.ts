@@ -1,0 +1,47 @@
+import type { ProxyFragment } from "../../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
+import { type Ref, refText, type TranslationProblem } from "../../resources/index.ts";
+import type { TranslationContext } from "../context.ts";
+import { createReport, type Report } from "../report.ts";
+import { sourcesOf } from "../sources.ts";
+
+/** Who refers to a secret, and for what. */
+export interface TlsSecretUse {
+  /** Of the reference. */
+  readonly path: string;
+  /** Whose namespace counts where the reference names none. */
+  readonly owner: Ref;
+  /** Clients are shown the certificate, so that there must be one. */
+  readonly asServer: boolean;
+}
+
+/** Whether a Secret can be used for TLS; else the report says why not, in Gloo's words where it isn't there. */
+export function hasTlsSecret(given: Ref, use: TlsSecretUse, context: TranslationContext, report: Report): boolean {
+  const ref = { name: given.name, namespace: given.namespace === "" ? use.owner.namespace : given.namespace };
+  const state = context.tlsSecret(ref);
+  if (state === undefined) {
+    const message = `SSL secret not found: list did not find secret ${refText(ref)}`;
+    if (context.settings.warnMissingTlsSecret) report.warn(use.path, message);
+    else report.error(use.path, message);
+    return false;
+  }
+  const { fault, hasCertificate } = state;
+  const lacking =
+    use.asServer && !hasCertificate ? { path: "tls.certChain", message: "there is no certificate" } : undefined;
+  const found = fault ?? lacking;
+  if (found === undefined) return true;
+  report.error(use.path, `SSL secret ${refText(ref)} can't be used: ${found.path}: ${found.message}`);
+  return false;
+}
+
+/** What is wrong with the TLS that the virtual hosts of a fragment are offered with. */
+export function checkFragmentTls(fragment: ProxyFragment, context: TranslationContext): readonly TranslationProblem[] {
+  const secrets = fragment.sslConfig?.sslSecrets;
+  if (secrets?.$case !== "secretRef") return NONE;
+  const report = createReport(() => sourcesOf(fragment.owner));
+  const { name = "", namespace = "" } = fragment.owner?.ref ?? {};
+  const use = { path: "sslConfig.secretRef", owner: { name, namespace }, asServer: true };
+  hasTlsSecret(secrets.value, use, context, report);
+  return report.problems;
+}
+
+const NONE: readonly TranslationProblem[] = [];
