@@ -115,6 +115,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   let frontend: XdsFrontend | undefined;
   let admin: AdminServer | undefined;
   let view: SettingsView | undefined;
+  /** Why the settings can't be read. */
+  let unreadable: string | undefined;
 
   const quarantine = createQuarantine(cache, {
     onCanaryOverdue: ({ key, typeUrl, name, node }) =>
@@ -209,7 +211,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   }
 
   const readiness = (): Readiness => {
-    const reasons = engine === undefined ? ["the settings aren't read yet"] : engine.fed ? [] : engine.waitingFor();
+    const reasons =
+      engine === undefined ? [unreadable ?? "the settings aren't read yet"] : engine.fed ? [] : engine.waitingFor();
     const ready = engine?.fed === true;
     return { ready, reasons: ready || reasons.length > 0 ? reasons : ["starting"] };
   };
@@ -272,6 +275,9 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         first.resolve();
       },
       closing.signal,
+      (problem) => {
+        unreadable = problem;
+      },
     );
     watching.catch(first.reject);
     await first.promise;

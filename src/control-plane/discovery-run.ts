@@ -12,6 +12,7 @@ import { type EndpointAddress, kubernetesUpstreamName } from "../envoy/index.ts"
 import type { WatchedSource } from "../snapshot/index.ts";
 import type { Component } from "./components.ts";
 import type { LeaderRun } from "./leader-run.ts";
+import type { Logger } from "./logger.ts";
 import type { Storages } from "./open-storages.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
 
@@ -29,6 +30,7 @@ export interface DiscoveryOptions {
   readonly upstreams: Collection<Upstream>;
   /** Gets the endpoints of those that are discovered, by refKey. */
   readonly endpoints: Source<readonly EndpointAddress[]>;
+  readonly logger: Logger;
 }
 
 /**
@@ -39,7 +41,7 @@ const WAIT_FOR_ENDPOINTS_MS = 24 * 60 * 60 * 1000;
 
 /** Starts the discoveries that the settings and the components of this process ask for. */
 export function startDiscovery(run: DiscoveryOptions): Discovery {
-  const { view, storages, leader, components, upstreams, stored, services, endpoints } = run;
+  const { view, storages, leader, components, upstreams, stored, services, endpoints, logger } = run;
   const { consul } = storages;
   const { consulDiscovery: options } = view;
   const rootKey = view.config.type === "consul" ? view.config.rootKey : undefined;
@@ -67,6 +69,7 @@ export function startDiscovery(run: DiscoveryOptions): Discovery {
         upstreams: leader.storage.client(UpstreamKind),
         namespace: view.writeNamespace,
         watchLabels,
+        onProblem: (line) => logger.warn({}, line),
         nameOf: kubernetesUpstreamName,
       }),
     );

@@ -170,6 +170,7 @@ export function startEngine({
     stored: sources.watched(UpstreamKind),
     services: kubernetes?.inputs.services,
     endpoints,
+    logger,
   });
 
   const judged: JudgedKind[] = [

@@ -30,7 +30,9 @@ const hints: Readonly<Record<number, string>> = {
 export function answeredError(address: string, what: string, httpStatus: number, body: string): EpoxyError {
   const status = readStatus(body);
   const cause = new KubeFailure(httpStatus, status);
-  const text = (status.message ?? body.trim().slice(0, 300)) || "without a reason";
+  const told = status.message ?? body.trim().slice(0, 300);
+  // Where there is no such path, the server's text has the number, too.
+  const text = told.replace(new RegExp(`^${httpStatus}\\s+`), "") || "without a reason";
   // 400 malformed, 413 too large, 422 not valid; the rest is about who asks, when, or what else is there.
   const code = httpStatus === 422 || httpStatus === 413 || httpStatus === 400 ? "invalid" : "unavailable";
   const isUnknownKind = httpStatus === 404 && status.details?.name === undefined;

@@ -28,12 +28,14 @@ async function discover(watchLabels: Record<string, string> = {}) {
   const storage = createMemoryStorage();
   const upstreams = storage.client(UpstreamKind);
   const stored = fromWatch(graph, "upstreams", upstreams);
+  const problems: string[] = [];
   const discovery = createKubernetesUpstreamDiscovery({
     services,
     stored,
     upstreams,
     namespace: "gloo-system",
     watchLabels,
+    onProblem: (line) => problems.push(line),
     nameOf: kubernetesUpstreamName,
   });
   const all = async (): Promise<Map<string, Upstream>> =>
@@ -42,6 +44,7 @@ async function discover(watchLabels: Record<string, string> = {}) {
     services,
     upstreams,
     discovery,
+    problems,
     all,
     set: (object: Parameters<typeof readService>[0]) => {
       const service = readService(object);
@@ -112,6 +115,52 @@ test("annotations of a service say how its ports are spoken to", async () => {
     sslConfig: { sslSecrets: { $case: "secretRef", value: { name: "upstream-tls", namespace: "default" } } },
   });
   expect(found.get("default-petstore-9090")).toMatchObject({ useHttp2: false, sslConfig: undefined });
+  await run.close();
+});
+
+test("an annotation says further fields of its Upstreams, which then are the service's", async () => {
+  const run = await discover();
+  const config = (value: unknown) => ({
+    ...petstore,
+    metadata: {
+      ...petstore.metadata,
+      annotations: {
+        "gloo.solo.io/upstream_config": typeof value === "string" ? value : JSON.stringify(value),
+      },
+    },
+  });
+  const serviceSpec = { rest: { swaggerInfo: { url: "http://pets/swagger.json" } } };
+  run.set(config({ initial_stream_window_size: 2048, kube: { serviceName: "another", serviceSpec } }));
+  run.services.markSynced();
+  const ref = { namespace: "gloo-system", name: "default-petstore-8080" };
+  await run.until((upstreams) => upstreams.get(ref.name)?.initialStreamWindowSize === 2048);
+  const made = await run.upstreams.read(ref);
+  expect(kube(made)).toMatchObject({
+    serviceName: "petstore",
+    serviceSpec: { pluginType: { $case: "rest", value: { swaggerInfo: { swaggerSpec: { $case: "url" } } } } },
+  });
+  const edited = { ...made, initialStreamWindowSize: 1, maxConcurrentStreams: 7 };
+  await run.upstreams.write(edited, { overwrite: true });
+  await run.until((upstreams) => upstreams.get(ref.name)?.initialStreamWindowSize === 2048);
+  expect((await run.upstreams.read(ref)).maxConcurrentStreams).toBe(7);
+
+  // What can't be read is told, and harms nothing else.
+  run.set(config({ initialStreamWindowSise: 1 }));
+  await waitFor(() => run.problems.length === 1);
+  run.set(config("{"));
+  await waitFor(() => run.problems.length === 2);
+  run.set(config({ static: { hosts: [] } }));
+  await waitFor(() => run.problems.length === 3);
+  expect(run.problems).toEqual([
+    expect.stringMatching(
+      /service default.petstore: annotation .*upstream_config is left out: .*initialStreamWindowSise/,
+    ),
+    expect.stringContaining("JSON"),
+    expect.stringContaining("is of type kube, not static"),
+  ]);
+  expect((await run.upstreams.read(ref)).initialStreamWindowSize).toBe(2048);
+  run.set(petstore);
+  await waitFor(() => run.discovery.waitingFor().length === 0);
   await run.close();
 });
 

@@ -151,6 +151,27 @@ describe("a control plane on Kubernetes, with the least rights", () => {
     expect(lease.spec.holderIdentity).toContain(`process ${serve?.pid}`);
   });
 
+  it("says at /readyz why it can't read its Settings, and reads them once it may", async () => {
+    const token = await cluster().serviceAccount({ namespace });
+    const weak = await cluster().kubeconfig({ token });
+    const [adminPort = 0, xdsPort = 0] = await freePorts(2);
+    const args = ["--use-kubernetes", "--kubeconfig", weak, "-n", namespace, "--state-dir", "none"];
+    await using blind = startServe({ folder: cluster().address.folder, xdsPort, adminPort, args });
+    const readyz = () => httpGet(`http://127.0.0.1:${adminPort}/readyz`).catch(() => undefined);
+    const told = await waitFor(async () => {
+      const answer = await readyz();
+      return answer?.body.includes("can't be read") && answer;
+    });
+    expect(told.status).toBe(503);
+    expect(told.body).toMatch(/the settings can't be read: .*403 .*cannot list resource "settings"/);
+    const account = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString())
+      .sub.split(":")
+      .at(-1);
+    const role = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles/${account}`;
+    await cluster().apiOk("PATCH", role, { rules }, { contentType: "application/merge-patch+json" });
+    await blind.ready(30_000);
+  });
+
   it("was refused nothing", () => {
     expect(serve?.output()).not.toMatch(/forbidden|403/);
   });

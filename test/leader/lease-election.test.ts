@@ -71,6 +71,31 @@ describe("an election by a Lease", () => {
     await old.kill();
   });
 
+  it("keeps a write of discovery that was under way from changing what the next leader has touched", async () => {
+    await cluster().createCrds(generatedCrds(UpstreamKind));
+    const namespace = await cluster().namespace();
+    const services = `/api/v1/namespaces/${namespace}/services`;
+    await cluster().apiOk("POST", services, { metadata: { name: "pets" }, spec: { ports: [{ port: 80 }] } });
+    const upstream = `/apis/gloo.solo.io/v1/namespaces/${namespace}/upstreams/${namespace}-pets-80`;
+    const script = join(import.meta.dirname, "support/stubborn-discovery.ts");
+    await using old = startChild("node", [script, await cluster().kubeconfig(), namespace, "1"]);
+    await waitFor(async () => (await cluster().api("GET", upstream)).status === 200, { timeout: 20_000 });
+    const patch = (path: string, body: object) =>
+      cluster().apiOk("PATCH", path, body, { contentType: "application/merge-patch+json" });
+    await patch(`${services}/pets`, { metadata: { labels: { team: "old" } } });
+    await waitFor(() => old.output().includes("writing"), { interval: 5 });
+    process.kill(old.pid, "SIGSTOP");
+    await using next = candidate(namespace, "next", 1);
+    await waitFor(() => next.isLeader, { timeout: 15_000 });
+    const mine = await patch(upstream, { spec: { discoveryMetadata: { labels: { team: "next" } } } });
+    process.kill(old.pid, "SIGCONT");
+    // The write that was under way, by the version that it was decided on; then those that it would like to make.
+    await waitFor(() => /refused: .*409/.test(old.output()));
+    await waitFor(() => old.output().includes("doesn't hold the Lease"));
+    expect(await cluster().apiOk("GET", upstream)).toEqual(mine);
+    await old.kill();
+  });
+
   it("gives up before the TTL is over when the API server can't be reached, and leads again when it can", async () => {
     const namespace = await cluster().namespace();
     await using proxy = await startTcpProxy({ port: cluster().address.port });

@@ -10,6 +10,7 @@ export type SettingsListener = (settings: Settings | undefined) => void | Promis
 /**
  * Calls `listener` with the settings first, and then whenever their specification changes, one call after the other. A broken edit keeps
  * the last good settings, with the error in the log. Ends with the signal.
+ * @param onUnreadable told what is wrong each time that they can't be read, and undefined once they can
  */
 export async function watchSettings(
   client: ResourceClient<Settings>,
@@ -17,12 +18,17 @@ export async function watchSettings(
   logger: Logger,
   listener: SettingsListener,
   signal: AbortSignal,
+  onUnreadable: (problem: string | undefined) => void = () => {},
 ): Promise<void> {
   let current: Settings | undefined;
   let started = false;
   let broken = "";
   for await (const event of client.watch({ namespaces: [ref.namespace], signal })) {
-    if (event.type === "stale") logger.warn({ err: event.error }, `the settings can't be read: ${event.error.message}`);
+    if (event.type === "stale") {
+      const problem = `the settings can't be read: ${event.error.message}`;
+      logger.warn({ err: event.error }, problem);
+      onUnreadable(problem);
+    } else onUnreadable(undefined);
     if (event.type !== "state" && event.type !== "changes") continue;
     const problems = event.problems.filter(
       (problem) => problem.ref === undefined || refKey(problem.ref) === refKey(ref),

@@ -2,6 +2,7 @@ import type { Upstream } from "../../../generated/proto/epoxy/gloo/v1/upstream.t
 import { UpstreamType } from "../../../generated/sdk/gloo/v1.ts";
 import type { Ref } from "../../resources/index.ts";
 import type { Service, ServicePort } from "../kubernetes/service.ts";
+import { saidFields, saidKubeFields, upstreamConfig } from "./upstream-config.ts";
 
 /** The label that marks what discovery from Kubernetes owns, as in Gloo. */
 export const kubernetesOwnerLabels = { discovered_by: "kubernetesplugin" } as const;
@@ -19,6 +20,7 @@ export function upstreamsOfService(
   nameOf: (service: Ref, port: number) => string,
 ): readonly Upstream[] {
   const { ref, selector = {}, labels } = service;
+  const { upstream: config } = upstreamConfig(service);
   return service.ports.map((port) => {
     const annotations = { [SELECTOR_ANNOTATION]: selectorText(selector) };
     const spec = {
@@ -26,20 +28,22 @@ export function upstreamsOfService(
       serviceNamespace: ref.namespace,
       servicePort: port.port,
       selector: { ...selector },
+      ...(config?.upstreamType && saidKubeFields(config)),
     };
-    return UpstreamType.codec.fromPartial({
+    const upstream = UpstreamType.codec.fromPartial({
       metadata: { name: nameOf(ref, port.port), namespace, labels: kubernetesOwnerLabels, annotations },
       discoveryMetadata: { labels: { ...labels } },
       upstreamType: { $case: "kube", value: spec },
       useHttp2: usesHttp2(service, port),
       sslConfig: sslConfig(service, port),
     });
+    return config === undefined ? upstream : { ...upstream, ...saidFields(config) };
   });
 }
 
 /**
  * The stored Upstream with what discovery knows better; all else is its owner's: `serviceSpec`, `subsetSpec`, a selector that was changed,
- * and every option. TLS and HTTP/2 are discovery's where the service says something. Undefined: it is no Kubernetes service any more.
+ * and every option. What the service says by its annotations, TLS and HTTP/2 among it, is discovery's. Undefined: it is no Kubernetes service any more.
  */
 export function refreshServiceUpstream(existing: Upstream, desired: Upstream): Upstream | undefined {
   const [from, to] = [desired.upstreamType, existing.upstreamType];
@@ -51,6 +55,7 @@ export function refreshServiceUpstream(existing: Upstream, desired: Upstream): U
   const selector = isOurs ? from.value.selector : to.value.selector;
   return {
     ...existing,
+    ...saidFields(desired),
     metadata: {
       ...metadata,
       labels: { ...metadata.labels, ...fresh.labels },
@@ -59,10 +64,8 @@ export function refreshServiceUpstream(existing: Upstream, desired: Upstream): U
     discoveryMetadata: desired.discoveryMetadata,
     upstreamType: {
       $case: "kube",
-      value: { ...to.value, serviceName, serviceNamespace, servicePort, selector },
+      value: { ...to.value, ...saidKubeFields(desired), serviceName, serviceNamespace, servicePort, selector },
     },
-    useHttp2: desired.useHttp2 ?? existing.useHttp2,
-    sslConfig: desired.sslConfig ?? existing.sslConfig,
   };
 }
 

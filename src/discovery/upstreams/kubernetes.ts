@@ -6,6 +6,7 @@ import { createReconciler, type WatchedSource } from "../../snapshot/index.ts";
 import type { Discovery } from "../discovery.ts";
 import type { Service } from "../kubernetes/service.ts";
 import { kubernetesOwnerLabels, refreshServiceUpstream, upstreamsOfService } from "./kubernetes-service.ts";
+import { upstreamConfig } from "./upstream-config.ts";
 
 export interface KubernetesUpstreamDiscoveryOptions {
   /** The services of the watched namespaces, by refKey. */
@@ -18,6 +19,8 @@ export interface KubernetesUpstreamDiscoveryOptions {
   readonly namespace: string;
   /** Labels that a service must have. Empty: all services. */
   readonly watchLabels?: Readonly<Record<string, string>> | undefined;
+  /** Told of each problem that is new, in a line. */
+  readonly onProblem?: ((line: string) => void) | undefined;
   /** The name of the Upstream of a service's port. */
   nameOf(service: Ref, port: number): string;
 }
@@ -28,13 +31,16 @@ export interface KubernetesUpstreamDiscoveryOptions {
  * Upstreams are known, and what can't be written is tried again and harms no other.
  */
 export function createKubernetesUpstreamDiscovery(options: KubernetesUpstreamDiscoveryOptions): Discovery {
-  const { services, stored, namespace, watchLabels = {}, nameOf } = options;
+  const { services, stored, namespace, watchLabels = {}, nameOf, onProblem } = options;
   const closing = new AbortController();
   const { signal } = closing;
   /** What is wanted under a name, by service: two may want one name. */
   const wanted = new Map<string, Map<string, Upstream>>();
   const due = new Set<string>();
   const failures = new Map<string, string>();
+  /** What is wrong with what a service says, by service. */
+  const faulty = new Map<string, string>();
+  let told: ReadonlySet<string> = new Set();
   let wake = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => wake.resolve(), { once: true });
 
@@ -53,6 +59,9 @@ export function createKubernetesUpstreamDiscovery(options: KubernetesUpstreamDis
       if (wanted.get(key)?.size === 0) wanted.delete(key);
       mark(key);
     }
+    const { problem } = after === undefined || !isWatched(after) ? { problem: undefined } : upstreamConfig(after);
+    if (problem === undefined) faulty.delete(serviceKey);
+    else faulty.set(serviceKey, problem);
     for (const upstream of upstreamsOf(after)) {
       const key = refKey(refOf(upstream));
       const candidates = wanted.get(key) ?? new Map<string, Upstream>();
@@ -111,6 +120,13 @@ export function createKubernetesUpstreamDiscovery(options: KubernetesUpstreamDis
     for (const { ref, error } of errors) failures.set(refKey(ref), error.message);
   }
 
+  const problems = (): readonly string[] => [...failures.values(), ...faulty.values(), ...contested(wanted)];
+  function tell(): void {
+    const before = told;
+    told = new Set(problems());
+    for (const line of told) if (!before.has(line)) onProblem?.(line);
+  }
+
   async function run(): Promise<void> {
     let pause = RETRY_MS.first;
     while (!signal.aborted) {
@@ -129,6 +145,7 @@ export function createKubernetesUpstreamDiscovery(options: KubernetesUpstreamDis
         for (const key of keys) failures.set(key, (error as Error).message);
         pause = Math.min(pause * 2, RETRY_MS.last);
       }
+      tell();
       if (failures.size > 0) void retryLater(pause);
     }
   }
@@ -149,7 +166,7 @@ export function createKubernetesUpstreamDiscovery(options: KubernetesUpstreamDis
     await running;
   };
   return {
-    waitingFor: () => [...failures.values(), ...contested(wanted)],
+    waitingFor: problems,
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -8,6 +8,7 @@ import {
 } from "../../kubernetes/index.ts";
 import type { KubeObject } from "../../kubernetes/index.ts";
 import type { Ref, Resource } from "../../resources/index.ts";
+import type { Problem } from "../client.ts";
 import type { DriverEvent, StoredEntry } from "../driver.ts";
 import { createEventQueue } from "../event-queue.ts";
 import { followScopes, type NamespaceChoice } from "./namespaces.ts";
@@ -30,6 +31,8 @@ interface Part<T> {
   readonly ending: AbortController;
   /** By `objectKey`. Undefined: not read yet. */
   documents: Map<string, ObjectDocument<T>> | undefined;
+  /** What is wrong with any of them: a change must not cost a look at all. */
+  problems: Map<string, Problem>;
 }
 
 /** See `StorageDriver.watch`: a watch for each namespace, which come and go where they are found by their labels. */
@@ -45,10 +48,11 @@ export async function* watchKind<T extends Resource>(options: KindWatchOptions<T
 
   const all = (): readonly ObjectDocument<T>[] =>
     [...parts.values()].flatMap(({ documents }) => [...(documents?.values() ?? [])]);
+  const problems = (): readonly Problem[] => [...parts.values()].flatMap((part) => [...part.problems.values()]);
   const tell = (changed: readonly StoredEntry<T>[], removed: readonly Ref[]): void => {
     if (!hasScopes) return;
     if (hasState) {
-      queue.push({ type: "changes", changed, removed, problems: documentList(all()).problems });
+      queue.push({ type: "changes", changed, removed, problems: problems() });
     } else if ([...parts.values()].every(({ documents }) => documents !== undefined)) {
       hasState = true;
       queue.push({ type: "state", ...documentList(all()) });
@@ -59,12 +63,15 @@ export async function* watchKind<T extends Resource>(options: KindWatchOptions<T
   function apply(part: Part<T>, event: TrackEvent<KubeObject>): void {
     const before = part.documents ?? new Map<string, ObjectDocument<T>>();
     const after = event.type === "state" ? new Map<string, ObjectDocument<T>>() : before;
+    if (event.type === "state") part.problems = new Map();
     const changed: StoredEntry<T>[] = [];
     const removed: Ref[] = [];
     for (const object of event.type === "state" ? event.objects : event.changed) {
       const key = objectKey(object);
       const known = before.get(key);
       const document = reader.read(object);
+      if (document?.problem === undefined) part.problems.delete(key);
+      else part.problems.set(key, document.problem);
       if (document === undefined) {
         // It is none of the kind (any more).
         if (event.type === "changes" && after.delete(key)) removed.push(objectRef(object));
@@ -75,6 +82,7 @@ export async function* watchKind<T extends Resource>(options: KindWatchOptions<T
     }
     for (const object of event.type === "state" ? [] : event.deleted) {
       reader.forget(objectKey(object));
+      part.problems.delete(objectKey(object));
       if (after.delete(objectKey(object))) removed.push(objectRef(object));
     }
     if (event.type === "state") {
@@ -112,7 +120,7 @@ export async function* watchKind<T extends Resource>(options: KindWatchOptions<T
     hasScopes = true;
     for (const [key, scope] of wanted) {
       if (parts.has(key)) continue;
-      const part: Part<T> = { ending: new AbortController(), documents: undefined };
+      const part: Part<T> = { ending: new AbortController(), documents: undefined, problems: new Map() };
       parts.set(key, part);
       void follow(scope, part);
     }
