@@ -26,7 +26,7 @@ export interface Storages extends AsyncDisposable {
 export function openStorages(view: SettingsView, cluster?: KubernetesOptions): Storages {
   const sources = [view.config, view.artifacts, ...view.secrets];
   const usesKubernetes = view.kubernetes !== undefined || sources.some(({ type }) => type === "kubernetes");
-  const kubernetes = usesKubernetes ? createKubernetesClient(cluster) : undefined;
+  const kubernetes = usesKubernetes ? createKubernetesClient({ ...cluster, rate: view.kubernetesRate }) : undefined;
   const consul = view.consul === undefined ? undefined : createConsulClient(view.consul);
   const open = new Map<string, Storage>();
   const storageOf = (source: SourceView, fileMode?: number): Storage => {

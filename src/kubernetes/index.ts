@@ -6,6 +6,7 @@ export { KubeFailure, kubeFailure } from "./kube-errors.ts";
 export type { KubeMetadata, KubeObject, KubeResource, KubeScope } from "./kube-object.ts";
 export { objectKey, resourceName } from "./kube-object.ts";
 export type { KubernetesOptions } from "./kube-options.ts";
+export type { RequestRate } from "./limit-requests.ts";
 export type { LossGuard } from "./loss-guard.ts";
 export { createLossGuard } from "./loss-guard.ts";
 export type { TrackEvent } from "./track-objects.ts";

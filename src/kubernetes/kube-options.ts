@@ -1,3 +1,5 @@
+import type { RequestRate } from "./limit-requests.ts";
+
 /** Which cluster, and as whom. */
 export interface KubernetesOptions {
   /**
@@ -8,7 +10,9 @@ export interface KubernetesOptions {
   readonly podRoot?: string | undefined;
   /** A context of the kubeconfig; default: its current one. */
   readonly context?: string | undefined;
-  /** Milliseconds that a call may take. Default 10,000. */
+  /** Requests wait so that there are no more of them; default: they don't. */
+  readonly rate?: RequestRate | undefined;
+  /** Milliseconds that a call may take, from when it leaves. Default 10,000. */
   readonly timeout?: number | undefined;
   /**
    * Milliseconds, on average, after which a watch is asked for anew where it left off; default 45,000. It also bounds how long a

@@ -4,6 +4,7 @@ import { EpoxyError } from "../errors/index.ts";
 import { answeredError, unansweredError } from "./kube-errors.ts";
 import { type KubeCredentials, kubeCredentials } from "./kube-credentials.ts";
 import type { KubernetesOptions } from "./kube-options.ts";
+import { limitRequests } from "./limit-requests.ts";
 
 export interface KubeRequest {
   /** What errors call it: `listing virtualservices.gateway.solo.io`. */
@@ -31,7 +32,8 @@ export interface KubeTransport {
 }
 
 export function createKubeTransport(options: KubernetesOptions): KubeTransport {
-  const { timeout = 10_000 } = options;
+  const { timeout = 10_000, rate } = options;
+  const turn = rate === undefined ? undefined : limitRequests(rate);
   const credentials: KubeCredentials = kubeCredentials(options);
   let address = options.kubeconfig ?? "the cluster of the kubeconfig";
 
@@ -60,6 +62,7 @@ export function createKubeTransport(options: KubernetesOptions): KubeTransport {
     },
     namespace: async () => (await credentials.connection()).namespace,
     async call(request) {
+      await turn?.(request.signal);
       request.signal.throwIfAborted();
       const { ending, end } = withTimeout(request.signal, timeout);
       try {
@@ -72,6 +75,7 @@ export function createKubeTransport(options: KubernetesOptions): KubeTransport {
       }
     },
     async *lines(request, wholeTimeout) {
+      await turn?.(request.signal);
       request.signal.throwIfAborted();
       const { ending, end, extend } = withTimeout(request.signal, timeout);
       try {

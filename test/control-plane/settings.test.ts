@@ -125,6 +125,25 @@ secretOptions: {sources: [{directory: {directory: a}}, {vault: {address: "http:/
   });
 });
 
+describe("the rate of requests to Kubernetes", () => {
+  it.each([
+    ["", undefined],
+    ["kubernetes: {}", undefined],
+    ["kubernetes: {rateLimits: {QPS: 5, burst: 10}}", { qps: 5, burst: 10 }],
+    ["kubernetes: {rateLimits: {QPS: 5}}", { qps: 5, burst: 100 }],
+    ["kubernetes: {rateLimits: {burst: 10}}", { qps: 50, burst: 10 }],
+  ])("%j is %j", (yaml, rate) => {
+    const given = settings(yaml);
+    expect(viewSettings(given, "/data").kubernetesRate).toEqual(rate);
+    expect(notHonoured(SettingsType, given)).toEqual([]);
+  });
+
+  it("is refused where it is negative", () => {
+    const given = settings("kubernetes: {rateLimits: {QPS: -1}}");
+    expect(() => viewSettings(given, "/data")).toThrow(/kubernetes.rateLimits.QPS is -1/);
+  });
+});
+
 describe("an address", () => {
   it.each([
     ["127.0.0.1:80", { host: "127.0.0.1", port: 80 }],

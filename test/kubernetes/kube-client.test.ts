@@ -75,6 +75,19 @@ test("calls share connections, which are closed with the client", async () => {
   await waitFor(() => proxy.connections() === 0);
 });
 
+test("calls wait for their turn where there is a limit, beyond a burst", async () => {
+  const kubeconfig = await cluster().kubeconfig();
+  await using client = createKubernetesClient({ kubeconfig, rate: { qps: 20, burst: 3 } });
+  const list = (ending = signal) => client.list(configMaps, { namespace: "default" }, { signal: ending });
+  const start = performance.now();
+  await Promise.all(Array.from({ length: 9 }, () => list()));
+  expect(performance.now() - start).toBeGreaterThan(290);
+  const ending = new AbortController();
+  const waiting = Array.from({ length: 5 }, () => list(ending.signal));
+  ending.abort(new Error("enough"));
+  for (const call of waiting) await expect(call).rejects.toThrow("enough");
+});
+
 test("a list of more than a page is whole", async () => {
   await using client = createKubernetesClient({ kubeconfig: await cluster().kubeconfig() });
   const namespace = await cluster().namespace();

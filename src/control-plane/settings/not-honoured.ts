@@ -41,6 +41,7 @@ export const honoured: ReadonlySet<string> = new Set([
   "gateway.persistProxySpec",
   "gateway.translateEmptyGateways",
   "gloo.disableKubernetesDestinations",
+  "kubernetes.rateLimits",
   "gateway.validation.alwaysAccept",
   "gateway.validation.allowWarnings",
   "gateway.validation.serverEnabled",

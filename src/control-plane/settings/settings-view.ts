@@ -3,6 +3,7 @@ import type { ConsulOptions } from "../../consul/index.ts";
 import { type TranslationSettings, translationSettings } from "../../envoy/index.ts";
 import type { GatewaySettings } from "../../gateway/index.ts";
 import { EpoxyError } from "../../errors/index.ts";
+import type { RequestRate } from "../../kubernetes/index.ts";
 import { formatSelector } from "../../resources/index.ts";
 import type { NamespaceChoice } from "../../storage/kubernetes/index.ts";
 import type { AdmissionPolicy } from "../validation/admit.ts";
@@ -49,6 +50,8 @@ export interface SettingsView {
   readonly consulDiscovery: ConsulDiscoveryView | undefined;
   /** What Kubernetes is used for; undefined: for nothing. */
   readonly kubernetes: KubernetesView | undefined;
+  /** How many requests may be made to the API server; undefined: any number. */
+  readonly kubernetesRate: RequestRate | undefined;
   readonly xds: XdsView;
   readonly refreshMs: number;
   readonly gateway: GatewaySettings;
@@ -89,6 +92,7 @@ export function viewSettings(settings: Settings | undefined, dataDirectory: stri
     consul,
     consulDiscovery: consulDiscovery(settings),
     kubernetes: kubernetesView(settings),
+    kubernetesRate: kubernetesRate(settings),
     xds: viewXds(settings, dataDirectory, xds),
     refreshMs: durationMs(settings?.refreshRate) ?? DEFAULT_REFRESH_MS,
     gateway: {
@@ -154,6 +158,22 @@ function kubernetesView(settings: Settings | undefined): KubernetesView | undefi
     watchLabels: uds?.watchLabels ?? {},
     onlyIPv4: settings.ipV4Only,
   };
+}
+
+/** Those that Gloo's clients have by default, where one is set and the other isn't. */
+const DEFAULT_RATE: RequestRate = { qps: 50, burst: 100 };
+
+function kubernetesRate(settings: Settings | undefined): RequestRate | undefined {
+  const limits = settings?.kubernetes?.rateLimits;
+  if (limits === undefined) return undefined;
+  const { qps, burst } = limits;
+  if (!(qps >= 0)) {
+    const path = "kubernetes.rateLimits.QPS";
+    throw new EpoxyError("invalid", `${path} is ${qps}: give the requests per second, or 0 for ${DEFAULT_RATE.qps}`, {
+      location: { source: "Settings", path },
+    });
+  }
+  return { qps: qps || DEFAULT_RATE.qps, burst: burst || DEFAULT_RATE.burst };
 }
 
 function consulDiscovery(settings: Settings | undefined): ConsulDiscoveryView | undefined {
