@@ -18,12 +18,13 @@ const virtualService = (index: number, rewrite: string): string =>
   );
 const upstream = (index: number, port: number): string =>
   document("Upstream", `us-${index}`, `{static: {hosts: [{addr: 127.0.0.1, port: ${port}}]}}`, "gloo");
-const table = (index: number, rewrite: string): string =>
-  document(
-    "RouteTable",
-    `rt-${index}`,
-    `{routes: [${Array.from({ length: 10 }, (_, route) => routeTo("us-0", `/t${index}/r${route}`, rewrite)).join(", ")}]}`,
+const ROUTES_PER_TABLE = 10;
+const table = (index: number, rewrite: string, upstreamOf: (route: number) => string): string => {
+  const routes = Array.from({ length: ROUTES_PER_TABLE }, (_, route) =>
+    routeTo(upstreamOf(index * ROUTES_PER_TABLE + route), `/t${index}/r${route}`, rewrite),
   );
+  return document("RouteTable", `rt-${index}`, `{routes: [${routes.join(", ")}]}`);
+};
 
 type Parsed = ReturnType<typeof resourcesOf>;
 const keyOf = (resource: Resource): string => refKey(refOf(resource));
@@ -117,9 +118,10 @@ function oneEach(n: number): Row[] {
   ];
 }
 
-function oneDomain(n: number, by: "reference" | "selector"): Row[] {
+function oneDomain(n: number, by: "reference" | "selector", upstreams: "one upstream" | "an upstream each"): Row[] {
   const rig = createRig();
-  const tables = Math.ceil(n / 10);
+  const tables = Math.ceil(n / ROUTES_PER_TABLE);
+  const upstreamOf = (route: number) => (upstreams === "one upstream" ? "us-0" : `us-${route}`);
   const delegate = (prefix: string, action: string) => `{matchers: [{prefix: ${prefix}}], delegateAction: {${action}}}`;
   const delegations =
     by === "selector"
@@ -129,15 +131,23 @@ function oneDomain(n: number, by: "reference" | "selector"): Row[] {
         );
   const virtualHost = `{virtualHost: {domains: [one.test], routes: [${delegations.join(", ")}]}}`;
   const parsed = [
-    ...resourcesOf(document("VirtualService", "one", virtualHost) + upstream(0, 80)),
-    ...Array.from({ length: tables }, (_, index) => resourcesOf(table(index, "/start"))).flat(),
+    ...resourcesOf(document("VirtualService", "one", virtualHost)),
+    ...Array.from({ length: upstreams === "one upstream" ? 1 : n }, (_, index) =>
+      resourcesOf(upstream(index, 80)),
+    ).flat(),
+    ...Array.from({ length: tables }, (_, index) => resourcesOf(table(index, "/start", upstreamOf))).flat(),
   ];
   const built = build(rig, n, parsed);
-  const edit = changes(rig, tables, (index, round) => resourcesOf(table(index, `/mk-${round}`)));
-  return [{ n, shape: `one domain, by ${by}`, change: "route table", ...built, ...edit }];
+  const edit = changes(rig, tables, (index, round) => resourcesOf(table(index, `/mk-${round}`, upstreamOf)));
+  return [{ n, shape: `one domain, by ${by}, ${upstreams}`, change: "route table", ...built, ...edit }];
 }
 
 await report(
   "translation",
-  options.sizes.flatMap((n) => [...oneEach(n), ...oneDomain(n, "reference"), ...oneDomain(n, "selector")]),
+  options.sizes.flatMap((n) => [
+    ...oneEach(n),
+    ...oneDomain(n, "reference", "one upstream"),
+    ...oneDomain(n, "reference", "an upstream each"),
+    ...oneDomain(n, "selector", "one upstream"),
+  ]),
 );

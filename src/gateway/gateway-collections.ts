@@ -67,13 +67,19 @@ export function gatewayCollections(graph: Graph, inputs: GatewayInputs): Gateway
     const owner = { kind: "Gateway", ref: refOf(slot.gateway) };
     return [[key, makeFragment({ proxy, owner, listenerName, listener })] as const];
   });
-  const ownHosts = graph.deriveMany("gateway/virtual-hosts", translated, (value, key, lookup) => {
-    const binding = lookup.get(bindings, key);
-    if (value.fragment === undefined || binding === undefined || !lookup.has(served, binding.slot)) return [];
-    return [
-      [fragmentKey(binding.proxy, binding.listenerName, virtualHostName(binding.virtualService.ref)), value.fragment],
-    ];
-  });
+  const ownHosts = graph.deriveMany(
+    "gateway/virtual-hosts",
+    translated,
+    (value, key, lookup) => {
+      const binding = lookup.get(bindings, key);
+      if (value.fragment === undefined || binding === undefined || !lookup.has(served, binding.slot)) return [];
+      return [
+        [fragmentKey(binding.proxy, binding.listenerName, virtualHostName(binding.virtualService.ref)), value.fragment],
+      ];
+    },
+    // Its ten thousand routes have been compared where it was made.
+    { equals: Object.is },
+  );
   const keyed = (fragments: readonly ProxyFragment[]) =>
     fragments.map((fragment) => [fragment.metadata?.name ?? "", fragment] as const);
   const storedListeners = graph.deriveMany("gateway/stored-listeners", split, (value) => keyed(value.listeners));
@@ -90,6 +96,7 @@ export function gatewayCollections(graph: Graph, inputs: GatewayInputs): Gateway
       "gateway/all-virtual-hosts",
       { ownHosts, storedHosts },
       (values) => values.ownHosts ?? values.storedHosts,
+      { equals: Object.is },
     ),
     problems: [
       gatewayProblems,
