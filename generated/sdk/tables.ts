@@ -2454,9 +2454,13 @@ message RefusalReport
 4 roles []RoleProxies
 5 refusals []ProxyRefusal
 6 withdrawn []ProxyRefusal
+7 accepted []string
+8 passed []string
 message RoleProxies
 1 role string
 2 proxies uint32
+3 key string
+4 first string
 message Route
 1 matchers [].epoxy.gloo.matchers.v1.Matcher single=matcher
 2 route_action RouteAction oneof=action

@@ -118,19 +118,22 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   /** Why the settings can't be read. */
   let unreadable: string | undefined;
 
+  const { roleOf } = versions.roles;
   const quarantine = createQuarantine(cache, {
+    roles: versions.roles,
     onCanaryOverdue: ({ key, typeUrl, name, node }) =>
       logger.warn(
         { proxy: key, typeUrl, resource: name, node },
         `${node} was to try ${name} first and hasn't answered in time: the other proxies of ${key} get it, too`,
       ),
   });
-  const traces = await openTraces(options.tracer, versions.roleOf);
-  const stopSaving = saveQuarantine(quarantine, cache, saved);
+  const traces = await openTraces(options.tracer, roleOf);
+  const stopSaving = saveQuarantine(quarantine, cache, saved, versions.roles);
   const refusals = reportRefusals({
     quarantine,
     streams: () => frontend?.streams() ?? [],
     withheld: versions.withheld,
+    roleOf,
     logger,
   });
   versions.onChange(refusals.recount);
@@ -139,7 +142,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     xds: () => frontend?.metrics,
     leads: () => engine?.leads,
     streams: () => frontend?.streams() ?? [],
-    roleOf: versions.roleOf,
+    roleOf,
   });
 
   const webhook = createWebhookRun({
@@ -179,6 +182,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         storages,
         cache: observed,
         quarantine,
+        versions,
         refusals,
         components: active,
         logger,

@@ -28,6 +28,7 @@ import type { Storages } from "./open-storages.ts";
 import { assembleProxies, type Fragments, persistProxies } from "./persist-proxies.ts";
 import { saveCollection, savedListener, savedText, savedVirtualHost } from "./saved-state/last-good.ts";
 import type { SavedState } from "./saved-state/saved-state.ts";
+import type { VersionedCache } from "./envoy-versions/versioned-cache.ts";
 import type { RefusalReports } from "./refusal-reports.ts";
 import { exchangeRefusals } from "./refusal-exchange.ts";
 import { feedCache } from "./served-resource.ts";
@@ -64,6 +65,7 @@ export interface EngineOptions {
   readonly storages: Storages;
   readonly cache: XdsCache;
   readonly quarantine: Quarantine;
+  readonly versions: VersionedCache;
   /** What proxies refuse, for the statuses. */
   readonly refusals: RefusalReports;
   readonly components: ReadonlySet<Component>;
@@ -80,6 +82,7 @@ export function startEngine({
   storages,
   cache,
   quarantine,
+  versions,
   refusals,
   components,
   logger,
@@ -197,7 +200,7 @@ export function startEngine({
   const exchange =
     serving && view.config.type !== "directory"
       ? exchangeRefusals({
-          ...{ quarantine, logger, onChange: refusals.recount },
+          ...{ quarantine, versions, logger, onChange: refusals.recount },
           client: storages.config.client(RefusalReportKind),
           namespace: view.writeNamespace,
         })

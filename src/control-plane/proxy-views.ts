@@ -109,7 +109,9 @@ export function proxiesView({ cache, quarantine, streams }: ProxySources): Debug
       }
 
       function reasonOf(typeUrl: string, name: string): string {
-        const contents = refused.filter((it) => it.key === key && it.typeUrl === typeUrl && it.name === name);
+        const contents = refused.filter(
+          (it) => it.servedAs.includes(key) && it.typeUrl === typeUrl && it.name === name,
+        );
         const own = contents.flatMap(({ refusals }) => refusals).find((refusal) => refusal.node === node?.id);
         return own?.message ?? contents[0]?.refusals[0]?.message ?? "other proxies refused it";
       }

@@ -1,15 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ProxyRefusal, RefusalReport } from "../../generated/proto/epoxy/gloo/v1/refusal_report.ts";
+import {
+  type ProxyRefusal,
+  RefusalReport,
+  type RoleProxies,
+} from "../../generated/proto/epoxy/gloo/v1/refusal_report.ts";
 import { errorCode } from "../errors/index.ts";
 import { type Ref, refOf } from "../resources/index.ts";
 import type { ResourceClient } from "../storage/index.ts";
-import type { Quarantine, Refusal } from "../xds/index.ts";
+import type { CanaryNews, Quarantine, Refusal } from "../xds/index.ts";
+import type { VersionedCache } from "./envoy-versions/versioned-cache.ts";
 import type { Logger } from "./logger.ts";
 
 export interface RefusalExchangeOptions {
   readonly quarantine: Quarantine;
+  readonly versions: Pick<VersionedCache, "roles" | "open" | "withheld" | "onChange">;
   readonly client: ResourceClient<RefusalReport>;
   /** Of the reports. */
   readonly namespace: string;
@@ -20,9 +26,9 @@ export interface RefusalExchangeOptions {
   readonly beatMs?: number | undefined;
 }
 
-/** Tells other replicas what this one's proxies refuse, and takes over what they tell. */
+/** Tells other replicas what this one's proxies refuse and have tried first, and takes over what they tell. */
 export interface RefusalExchange extends AsyncDisposable {
-  /** Proxies connected to other replicas, by role, as far as something is refused there. */
+  /** Proxies connected to other replicas, by snapshot key, as far as something is refused or withheld there. */
   proxiesElsewhere(): ReadonlyMap<string, number>;
   /** Ends it, and deletes this replica's report. Idempotent. */
   close(): Promise<void>;
@@ -38,14 +44,15 @@ const MISSED_BEATS = 3;
 
 /**
  * Each replica has a report in the storage while it has something to say: refusals by its proxies and, of roles of which something is refused
- * anywhere, how many proxies it has. So without refusals nothing is written.
+ * anywhere, how many proxies it has. With canaries it says, too, who might be one, and what has been tried. So without refusals and canaries
+ * nothing is written.
  *
  * About a proxy that is connected here, only this replica is right: what others say of it is ignored, and contradicted (`withdrawn`)
  * where it is no longer so. What a replica doesn't say any more is over, unless its report is gone as a whole: then it was stopped or died,
  * its proxies will come here, and shall not be sent again what they refused.
  */
 export function exchangeRefusals(options: RefusalExchangeOptions): RefusalExchange {
-  const { quarantine, client, namespace, logger, onChange, beatMs = 30_000 } = options;
+  const { quarantine, versions, client, namespace, logger, onChange, beatMs = 30_000 } = options;
   const closing = new AbortController();
   const { signal } = closing;
   const own: Ref = { namespace, name: reportName() };
@@ -57,9 +64,22 @@ export function exchangeRefusals(options: RefusalExchangeOptions): RefusalExchan
   let failure: string | undefined;
   let started = false;
 
-  const isHere = ({ key, node }: Refusal): boolean => quarantine.nodes(key).has(node);
+  const { roleOf } = versions.roles;
+  const isHere = ({ key, node }: Refusal): boolean => quarantine.isConnected(roleOf(key), node);
   const toldByOthers = (): Map<string, Refusal> =>
     new Map([...others.values()].flatMap(({ report }) => report.refusals.map(refusalOf)).map((it) => [idOf(it), it]));
+
+  /** Who is connected, as far as others have to know. `counted` are the roles of which they need the number. */
+  function proxiesHere(counted: ReadonlySet<string>, news: CanaryNews | undefined): RoleProxies[] {
+    const first = new Map(news?.first.map(({ key, node }) => [key, node]));
+    return [...quarantine.connected()]
+      .map(([key, nodes]) => {
+        const role = roleOf(key);
+        const proxies = counted.has(role) ? nodes.size : 0;
+        return { role, proxies, key: key === role ? "" : key, first: first.get(key) ?? "" };
+      })
+      .filter((it) => it.proxies > 0 || it.first !== "");
+  }
 
   /** Undefined: there is nothing to say. */
   function wanted(): RefusalReport | undefined {
@@ -68,10 +88,13 @@ export function exchangeRefusals(options: RefusalExchangeOptions): RefusalExchan
     const known = new Map(listed.flatMap(({ refusals }) => refusals).map((it) => [idOf(it), it]));
     const refusals = [...known].filter(([id, it]) => isHere(it) || !told.has(id)).map(([, it]) => it);
     const withdrawn = [...told].filter(([id, it]) => isHere(it) && !known.has(id)).map(([, it]) => it);
-    const roles = [...new Set([...listed.map(({ key }) => key), ...[...told.values()].map(({ key }) => key)])]
-      .map((role) => ({ role, proxies: quarantine.nodes(role).size }))
-      .filter(({ proxies }) => proxies > 0);
-    if (refusals.length + withdrawn.length + roles.length === 0) return undefined;
+    const news = quarantine.canaryNews();
+    const connected = quarantine.connected();
+    const withheld = versions.withheld().filter(({ key }) => connected.has(key));
+    const concerned = [...listed.map(({ key }) => key), ...[...told.values()].map(({ key }) => roleOf(key))];
+    const roles = proxiesHere(new Set([...concerned, ...withheld.map(({ role }) => role)]), news);
+    const { accepted = [], passed = [] } = news ?? {};
+    if (refusals.length + withdrawn.length + roles.length + accepted.length === 0) return undefined;
     return {
       metadata: RefusalReport.fromPartial({ metadata: own }).metadata,
       writer: `${hostname()} (process ${process.pid})`,
@@ -79,6 +102,8 @@ export function exchangeRefusals(options: RefusalExchangeOptions): RefusalExchan
       roles,
       refusals: refusals.slice(0, MAX_REFUSALS).map(protoOf),
       withdrawn: withdrawn.slice(0, MAX_REFUSALS).map(protoOf),
+      accepted: [...accepted],
+      passed: [...passed],
     };
   }
 
@@ -129,11 +154,18 @@ export function exchangeRefusals(options: RefusalExchangeOptions): RefusalExchan
     if (name === own.name) return;
     const before = others.get(name)?.report;
     others.set(name, { report, seenAt: performance.now() });
+    for (const { role, key, proxies } of report.roles) if (proxies > 0 && key !== "") versions.open(role, key);
+    quarantine.hear(name, newsOf(report));
     const told = toldByOthers();
     const withdrawn = new Map(report.withdrawn.map(refusalOf).map((it) => [idOf(it), it]));
     const over = (before?.refusals ?? []).map(refusalOf).filter((it) => !told.has(idOf(it)));
     quarantine.retract([...over, ...withdrawn.values()].filter((it) => !isHere(it)));
     quarantine.note(report.refusals.map(refusalOf).filter((it) => !isHere(it) && !withdrawn.has(idOf(it))));
+  }
+
+  function forget(name: string): void {
+    others.delete(name);
+    quarantine.hear(name, undefined);
   }
 
   async function watch(): Promise<void> {
@@ -143,7 +175,7 @@ export function exchangeRefusals(options: RefusalExchangeOptions): RefusalExchan
         logger.warn({ err: event.error }, `what other replicas' proxies refuse can't be read: ${event.error.message}`);
       } else if (event.type === "changes") {
         event.changed.forEach(take);
-        for (const { name } of event.removed) others.delete(name);
+        for (const { name } of event.removed) forget(name);
         // Another replica took this one for dead.
         if (event.removed.some(({ name }) => name === own.name)) stored = undefined;
       }
@@ -160,22 +192,27 @@ export function exchangeRefusals(options: RefusalExchangeOptions): RefusalExchan
       schedule();
       for (const [name, { seenAt }] of others) {
         if (performance.now() - seenAt < MISSED_BEATS * beatMs) continue;
-        others.delete(name);
+        forget(name);
         onChange();
         await client.delete({ namespace, name }, { ignoreNotFound: true, signal }).catch(() => {});
       }
     }
   }
 
-  const end = quarantine.subscribe(() => schedule());
+  const ends = [
+    quarantine.subscribe(() => schedule()),
+    quarantine.subscribeNews(() => schedule()),
+    versions.onChange(() => schedule()),
+  ];
   const running = Promise.allSettled([watch(), keepBeating()]);
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> =>
     (closed ??= (async () => {
-      end();
+      for (const end of ends) end();
       clearTimeout(timer);
       closing.abort();
       await Promise.all([running, writing?.catch(() => {})]);
+      for (const name of [...others.keys()]) forget(name);
       // If it can't be deleted now, others do so later.
       if (stored !== undefined)
         await client.delete(own, { ignoreNotFound: true, signal: AbortSignal.timeout(2_000) }).catch(() => {});
@@ -184,7 +221,10 @@ export function exchangeRefusals(options: RefusalExchangeOptions): RefusalExchan
     proxiesElsewhere() {
       const counts = new Map<string, number>();
       for (const { report } of others.values()) {
-        for (const { role, proxies } of report.roles) counts.set(role, (counts.get(role) ?? 0) + proxies);
+        for (const { role, key, proxies } of report.roles) {
+          const id = key === "" ? role : key;
+          if (proxies > 0) counts.set(id, (counts.get(id) ?? 0) + proxies);
+        }
       }
       return counts;
     },
@@ -205,10 +245,17 @@ function reportName(): string {
   return `${host || "replica"}-${randomBytes(6).toString("hex")}`;
 }
 
-const contentOf = ({ beat, roles, refusals, withdrawn }: RefusalReport): string =>
-  JSON.stringify({ beat, roles, refusals, withdrawn }, (_, value: unknown) =>
-    typeof value === "bigint" ? `${value}` : value,
-  );
+function contentOf({ metadata, writer, ...content }: RefusalReport): string {
+  return JSON.stringify(content, (_, value: unknown) => (typeof value === "bigint" ? `${value}` : value));
+}
+
+const newsOf = ({ roles, accepted, passed }: RefusalReport): CanaryNews => ({
+  first: roles.flatMap(({ role, key, first }) =>
+    first === "" ? [] : { role, key: key === "" ? role : key, node: first },
+  ),
+  accepted,
+  passed,
+});
 
 function protoOf({ key, origin = "", message, canary = false, ...rest }: Refusal): ProxyRefusal {
   return { ...rest, at: BigInt(rest.at), role: key, origin, canary, message: message.slice(0, MAX_MESSAGE) };

@@ -9,6 +9,8 @@ export interface RefusalReportsOptions {
   streams(): StreamState[];
   /** What older proxies aren't given. */
   withheld?(): readonly WithheldContent[];
+  /** The role that a snapshot key stands for. */
+  roleOf(key: string): string;
   readonly logger: Logger;
 }
 
@@ -27,37 +29,40 @@ export interface RefusalReports {
 const DELAY_MS = 20;
 const MAX_WORDS = 500;
 
-export function reportRefusals({ quarantine, streams, withheld, logger }: RefusalReportsOptions): RefusalReports {
+export function reportRefusals(options: RefusalReportsOptions): RefusalReports {
+  const { quarantine, streams, withheld, roleOf, logger } = options;
   const targets = new Set<Source<readonly TranslationProblem[]>>();
   const counters = new Set<() => ReadonlyMap<string, number>>();
   let problems = new Map<string, readonly TranslationProblem[]>();
-  let known = new Map<string, QuarantinedContent>();
+  let known = new Map<string, readonly QuarantinedContent[]>();
   let timer: NodeJS.Timeout | undefined;
 
   function report(): void {
     timer = undefined;
-    const current = new Map(quarantine.list().map((it) => [idOf(it), it]));
+    const current = Map.groupBy(quarantine.list(), matterOf);
     const proxies = countProxies(streams());
     for (const elsewhere of counters) {
       for (const [key, count] of elsewhere()) proxies.set(key, (proxies.get(key) ?? 0) + count);
     }
-    for (const [id, content] of current) {
-      if (content.refusals.length <= (known.get(id)?.refusals.length ?? 0)) continue;
-      logger.warn(fieldsOf(content), refusalText(content, proxies.get(content.key) ?? 0));
+    const ofRole = new Map<string, number>();
+    for (const [key, count] of proxies) ofRole.set(roleOf(key), (ofRole.get(roleOf(key)) ?? 0) + count);
+    const countOf = ([content]: readonly QuarantinedContent[]): number => ofRole.get(content?.key ?? "") ?? 0;
+    for (const [id, contents] of current) {
+      if (nodesOf(contents).size <= nodesOf(known.get(id) ?? []).size) continue;
+      logger.warn(fieldsOf(contents), refusalText(contents, countOf(contents)));
     }
-    for (const [id, content] of known) {
-      if (!current.has(id)) logger.info(fieldsOf(content), `${content.name} is no longer kept from any proxy`);
+    for (const [id, contents] of known) {
+      if (!current.has(id)) logger.info(fieldsOf(contents), `${contents[0]?.name} is no longer kept from any proxy`);
     }
     known = current;
-    problems = new Map(
-      [...current].map(([id, content]) => [id, [refusalProblem(content, proxies.get(content.key) ?? 0)]]),
-    );
+    problems = new Map([...current].map(([id, contents]) => [id, [refusalProblem(contents, countOf(contents))]]));
     for (const content of withheld?.() ?? []) {
-      const count = proxies.get(content.key) ?? 0;
-      if (count > 0)
-        problems.set(`withheld ${idOf({ ...content, digest: "" })} ${content.origin}`, [
-          withheldProblem(content, count),
-        ]);
+      const { role, key, typeUrl, name, origin } = content;
+      const count = proxies.get(key) ?? 0;
+      if (count === 0) continue;
+      problems.set(`withheld ${key}|${typeUrl}|${name}|${origin}`, [
+        withheldProblem(content, count, ofRole.get(role) ?? count),
+      ]);
     }
     for (const target of targets) target.replaceAll(problems);
   }
@@ -92,36 +97,48 @@ export function reportRefusals({ quarantine, streams, withheld, logger }: Refusa
 
 /**
  * What the status says: an error where no proxy of the role has what the user wrote, or where it is kept from all that come; a warning where some
- * proxies have it.
+ * proxies have it. `contents` came of one resource for one role; there are several where proxies of different versions are given different
+ * ones. `proxies` have that role.
  */
-export function refusalProblem(content: QuarantinedContent, proxies: number): TranslationProblem {
-  const everywhere = content.spread || content.refusals.length >= proxies;
+export function refusalProblem(contents: readonly QuarantinedContent[], proxies: number): TranslationProblem {
+  const everywhere = contents.some(({ spread }) => spread) || nodesOf(contents).size >= proxies;
   return {
     severity: everywhere ? "error" : "warning",
-    message: refusalText(content, proxies),
-    sources: sourcesOf(content.origin),
+    message: refusalText(contents, proxies),
+    sources: sourcesOf(contents[0]?.origin),
   };
 }
 
 /** Going without a field is a warning, going without the whole an error. */
-function withheldProblem({ key, fields, origin, whole }: WithheldContent, proxies: number): TranslationProblem {
+function withheldProblem(content: WithheldContent, count: number, proxies: number): TranslationProblem {
+  const { role, before, fields, origin, whole } = content;
   const names = fields.map(({ name, since }) => `${name} (Envoy ${since.join(".")} and newer)`).join(", ");
-  const count = proxies === 1 ? "1 proxy" : `${proxies} proxies`;
   const kept = whole ? "; since that is vital, all of it is withheld and what they had stays" : "";
+  const older = `older than Envoy ${before.join(".")} and can't know it`;
   return {
     severity: whole ? "error" : "warning",
-    message: `withheld from ${count} of ${key}, which can't know it: ${names}${kept}`,
+    message: `withheld from ${count} of ${proxies} proxies of ${role}, ${count === 1 ? "which is" : "which are"} ${older}: ${names}${kept}`,
     sources: sourcesOf(origin),
   };
 }
 
-function refusalText({ key, refusals, spread }: QuarantinedContent, proxies: number): string {
-  const count = Math.max(proxies, refusals.length);
-  const words = (refusals[0]?.message ?? "").replace(/\s+/g, " ").slice(0, MAX_WORDS);
-  const kept = spread ? "; it is kept from proxies that don't have it yet, too" : "";
-  const their = refusals.length === 1 ? "its" : "their";
-  return `refused by ${refusals.length} of ${count} proxies of ${key}: ${words} (${their} last good version stays in force${kept})`;
+function refusalText(contents: readonly QuarantinedContent[], proxies: number): string {
+  const refusing = nodesOf(contents).size;
+  const count = Math.max(proxies, refusing);
+  const words = contents.map(({ refusals }) => (refusals[0]?.message ?? "").replace(/\s+/g, " ").slice(0, MAX_WORDS));
+  const differ = new Set(contents.map(({ servedAs }) => servedAs.join())).size > 1;
+  const notes = [
+    `${refusing === 1 ? "its" : "their"} last good version stays in force`,
+    ...(contents.some(({ spread }) => spread) ? ["it is kept from proxies that don't have it yet, too"] : []),
+    ...(differ ? ["Envoys of different versions are given different contents, each of which counts by itself"] : []),
+  ];
+  const [role] = contents.map(({ key }) => key);
+  return `refused by ${refusing} of ${count} proxies of ${role}: ${[...new Set(words)].join("; ")} (${notes.join("; ")})`;
 }
+
+/** Who refuses any of it. */
+const nodesOf = (contents: readonly QuarantinedContent[]): ReadonlySet<string> =>
+  new Set(contents.flatMap(({ refusals }) => refusals.map(({ node }) => node)));
 
 /** The origin is `<kind>/<namespace>/<name>`. */
 function sourcesOf(origin: string | undefined): TranslationProblem["sources"] {
@@ -141,17 +158,19 @@ function countProxies(streams: readonly StreamState[]): Map<string, number> {
   return new Map([...nodes].map(([key, ids]) => [key, ids.size]));
 }
 
-const idOf = ({
-  key,
-  typeUrl,
-  name,
-  digest,
-}: Pick<QuarantinedContent, "key" | "typeUrl" | "name" | "digest">): string => `${key}|${typeUrl}|${name}|${digest}`;
+/** What the user takes for one thing: what came of one resource, as which it is served to proxies of one role. */
+const matterOf = ({ key, typeUrl, name, digest, origin }: QuarantinedContent): string =>
+  `${key}|${typeUrl}|${name}|${origin ?? digest}`;
 
-const fieldsOf = ({ key, typeUrl, name, origin, refusals }: QuarantinedContent): object => ({
-  proxy: key,
-  typeUrl,
-  resource: name,
-  origin,
-  nodes: refusals.slice(0, 5).map(({ node }) => node),
-});
+const fieldsOf = (contents: readonly QuarantinedContent[]): object => {
+  const [first] = contents;
+  const refusals = contents.flatMap((content) => content.refusals);
+  return {
+    proxy: first?.key,
+    typeUrl: first?.typeUrl,
+    resource: first?.name,
+    origin: first?.origin,
+    nodes: [...nodesOf(contents)].slice(0, 5),
+    versions: [...new Set(refusals.map(({ nodeVersion }) => nodeVersion))],
+  };
+};

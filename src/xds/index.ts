@@ -12,8 +12,11 @@ export {
 export type { XdsCache, XdsChange, XdsTypeDump } from "./cache/xds-cache.ts";
 export { createXdsCache } from "./cache/xds-cache.ts";
 export type { LoadIncrement, LoadReport } from "./load/load-reports.ts";
-export type { QuarantinedContent, Quarantine, Refusal } from "./quarantine/quarantine.ts";
+export type { CanaryNews } from "./quarantine/fleet.ts";
+export type { Quarantine } from "./quarantine/quarantine.ts";
 export { createQuarantine } from "./quarantine/quarantine.ts";
+export type { QuarantinedContent, Refusal } from "./quarantine/refusal.ts";
+export type { Roles } from "./quarantine/roles.ts";
 export { envoyTypes } from "./rest/envoy-json.ts";
 export type { RestServer, RestServerOptions } from "./rest/rest-server.ts";
 export { createRestServer } from "./rest/rest-server.ts";

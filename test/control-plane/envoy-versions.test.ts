@@ -122,13 +122,15 @@ describe("what is newer than a proxy", () => {
   });
 
   test("is told in the status of what it came from, while such a proxy is connected", async () => {
-    const { cache, keyFor, withheld } = createVersionedCache(createXdsCache());
+    const { cache, keyFor, withheld, roles } = createVersionedCache(createXdsCache());
     cache.apply(KEY, { upsert: [table("one", true)], complete: true });
     keyFor(KEY, node("1.36.4"));
     const stream = { id: 1, mode: "delta", peer: "", key: OLD_KEY, node: node("1.36.4"), openedAt: 0 } as const;
-    const streams: StreamState[] = [{ ...stream, types: [], blocked: false }];
-    const quarantine = createQuarantine(cache);
-    const reports = reportRefusals({ quarantine, streams: () => streams, withheld, logger: silentLogger });
+    const other = { ...stream, key: KEY, node: { ...node("1.40.0"), id: "envoy-2" } };
+    const streams = [stream, other].map((it): StreamState => ({ ...it, types: [], blocked: false }));
+    const quarantine = createQuarantine(cache, { roles });
+    const told = { quarantine, withheld, roleOf: roles.roleOf, logger: silentLogger };
+    const reports = reportRefusals({ ...told, streams: () => streams });
     const problems = createGraph().source<readonly TranslationProblem[]>("problems");
     reports.attach(problems);
     reports.recount();
@@ -136,7 +138,7 @@ describe("what is newer than a proxy", () => {
     expect(problems.list()[0]).toEqual([
       {
         severity: "warning",
-        message: `withheld from 1 proxy of ${OLD_KEY}, which can't know it: envoy.config.route.v3.DirectResponseAction.body_format (Envoy 1.37 and newer)`,
+        message: `withheld from 1 of 2 proxies of ${KEY}, which is older than Envoy 1.37 and can't know it: envoy.config.route.v3.DirectResponseAction.body_format (Envoy 1.37 and newer)`,
         sources: [{ kind: "VirtualService", ref: { namespace: "ns", name: "shop" } }],
       },
     ]);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { RefusalReport } from "../../generated/proto/epoxy/gloo/v1/refusal_report.ts";
 import { RefusalReportKind } from "../../generated/sdk/index.ts";
+import { createVersionedCache } from "../../src/control-plane/envoy-versions/versioned-cache.ts";
 import { silentLogger } from "../../src/control-plane/logger.ts";
 import { exchangeRefusals, type RefusalExchange } from "../../src/control-plane/refusal-exchange.ts";
 import { createMemoryStorage, type Storage } from "../../src/storage/index.ts";
@@ -26,10 +27,11 @@ let storage: Storage;
 let replicas: Replica[];
 
 function start(): Replica {
-  const cache = createXdsCache();
-  const quarantine = createQuarantine(cache);
+  const versions = createVersionedCache(createXdsCache());
+  const { cache, roles } = versions;
+  const quarantine = createQuarantine(cache, { roles });
   const exchange = exchangeRefusals({
-    ...{ quarantine, namespace: "gloo-system", logger: silentLogger, beatMs: BEAT_MS, onChange: () => {} },
+    ...{ quarantine, versions, namespace: "gloo-system", logger: silentLogger, beatMs: BEAT_MS, onChange: () => {} },
     client: storage.client(RefusalReportKind),
   });
   const serve = (content: string) =>

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createVersionedCache } from "../../src/control-plane/envoy-versions/versioned-cache.ts";
 import { silentLogger } from "../../src/control-plane/logger.ts";
 import { savedCache } from "../../src/control-plane/saved-state/saved-cache.ts";
 import { saveQuarantine } from "../../src/control-plane/saved-state/saved-quarantine.ts";
@@ -27,9 +28,11 @@ const refuses = (content: string) => (content.includes("bad") ? "no good" : unde
 /** A control plane's life, as far as it concerns this. */
 async function life() {
   const state = await openSavedState({ folder, logger: silentLogger });
-  const { cache } = savedCache(createXdsCache(), state);
-  const quarantine = createQuarantine(cache);
-  const end = saveQuarantine(quarantine, cache, state);
+  const versions = createVersionedCache(createXdsCache());
+  const { roles } = versions;
+  const { cache } = savedCache(versions.cache, state);
+  const quarantine = createQuarantine(cache, { roles });
+  const end = saveQuarantine(quarantine, cache, state, roles);
   return {
     cache,
     quarantine,

@@ -256,8 +256,9 @@ export function createProxyFragmentClient(storage: Storage): ProxyFragmentClient
 }
 
 /**
- * RefusalReport is what one of several control planes tells the others of the proxies connected to it: what they refuse, and how many
- * there are. Control planes write and delete it by themselves; there is none while no proxy refuses anything.
+ * RefusalReport is what one of several control planes tells the others of the proxies connected to it: what they refuse, how many
+ * there are and, with `gloo.canary`, what they have tried first. Control planes write and delete it by themselves; there is none while no proxy
+ * refuses anything, and nothing is to be tried first.
  */
 export const RefusalReportKind: Kind<RefusalReport> = {
   group: "epoxy.dev",

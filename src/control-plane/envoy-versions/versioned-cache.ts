@@ -1,5 +1,6 @@
 import {
   envoyTypes,
+  type Roles,
   resourceFromParts,
   type XdsCache,
   type XdsChange,
@@ -13,8 +14,11 @@ import { createWithhold, isOlder, type Withhold } from "./withhold.ts";
 
 /** What older proxies of a role aren't given. */
 export interface WithheldContent {
+  readonly role: string;
   /** Snapshot key of these proxies. */
   readonly key: string;
+  /** They are older than this. */
+  readonly before: EnvoyVersion;
   readonly typeUrl: string;
   readonly name: string;
   readonly origin: string | undefined;
@@ -29,17 +33,35 @@ export interface VersionedCache {
   readonly cache: XdsCache;
   /** The key for a proxy of a role. */
   keyFor(key: string, node: XdsNode): string;
-  /** The role that a key, such as `keyFor` gives, stands for. */
-  roleOf(key: string): string;
+  /** The role that a key, such as `keyFor` gives, stands for, and its keys that there are by now. */
+  readonly roles: Roles;
+  /** Proxies of this key, such as another replica's `keyFor` gives, have the role: `withheld` is to tell of them, too. */
+  open(role: string, key: string): void;
   withheld(): readonly WithheldContent[];
-  /** Calls back when `withheld` may have changed. */
-  onChange(listener: () => void): void;
+  /** Calls back when `withheld` may have changed. Returns the way to end it. */
+  onChange(listener: () => void): () => void;
 }
 
 interface Variant {
+  readonly role: string;
   readonly key: string;
+  readonly before: EnvoyVersion;
   readonly withhold: Withhold;
   readonly contents: Map<string, readonly WithheldContent[]>;
+  /** What became of parts; most are in many versions of their resource. */
+  readonly adapted: WeakMap<XdsPart, AdaptedPart>;
+}
+
+interface AdaptedPart {
+  readonly part: XdsPart;
+  /** What was left out. */
+  readonly fields: readonly NewerField[];
+}
+
+interface Adapted {
+  /** Undefined: all of it is withheld. */
+  readonly resource: XdsResource | undefined;
+  readonly contents: readonly WithheldContent[];
 }
 
 /** Proxies differ where a field that is used here came into being. */
@@ -47,6 +69,7 @@ const thresholds: readonly EnvoyVersion[] = [
   ...new Map(newerFields.map(({ since }) => [since.join("."), since])).values(),
 ].toSorted((a, b) => (isOlder(a, b) ? -1 : 1));
 
+const keyOf = (role: string, before: EnvoyVersion): string => `${role} (before Envoy ${before.join(".")})`;
 const nameKey = ({ typeUrl, name }: { typeUrl: string; name: string }): string => `${typeUrl} ${name}`;
 
 export function createVersionedCache(inner: XdsCache): VersionedCache {
@@ -54,57 +77,100 @@ export function createVersionedCache(inner: XdsCache): VersionedCache {
   const variants = new Map<string, Map<string, Variant>>();
   /** Of the variants, each with its role. */
   const keys = new Map<string, string>();
-  const listeners: (() => void)[] = [];
+  const listeners = new Set<() => void>();
 
-  function adapt(resource: XdsResource, variant: Variant): XdsResource | undefined {
-    const contents: WithheldContent[] = [];
-    let whole = false;
-    const parts = resource.parts.map((part): XdsPart => {
-      const stripped = variant.withhold(resource.typeUrl, part.bytes);
-      if (stripped === undefined) return part;
-      const vital = stripped.fields.some((field) => field.vital === true);
-      whole ||= vital;
-      const { typeUrl, name } = resource;
-      contents.push({ key: variant.key, typeUrl, name, origin: part.origin, fields: stripped.fields, whole: vital });
-      return xdsPart(stripped.bytes, part.origin);
+  function adaptPart(typeUrl: string, part: XdsPart, { withhold, adapted }: Variant): AdaptedPart {
+    const known = adapted.get(part);
+    if (known !== undefined) return known;
+    const stripped = withhold(typeUrl, part.bytes);
+    const made =
+      stripped === undefined
+        ? { part, fields: [] }
+        : { part: xdsPart(stripped.bytes, part.origin), fields: stripped.fields };
+    adapted.set(part, made);
+    return made;
+  }
+
+  function adapt(resource: XdsResource, variant: Variant): Adapted {
+    const { typeUrl, name } = resource;
+    const { role, key, before } = variant;
+    const parts = resource.parts.map((part) => adaptPart(typeUrl, part, variant));
+    const contents = parts.flatMap(({ part: { origin }, fields }): WithheldContent[] => {
+      const whole = fields.some((field) => field.vital === true);
+      return fields.length === 0 ? [] : [{ role, key, before, typeUrl, name, origin, fields, whole }];
     });
+    if (contents.some(({ whole }) => whole)) return { resource: undefined, contents };
+    if (contents.length === 0) return { resource, contents };
+    const known = parts.map(({ part }) => part);
+    return { resource: resourceFromParts(typeUrl, name, known, resource), contents };
+  }
+
+  function note(resource: XdsResource, variant: Variant): readonly XdsResource[] {
+    const { resource: given, contents } = adapt(resource, variant);
     if (contents.length === 0) variant.contents.delete(nameKey(resource));
     else variant.contents.set(nameKey(resource), contents);
-    if (whole) return undefined;
-    return contents.length === 0 ? resource : resourceFromParts(resource.typeUrl, resource.name, parts, resource);
+    return given === undefined ? [] : [given];
   }
 
   function apply(variant: Variant, change: XdsChange): void {
     for (const it of change.remove ?? []) variant.contents.delete(nameKey(it));
-    inner.apply(variant.key, { ...change, upsert: change.upsert?.flatMap((it) => adapt(it, variant) ?? []) });
+    inner.apply(variant.key, { ...change, upsert: change.upsert?.flatMap((it) => note(it, variant)) });
     for (const listener of listeners) listener();
   }
 
+  /** Where no proxy of the variant has accepted anything yet, what others of the role have accepted is its last good version. */
+  function adopt(variant: Variant, typeUrl: string, name: string): void {
+    const { role, key } = variant;
+    if (inner.get(key, typeUrl, name) === undefined || inner.accepted(key, typeUrl, name).length > 0) return;
+    for (const version of inner.accepted(role, typeUrl, name).toReversed()) {
+      const { resource } = adapt(version, variant);
+      if (resource !== undefined) inner.accept(key, resource);
+    }
+  }
+
   /** Begins with what there is. */
-  function open(key: string, before: EnvoyVersion): Variant {
+  function openVariant(role: string, before: EnvoyVersion): Variant {
     const label = before.join(".");
+    const known = variants.get(role) ?? new Map<string, Variant>();
+    const opened = known.get(label);
+    if (opened !== undefined) return opened;
     const variant: Variant = {
-      key: `${key} (before Envoy ${label})`,
+      ...{ role, before, key: keyOf(role, before), contents: new Map(), adapted: new WeakMap() },
       withhold: createWithhold(before, envoyTypes()),
-      contents: new Map(),
     };
-    keys.set(variant.key, key);
-    const known = variants.get(key) ?? new Map<string, Variant>();
-    variants.set(key, known.set(label, variant));
-    const dump = inner.dump(key);
+    keys.set(variant.key, role);
+    variants.set(role, known.set(label, variant));
+    const dump = inner.dump(role);
+    const names = dump.flatMap(({ typeUrl, resources }) => Object.keys(resources).map((name) => ({ typeUrl, name })));
     apply(variant, {
-      upsert: dump.flatMap(({ typeUrl, resources }) =>
-        Object.keys(resources).flatMap((name) => inner.get(key, typeUrl, name) ?? []),
-      ),
-      complete: inner.ready(key) || dump.filter(({ complete }) => complete).map(({ typeUrl }) => typeUrl),
+      upsert: names.flatMap(({ typeUrl, name }) => inner.get(role, typeUrl, name) ?? []),
+      complete: inner.ready(role) || dump.filter(({ complete }) => complete).map(({ typeUrl }) => typeUrl),
     });
+    for (const { typeUrl, name } of names) adopt(variant, typeUrl, name);
     return variant;
+  }
+
+  /** For proxies that aren't connected here, if the role is one of ours. */
+  function openServed(role: string, before: EnvoyVersion | undefined): void {
+    if (before === undefined || keys.has(keyOf(role, before)) || inner.dump(role).length === 0) return;
+    openVariant(role, before);
+  }
+
+  /** What proxies of a role at this version are older than, of what makes a difference. */
+  function thresholdOf(programVersion: string): EnvoyVersion | undefined {
+    const [, major, minor] = /^(\d+)\.(\d+)/.exec(programVersion) ?? [];
+    if (major === undefined || minor === undefined) return undefined;
+    const version: EnvoyVersion = [Number(major), Number(minor)];
+    return thresholds.find((threshold) => isOlder(version, threshold));
   }
 
   return {
     cache: {
       ...inner,
       apply(key, change) {
+        for (const variant of variants.get(key)?.values() ?? []) {
+          for (const { typeUrl, name } of change.upsert ?? []) adopt(variant, typeUrl, name);
+        }
         inner.apply(key, change);
         for (const variant of variants.get(key)?.values() ?? []) apply(variant, change);
       },
@@ -115,18 +181,29 @@ export function createVersionedCache(inner: XdsCache): VersionedCache {
       keys: () => inner.keys().filter((key) => !keys.has(key)),
     },
     keyFor(key, { userAgentName, userAgentVersion }) {
-      const [, major, minor] = /^(\d+)\.(\d+)/.exec(userAgentVersion) ?? [];
-      if (userAgentName !== "envoy" || major === undefined || minor === undefined) return key;
-      const version: EnvoyVersion = [Number(major), Number(minor)];
-      const before = thresholds.find((threshold) => isOlder(version, threshold));
-      if (before === undefined) return key;
-      return (variants.get(key)?.get(before.join(".")) ?? open(key, before)).key;
+      const before = userAgentName === "envoy" ? thresholdOf(userAgentVersion) : undefined;
+      return before === undefined ? key : openVariant(key, before).key;
     },
-    roleOf: (key) => keys.get(key) ?? key,
+    roles: {
+      roleOf: (key) => keys.get(key) ?? key,
+      keysOf: (role) => [role, ...[...(variants.get(role)?.values() ?? [])].map(({ key }) => key)],
+      prepare(role, nodeVersion) {
+        openServed(role, thresholdOf(nodeVersion));
+      },
+    },
+    open(role, key) {
+      openServed(
+        role,
+        thresholds.find((threshold) => keyOf(role, threshold) === key),
+      );
+    },
     withheld: () =>
       [...variants.values()].flatMap((known) =>
         [...known.values()].flatMap(({ contents }) => [...contents.values()].flat()),
       ),
-    onChange: (listener) => void listeners.push(listener),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
   };
 }

@@ -2,6 +2,7 @@ import {
   type Quarantine,
   type Refusal,
   resourceFromParts,
+  type Roles,
   typeUrls,
   type XdsCache,
   type XdsResource,
@@ -31,7 +32,12 @@ const form: SavedForm<SavedContent> = {
  * Keeps what proxies refuse over a restart, with the last good versions, but for secrets: else a proxy would be sent again what it
  * refused, and lose what it has instead. To be called when the cache is filled with what was served last. Returns the way to end it.
  */
-export function saveQuarantine(quarantine: Quarantine, cache: XdsCache, state: SavedState): () => void {
+export function saveQuarantine(
+  quarantine: Quarantine,
+  cache: XdsCache,
+  state: SavedState,
+  { keysOf }: Pick<Roles, "keysOf">,
+): () => void {
   const section = state.section("quarantine", form);
   for (const key of section.keys()) {
     const content = section.get(key);
@@ -52,8 +58,8 @@ export function saveQuarantine(quarantine: Quarantine, cache: XdsCache, state: S
     for (const [id, contents] of byName) {
       const [{ key, typeUrl, name }] = contents as [(typeof contents)[number]];
       const refused = new Set(contents.map(({ digest }) => digest));
-      const lastGood = cache
-        .accepted(key, typeUrl, name)
+      const lastGood = keysOf(key)
+        .flatMap((it) => cache.accepted(it, typeUrl, name))
         .find(({ version, parts }) => !refused.has(version) && !parts.some(({ digest }) => refused.has(digest)));
       section.set(id, { refusals: contents.flatMap(({ refusals }) => refusals), lastGood });
     }

@@ -4,7 +4,8 @@ import type { ErrorDetail } from "../wire.ts";
 import { type Bisection, createBisection } from "./bisection.ts";
 import { blamedBy, composeWithout } from "./compose.ts";
 import { createPartSearch, type PartSearch } from "./part-search.ts";
-import type { Quarantine, Refusal, Witness } from "./quarantine.ts";
+import type { Quarantine } from "./quarantine.ts";
+import type { Refusal, Witness } from "./refusal.ts";
 
 export interface TypeQuarantineOptions {
   readonly quarantine: Quarantine;

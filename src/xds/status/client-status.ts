@@ -11,7 +11,8 @@ import {
   ConfigStatus,
 } from "../../../generated/envoy/envoy/service/status/v3/csds.ts";
 import type { XdsCache } from "../cache/xds-cache.ts";
-import type { QuarantinedContent, Quarantine, Refusal } from "../quarantine/quarantine.ts";
+import type { Quarantine } from "../quarantine/quarantine.ts";
+import type { QuarantinedContent, Refusal } from "../quarantine/refusal.ts";
 import type { StreamState } from "../server/events.ts";
 import type { TypeStreamState } from "../server/type-stream.ts";
 import { matchesNode } from "./node-matcher.ts";
@@ -30,7 +31,10 @@ export interface ClientStatusSources {
  */
 export function clientStatus(request: ClientStatusRequest, sources: ClientStatusSources): ClientStatusResponse {
   const { cache, quarantine, streams } = sources;
-  const refused = Map.groupBy(quarantine.list(), ({ key, typeUrl }) => `${key} ${typeUrl}`);
+  const refused = Map.groupBy(
+    quarantine.list().flatMap(({ servedAs, ...content }) => servedAs.map((key) => ({ ...content, servedAs, key }))),
+    ({ key, typeUrl }) => `${key} ${typeUrl}`,
+  );
   const clients = new Map<string, { readonly stream: StreamState; readonly resources: ResourceStatus[] }>();
   for (const stream of streams()) {
     const { node, key } = stream;

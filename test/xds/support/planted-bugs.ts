@@ -46,7 +46,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     what: "what one proxy refuses is kept from all",
-    file: "quarantine/quarantine.ts",
+    file: "quarantine/verdict.ts",
     text: "const SPREADS_FROM = 2;",
     instead: "const SPREADS_FROM = 1;",
   },

@@ -9,8 +9,9 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Metadata } from "../../core/v1/metadata.ts";
 
 /**
- * RefusalReport is what one of several control planes tells the others of the proxies connected to it: what they refuse, and how many
- * there are. Control planes write and delete it by themselves; there is none while no proxy refuses anything.
+ * RefusalReport is what one of several control planes tells the others of the proxies connected to it: what they refuse, how many
+ * there are and, with `gloo.canary`, what they have tried first. Control planes write and delete it by themselves; there is none while no proxy
+ * refuses anything, and nothing is to be tried first.
  */
 export interface RefusalReport {
   /** Name and namespace of the report. */
@@ -21,20 +22,28 @@ export interface RefusalReport {
   readonly writer: string;
   /** Counts up while the writer lives. A report whose beat has stood still for 90 s is deleted by another control plane. */
   readonly beat: number;
-  /** How many proxies are connected, of each role of which something is refused. */
+  /** The proxies connected, of each role of which something is refused, of which older proxies aren't given something, or that has a canary. */
   readonly roles: readonly RoleProxies[];
   /** What proxies refuse. */
   readonly refusals: readonly ProxyRefusal[];
   /** What other reports say of proxies that are connected to this control plane by now, and don't refuse it any more. */
   readonly withdrawn: readonly ProxyRefusal[];
+  /** Versions of resources that a proxy here has tried first and accepted, for as long as others may wait for that. */
+  readonly accepted: readonly string[];
+  /** Versions of resources that no proxy here is subscribed to, so that another control plane's proxy is to try them first. */
+  readonly passed: readonly string[];
 }
 
-/** RoleProxies counts proxies. */
+/** RoleProxies tells of the proxies of a role that are given the same. */
 export interface RoleProxies {
   /** Role, `<namespace>~<name of the Proxy>`. */
   readonly role: string;
-  /** Number of different proxies. */
+  /** Number of different proxies, where something is refused or withheld. */
   readonly proxies: number;
+  /** Snapshot key of proxies that are given less than others, since they are older; empty: the role's own. */
+  readonly key: string;
+  /** The lowest of their node ids, where there are canaries. */
+  readonly first: string;
 }
 
 /** ProxyRefusal says that a proxy refuses a piece of content. */
@@ -62,7 +71,7 @@ export interface ProxyRefusal {
 }
 
 function createBaseRefusalReport(): RefusalReport {
-  return { metadata: undefined, writer: "", beat: 0, roles: [], refusals: [], withdrawn: [] };
+  return { metadata: undefined, writer: "", beat: 0, roles: [], refusals: [], withdrawn: [], accepted: [], passed: [] };
 }
 
 export const RefusalReport: MessageFns<RefusalReport> = {
@@ -84,6 +93,12 @@ export const RefusalReport: MessageFns<RefusalReport> = {
     }
     for (const v of message.withdrawn) {
       ProxyRefusal.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.accepted) {
+      writer.uint32(58).string(v!);
+    }
+    for (const v of message.passed) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -149,6 +164,22 @@ export const RefusalReport: MessageFns<RefusalReport> = {
             message.withdrawn.push(ProxyRefusal.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.accepted.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.passed.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -174,12 +205,14 @@ export const RefusalReport: MessageFns<RefusalReport> = {
     message.roles = object.roles?.map((e) => RoleProxies.fromPartial(e)) || [];
     message.refusals = object.refusals?.map((e) => ProxyRefusal.fromPartial(e)) || [];
     message.withdrawn = object.withdrawn?.map((e) => ProxyRefusal.fromPartial(e)) || [];
+    message.accepted = object.accepted?.map((e) => e) || [];
+    message.passed = object.passed?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseRoleProxies(): RoleProxies {
-  return { role: "", proxies: 0 };
+  return { role: "", proxies: 0, key: "", first: "" };
 }
 
 export const RoleProxies: MessageFns<RoleProxies> = {
@@ -189,6 +222,12 @@ export const RoleProxies: MessageFns<RoleProxies> = {
     }
     if (message.proxies !== 0) {
       writer.uint32(16).uint32(message.proxies);
+    }
+    if (message.key !== "") {
+      writer.uint32(26).string(message.key);
+    }
+    if (message.first !== "") {
+      writer.uint32(34).string(message.first);
     }
     return writer;
   },
@@ -222,6 +261,22 @@ export const RoleProxies: MessageFns<RoleProxies> = {
             message.proxies = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.first = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -241,6 +296,8 @@ export const RoleProxies: MessageFns<RoleProxies> = {
     const message = createBaseRoleProxies() as any;
     message.role = object.role ?? "";
     message.proxies = object.proxies ?? 0;
+    message.key = object.key ?? "";
+    message.first = object.first ?? "";
     return message;
   },
 };
