@@ -30,6 +30,8 @@ export interface RefusalExchangeOptions {
 export interface RefusalExchange extends AsyncDisposable {
   /** Proxies connected to other replicas, by snapshot key, as far as something is refused or withheld there. */
   proxiesElsewhere(): ReadonlyMap<string, number>;
+  /** Number of others that have something to say. */
+  readonly replicas: number;
   /** Ends it, and deletes this replica's report. Idempotent. */
   close(): Promise<void>;
 }
@@ -227,6 +229,9 @@ export function exchangeRefusals(options: RefusalExchangeOptions): RefusalExchan
         }
       }
       return counts;
+    },
+    get replicas() {
+      return others.size;
     },
     close,
     [Symbol.asyncDispose]: close,

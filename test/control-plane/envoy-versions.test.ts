@@ -1,7 +1,8 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import { afterEach, describe, expect, test } from "vitest";
 import { createGraph } from "../../src/collections/index.ts";
 import { silentLogger } from "../../src/control-plane/logger.ts";
-import { reportRefusals } from "../../src/control-plane/refusal-reports.ts";
+import { refusalProblem, reportRefusals } from "../../src/control-plane/refusal-reports.ts";
 import type { TranslationProblem } from "../../src/resources/index.ts";
 import { createVersionedCache } from "../../src/control-plane/envoy-versions/versioned-cache.ts";
 import { newerFields } from "../../src/control-plane/envoy-versions/newer-fields.ts";
@@ -17,6 +18,7 @@ import {
   xdsPart,
   resourceFromParts,
 } from "../../src/xds/index.ts";
+import { refusedRegex } from "../e2e/support/refused.ts";
 import { startEnvoy } from "../support/envoy.ts";
 import { freePort } from "../support/free-port.ts";
 import { httpGet } from "../support/http-get.ts";
@@ -37,7 +39,7 @@ const node = (userAgentVersion: string, userAgentName = "envoy"): XdsNode => ({
 });
 
 /** Answers 200 with a text that needs `body_format`, which Envoy has since 1.37. */
-const table = (text: string, format: boolean) =>
+const table = (text: string, format: boolean, match: JsonObject = { prefix: "/" }) =>
   jsonResource(
     typeUrls.route,
     "routes",
@@ -49,7 +51,7 @@ const table = (text: string, format: boolean) =>
           domains: ["*"],
           routes: [
             {
-              match: { prefix: "/" },
+              match,
               directResponse: {
                 status: 200,
                 body: { inlineString: text },
@@ -119,6 +121,21 @@ describe("what is newer than a proxy", () => {
     cache.apply(KEY, { upsert: [jsonResource(typeUrls.route, "routes", { name: "routes", vhostHeader: "x-host" })] });
     expect(cache.get(OLD_KEY, typeUrls.route, "routes")?.version).toBe(plain.version);
     expect(withheld()).toMatchObject([{ whole: true }]);
+  });
+
+  test("is left out of what others of the role have accepted, too, which is the last good version of an older proxy that comes", () => {
+    const { cache, keyFor } = createVersionedCache(createXdsCache());
+    cache.apply(KEY, { upsert: [table("one", true)], complete: true });
+    cache.accept(KEY, table("one", true));
+    cache.apply(KEY, { upsert: [table("two", true)] });
+    keyFor(KEY, node("1.36.4"));
+    const accepted = () => cache.accepted(OLD_KEY, typeUrls.route, "routes").map(({ version }) => version);
+    expect(accepted()).toEqual([table("one", false).version]);
+    // By now it has its own.
+    cache.accept(OLD_KEY, table("two", false));
+    cache.accept(KEY, table("two", true));
+    cache.apply(KEY, { upsert: [table("three", true)] });
+    expect(accepted()).toEqual([table("two", false).version, table("one", false).version]);
   });
 
   test("is told in the status of what it came from, while such a proxy is connected", async () => {
@@ -196,5 +213,39 @@ describe.runIf(programs.length > 0).each(programs)("a real Envoy at %s that refu
     expect(stream?.key).toBe(old ? OLD_KEY : KEY);
     expect((await httpGet(`http://127.0.0.1:${port}/`)).body).toBe(old ? "hello" : "formatted hello");
     expect(nacks).toEqual([]);
+  });
+
+  test("and a newer one that refuse the same are two of one role: it is kept from all, and told once", async () => {
+    const versions = createVersionedCache(createXdsCache());
+    const { cache, keyFor, roles } = versions;
+    const quarantine = createQuarantine(cache, { roles });
+    const options = { cache, quarantine, port: 0, snapshotKey: () => KEY, fallbackKey: KEY, variantKey: keyFor };
+    const server = createXdsServer(options);
+    closing.push(() => server.close());
+    const { port: xdsPort } = await server.listen();
+    // Envoys may share it.
+    const port = await freePort();
+    const rds = { routeConfigName: "routes", configSource: { resourceApiVersion: "V3", ads: {} } };
+    // A script that is newer than both Envoys' Unicode.
+    const impossible = { safeRegex: { regex: refusedRegex } };
+    cache.apply(KEY, {
+      upsert: [jsonResource(typeUrls.listener, "http", httpListener(port, { rds })), table("hello", false, impossible)],
+      complete: true,
+    });
+    for (const [id, program] of [["old", binary] as const, ["new", undefined] as const]) {
+      const bootstrap = bootstrapFor({ mode: "delta ADS", xdsPort, id });
+      const envoy = await startEnvoy({ bootstrap, binary: program });
+      closing.push(() => envoy.stop());
+    }
+    await waitFor(() => quarantine.list()[0]?.refusals.length === 2);
+    expect(quarantine.list()).toMatchObject([{ key: KEY, name: "routes", spread: true }]);
+    const problem = refusalProblem(quarantine.list(), 2);
+    expect(problem).toMatchObject({ severity: "error", message: expect.stringMatching(/^refused by 2 of 2 .*Garay/) });
+    // What differs, each judges for itself.
+    cache.apply(KEY, { upsert: [table("other", true, impossible)] });
+    const old = server.streams().some(({ key }) => key === OLD_KEY);
+    await waitFor(() => quarantine.list().flatMap(({ refusals }) => refusals).length === 2);
+    expect(quarantine.list().map(({ spread }) => spread)).toEqual(old ? [false, false] : [true]);
+    expect(refusalProblem(quarantine.list(), 2).message).toMatch(/^refused by 2 of 2 /);
   });
 });

@@ -1,12 +1,13 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { RefusalReport } from "../../generated/proto/epoxy/gloo/v1/refusal_report.ts";
 import { RefusalReportKind } from "../../generated/sdk/index.ts";
-import { createVersionedCache } from "../../src/control-plane/envoy-versions/versioned-cache.ts";
+import { createVersionedCache, type VersionedCache } from "../../src/control-plane/envoy-versions/versioned-cache.ts";
 import { silentLogger } from "../../src/control-plane/logger.ts";
 import { exchangeRefusals, type RefusalExchange } from "../../src/control-plane/refusal-exchange.ts";
 import { createMemoryStorage, type Storage } from "../../src/storage/index.ts";
 import { createQuarantine, createXdsCache, type Quarantine, type Refusal, typeUrls } from "../../src/xds/index.ts";
 import { waitFor } from "../support/wait-for.ts";
+import { jsonResource } from "../xds/support/json-resource.ts";
 import { resource } from "../xds/support/messages.ts";
 import { refusingClient } from "../xds/support/refusing-client.ts";
 import { KEY } from "../xds/support/rigs.ts";
@@ -14,13 +15,29 @@ import { KEY } from "../xds/support/rigs.ts";
 const CDS = typeUrls.cluster;
 const BEAT_MS = 100;
 
+const noNode = { id: "", cluster: "", metadata: {}, locality: undefined, clientFeatures: [] };
+/** Has a field that came with 1.37. */
+const needsNewer = jsonResource(typeUrls.route, "routes", {
+  name: "routes",
+  virtualHosts: [
+    {
+      name: "all",
+      domains: ["*"],
+      routes: [
+        { match: { prefix: "/" }, directResponse: { status: 200, bodyFormat: { jsonFormat: { text: "formatted" } } } },
+      ],
+    },
+  ],
+});
+
 interface Replica {
+  readonly versions: VersionedCache;
   readonly quarantine: Quarantine;
   readonly exchange: RefusalExchange;
   /** Serves a cluster of this content. */
   serve(content: string): void;
   /** A proxy connects, and refuses what is bad for it. */
-  connect(node: string, refuses: string): { settle(): void; close(): void };
+  connect(node: string, refuses: string, key?: string): { settle(): void; close(): void; has(): string | undefined };
 }
 
 let storage: Storage;
@@ -38,11 +55,12 @@ function start(): Replica {
     cache.apply(KEY, { upsert: [resource(CDS, "c", content), resource(CDS, "d", "1")], complete: true });
   serve("good");
   const replica: Replica = {
-    ...{ quarantine, exchange, serve },
-    connect(node, refuses) {
+    ...{ versions, quarantine, exchange, serve },
+    connect(node, refuses, key = KEY) {
       const refusing = (content: string) => (content.includes(refuses) ? "no good" : undefined);
-      const client = refusingClient(cache, { mode: "delta", quarantine, node: { id: node }, refuses: refusing });
-      return { settle: client.settle, close: () => client.rig.stream.close() };
+      const client = refusingClient(cache, { mode: "delta", quarantine, key, node: { id: node }, refuses: refusing });
+      const has = () => client.has.get("c")?.split("=")[1];
+      return { settle: client.settle, close: () => client.rig.stream.close(), has };
     },
   };
   replicas.push(replica);
@@ -152,4 +170,98 @@ test("a report holds no more than an engine takes for a value", async () => {
   await waitFor(async () => (await reports())[0]?.refusals.length === 200);
   const bytes = RefusalReport.encode((await reports())[0] as RefusalReport).finish().length;
   expect(bytes).toBeLessThan(300_000);
+});
+
+describe("one proxy first, of all replicas'", () => {
+  const TIMEOUT_MS = 60_000;
+  const accepting = (replica: Replica, node: string) => replica.connect(node, "never");
+
+  /** Two replicas that know of each other's proxies. */
+  async function startBoth(timeoutMs = TIMEOUT_MS) {
+    const [a, b] = [start(), start()];
+    for (const { quarantine } of [a, b]) quarantine.setCanaryTimeout(timeoutMs);
+    return [a, b] as const;
+  }
+  const first = async () => (await reports()).flatMap(({ roles }) => roles.map((role) => role.first)).toSorted();
+  const untilKnown = (...ids: readonly string[]) => waitFor(async () => (await first()).join() === ids.join());
+  const heard = (replica: Replica) => waitFor(() => replica.exchange.replicas === 1);
+
+  test("the proxy of the lowest id tries it, and those of the other replica have it after its ACK", async () => {
+    const [a, b] = await startBoth();
+    const [here, there] = [accepting(a, "envoy-1"), accepting(b, "envoy-2")];
+    await untilKnown("envoy-1", "envoy-2");
+    for (const it of [a, b]) await heard(it);
+    for (const it of [a, b]) it.serve("new");
+    there.settle();
+    expect(there.has()).toBe("good");
+    here.settle();
+    expect(here.has()).toBe("new");
+    await waitFor(() => (there.settle(), there.has() === "new"));
+  });
+
+  test("what it refuses the others, wherever they are, are never given", async () => {
+    const [a, b] = await startBoth();
+    const [here, there] = [a.connect("envoy-1", "bad"), accepting(b, "envoy-2")];
+    await untilKnown("envoy-1", "envoy-2");
+    for (const it of [a, b]) await heard(it);
+    for (const it of [a, b]) it.serve("bad");
+    there.settle();
+    here.settle();
+    await nodes(b, ["envoy-1"]);
+    there.settle();
+    expect([here.has(), there.has()]).toEqual(["good", "good"]);
+    expect(b.quarantine.list()).toMatchObject([{ spread: true }]);
+  });
+
+  test("a replica that is gone holds nothing up: after the timeout, and then no more, the others have a canary of their own", async () => {
+    const timeoutMs = 300;
+    const [, b] = await startBoth(timeoutMs);
+    const [there, last] = [accepting(b, "envoy-2"), accepting(b, "envoy-3")];
+    const dead = { metadata: { name: "dead", namespace: "gloo-system" }, roles: [{ role: KEY, first: "envoy-0" }] };
+    await storage.client(RefusalReportKind).write(RefusalReport.fromPartial(dead));
+    await waitFor(() => b.exchange.replicas > 0);
+    b.serve("new");
+    for (const it of [there, last]) it.settle();
+    expect([there.has(), last.has()]).toEqual(["good", "good"]);
+    await waitFor(() => (there.settle(), last.settle(), last.has() === "new"));
+    b.serve("newer");
+    last.settle();
+    expect(last.has()).toBe("new");
+    there.settle();
+    last.settle();
+    expect([there.has(), last.has()]).toEqual(["newer", "newer"]);
+  });
+
+  test("a proxy that has moved here counts here, though its replica, which died, still tells of it", async () => {
+    const [, b] = await startBoth();
+    const dead = { metadata: { name: "dead", namespace: "gloo-system" }, roles: [{ role: KEY, first: "envoy-1" }] };
+    await storage.client(RefusalReportKind).write(RefusalReport.fromPartial(dead));
+    await waitFor(() => b.exchange.replicas > 0);
+    const [moved, other] = [accepting(b, "envoy-1"), accepting(b, "envoy-2")];
+    b.serve("new");
+    other.settle();
+    expect(other.has()).toBe("good");
+    moved.settle();
+    other.settle();
+    expect([moved.has(), other.has()]).toEqual(["new", "new"]);
+  });
+
+  test("nothing is written where no canary is asked for, and no report remains when that ends", async () => {
+    const [a, b] = await startBoth();
+    accepting(a, "envoy-1");
+    await untilKnown("envoy-1");
+    for (const { quarantine } of [a, b]) quarantine.setCanaryTimeout(undefined);
+    await waitFor(async () => (await reports()).length === 0);
+  });
+});
+
+test("an older proxy elsewhere counts for its role, and what it isn't given is known here", async () => {
+  const [a, b] = [start(), start()];
+  const role = "gloo-system~other-proxy";
+  for (const { versions } of [a, b]) versions.cache.apply(role, { upsert: [needsNewer], complete: true });
+  const key = a.versions.keyFor(role, { ...noNode, userAgentName: "envoy", userAgentVersion: "1.36.4" });
+  a.connect("old-1", "never", key);
+  await waitFor(() => b.exchange.proxiesElsewhere().get(key) === 1);
+  expect(b.versions.withheld()).toMatchObject([{ role, name: "routes" }]);
+  expect(b.versions.roles.roleOf(key)).toBe(role);
 });

@@ -26,15 +26,26 @@ describe("two control planes on one Consul, each with an Envoy of the same role"
   let consul: RunningConsul;
   const controlPlanes: ControlPlane[] = [];
   let envoys: RunningEnvoy[] = [];
+  const settings = (more = "") => ({
+    "gloo-system/default.yaml": `{metadata: {name: default, ${ns}}, consul: {address: "${consul.address}"}, consulKvSource: {}, gloo: {serveAllUpstreams: true, xdsBindAddr: "127.0.0.1:0"${more}}}`,
+  });
   const put = (key: string, value: string) => consul.api("PUT", `/v1/kv/gloo/${key}`, value);
   const read = async (key: string): Promise<string> => (await consul.api("GET", `/v1/kv/gloo/${key}?raw`)).body;
   const reports = async (): Promise<readonly string[]> => {
     const { status, body } = await consul.api("GET", "/v1/kv/gloo/epoxy.dev/v1/RefusalReport?keys");
     return status === 404 ? [] : (JSON.parse(body) as string[]);
   };
+  const debug = async (index: number) =>
+    JSON.parse((await httpGet(`http://127.0.0.1:${controlPlanes[index]?.adminAddress?.port}/debug/xds`)).body);
   const quarantine = async (index: number): Promise<{ refusals: { node: string }[]; spread: boolean }[]> =>
-    JSON.parse((await httpGet(`http://127.0.0.1:${controlPlanes[index]?.adminAddress?.port}/debug/xds`)).body)
-      .quarantine;
+    (await debug(index)).quarantine;
+  /** Names of what the proxy of this one isn't given as it is served. */
+  const kept = async (index: number): Promise<string[]> =>
+    (await debug(index)).streams.flatMap((stream: { types: { quarantined: { name: string }[] }[] }) =>
+      stream.types.flatMap(({ quarantined }) => quarantined.map(({ name }) => name)),
+    );
+  const runs = async (index: number, text: string): Promise<boolean> =>
+    (await envoys[index]?.admin("/config_dump"))?.includes(text) === true;
   const nodes = async (index: number) =>
     (await quarantine(index)).map(({ refusals }) => refusals.map(({ node }) => node).toSorted());
 
@@ -51,9 +62,7 @@ describe("two control planes on one Consul, each with an Envoy of the same role"
     await put(keys.upstream, upstream());
     for (const name of ["a", "b"]) {
       const folder = join(root, name);
-      await writeTree(folder, {
-        "gloo-system/default.yaml": `{metadata: {name: default, ${ns}}, consul: {address: "${consul.address}"}, consulKvSource: {}, gloo: {serveAllUpstreams: true, xdsBindAddr: "127.0.0.1:0"}}`,
-      });
+      await writeTree(folder, settings());
       controlPlanes.push(
         await createControlPlane({ dataDirectory: folder, adminAddress: { host: "127.0.0.1", port: 0 } }),
       );
@@ -104,5 +113,25 @@ describe("two control planes on one Consul, each with an Envoy of the same role"
     for (const key of Object.values(keys)) await waitFor(async () => (await read(key)).includes("Accepted"));
     await waitFor(async () => (await reports()).length === 0);
     for (const index of [0, 1]) expect(await quarantine(index)).toEqual([]);
+  });
+
+  it("with a canary, what is new goes to one Envoy of all first: the other replica's has it after its ACK, and never what it refuses", async () => {
+    for (const name of ["a", "b"]) await writeTree(join(root, name), settings(", canary: {timeout: 60s}"));
+    const told = async () => (await Promise.all((await reports()).map((key) => read(key.replace("gloo/", ""))))).join();
+    await waitFor(async () => /first: envoy-0/.test(await told()) && /first: envoy-1/.test(await told()));
+    process.kill(envoys[0]?.pid ?? 0, "SIGSTOP");
+    await put(keys.virtualService, virtualService("tried"));
+    await waitFor(async () => (await kept(1)).length > 0);
+    expect(await runs(1, "mended")).toBe(true);
+    process.kill(envoys[0]?.pid ?? 0, "SIGCONT");
+    for (const index of [0, 1]) await waitFor(() => runs(index, "tried"));
+
+    await put(keys.virtualService, virtualService("refused", refusedRegex));
+    await waitFor(async () =>
+      /refused by 1 of 2 proxies .*kept from/.test((await read(keys.virtualService)).replace(/\s+/g, " ")),
+    );
+    await waitFor(async () => (await quarantine(1)).some(({ spread }) => spread));
+    expect(await nodes(1)).toEqual([["envoy-0"]]);
+    expect(await runs(1, "tried")).toBe(true);
   });
 });

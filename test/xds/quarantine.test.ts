@@ -281,3 +281,91 @@ describe.each(["sotw", "delta"] as const)("several proxies of one role, %s", (mo
     expect(here.listed()).toEqual([{ name: "a", origin: undefined, by: 2, spread: true }]);
   });
 });
+
+describe.each(["sotw", "delta"] as const)(
+  "proxies of one role, older ones of which have a key of their own, %s",
+  (mode) => {
+    const OLD = `${KEY} old`;
+    const roles = {
+      roleOf: (key: string) => (key === OLD ? KEY : key),
+      keysOf: (role: string) => (role === KEY ? [KEY, OLD] : [role]),
+      prepare() {},
+    };
+    const accepts = () => undefined;
+
+    function setUpBoth(newer: readonly XdsResource[], older = newer) {
+      const cache = createXdsCache();
+      const quarantine = createQuarantine(cache, { roles });
+      const edit = (change: readonly XdsResource[], forOlder = change) => {
+        cache.apply(KEY, { upsert: change, complete: true });
+        cache.apply(OLD, { upsert: forOlder, complete: true });
+      };
+      edit(newer, older);
+      const client = (id: string, key: string, judge: (content: string) => string | undefined = refuses) =>
+        refusingClient(cache, { mode, quarantine, key, node: { id }, refuses: judge });
+      const listed = () =>
+        quarantine.list().map(({ key, name, servedAs, refusals, spread }) => ({
+          ...{ key, name, servedAs, spread },
+          by: refusals.map(({ node }) => node).toSorted(),
+        }));
+      return { quarantine, edit, client, listed };
+    }
+    const one = (value: string) => resources(CDS, { a: value, b: value });
+
+    test("the same content, refused by an old one and a new one, is refused by two: it is kept from both kinds", () => {
+      const { edit, client, listed } = setUpBoth(one("1"));
+      const [newer, older] = [client("new-1", KEY), client("old-1", OLD)];
+      const [newHas, oldHas] = [client("new-2", KEY, accepts), client("old-2", OLD, accepts)];
+      edit(resources(CDS, { a: "bad", b: "2" }));
+      newHas.settle();
+      for (const it of [newer, older]) it.settle();
+      expect(listed()).toEqual([{ key: KEY, name: "a", servedAs: [KEY, OLD], spread: true, by: ["new-1", "old-1"] }]);
+      oldHas.settle();
+      for (const it of [client("new-3", KEY, accepts), client("old-3", OLD, accepts), oldHas, newer, older]) {
+        expect(Object.fromEntries(it.has)).toEqual({ a: "a=1", b: "b=2" });
+      }
+      expect(newHas.has.get("a")).toBe("a=bad");
+      edit(resources(CDS, { a: "mended" }));
+      for (const it of [newer, older, newHas, oldHas]) {
+        it.settle();
+        expect(it.has.get("a")).toBe("a=mended");
+      }
+      expect(listed()).toEqual([]);
+    });
+
+    test("one of each kind that refuses contents that differ is one each, and nobody else is kept from them", () => {
+      const { edit, client, listed } = setUpBoth(one("1"));
+      const refusing = [client("new-1", KEY), client("old-1", OLD)];
+      edit(resources(CDS, { a: "bad" }), resources(CDS, { a: "bad, without what is newer" }));
+      for (const it of refusing) it.settle();
+      expect(listed()).toEqual([
+        { key: KEY, name: "a", servedAs: [KEY], spread: false, by: ["new-1"] },
+        { key: KEY, name: "a", servedAs: [OLD], spread: false, by: ["old-1"] },
+      ]);
+      expect(client("new-2", KEY, accepts).has.get("a")).toBe("a=bad");
+      client("old-2", OLD).settle();
+      expect(listed().map(({ spread }) => spread)).toEqual([false, true]);
+      expect(client("old-3", OLD, accepts).has.get("a")).toBe("a=1");
+      // The newer ones' content is no longer refused when it is mended; the older ones' still is.
+      edit(resources(CDS, { a: "mended" }), resources(CDS, { a: "bad, without what is newer" }));
+      expect(listed().map(({ servedAs }) => servedAs)).toEqual([[OLD]]);
+    });
+
+    test("the same content has one canary, a new one; contents that differ have one each", () => {
+      const { quarantine, edit, client } = setUpBoth(one("1"));
+      quarantine.setCanaryTimeout(60_000);
+      const [newer, older, another] = [client("b", KEY), client("a", OLD), client("c", OLD)];
+      edit(one("2"));
+      for (const it of [older, another]) it.settle();
+      expect([older, another].map((it) => it.has.get("a"))).toEqual(["a=1", "a=1"]);
+      for (const it of [newer, older, another]) it.settle();
+      expect([newer, older, another].map((it) => it.has.get("a"))).toEqual(["a=2", "a=2", "a=2"]);
+      edit(one("3"), one("3 for older"));
+      for (const it of [newer, another, older]) it.settle();
+      expect([newer, older, another].map((it) => it.has.get("a"))).toEqual(["a=3", "a=3 for older", "a=2"]);
+      another.settle();
+      expect(another.has.get("a")).toBe("a=3 for older");
+      quarantine.setCanaryTimeout(undefined);
+    });
+  },
+);

@@ -13,7 +13,13 @@ import { resourceFromBytes, type XdsResource, type XdsResourceOptions } from "..
 export interface Ask {
   readonly typeUrl?: string;
   readonly node?:
-    | { readonly id: string; readonly metadata?: Record<string, unknown>; readonly features?: readonly string[] }
+    | {
+        readonly id: string;
+        readonly metadata?: Record<string, unknown>;
+        readonly features?: readonly string[];
+        /** Of Envoy. */
+        readonly version?: string;
+      }
     | undefined;
   readonly nonce?: string;
   /** Refuses. */
@@ -47,6 +53,10 @@ export function encodeAsk(mode: "sotw" | "delta", ask: Ask): Buffer {
     responseNonce: ask.nonce ?? "",
     node: ask.node && {
       ...Node.fromPartial({ id: ask.node.id }),
+      ...(ask.node.version !== undefined && {
+        userAgentName: "envoy",
+        userAgentVersionType: { $case: "userAgentVersion" as const, value: ask.node.version },
+      }),
       clientFeatures: ask.node.features ?? [],
       metadata: ask.node.metadata,
     },

@@ -19,6 +19,8 @@ export interface StreamRigOptions {
   /** Shared, too; defaults to the stream's own. */
   readonly quarantine?: Quarantine;
   readonly node?: Ask["node"];
+  /** Snapshot key; defaults to `KEY`. */
+  readonly key?: string;
 }
 
 /** One stream of a server without a network: the bytes of requests go in, those of responses come out. */
@@ -52,7 +54,7 @@ export function streamRig(mode: "sotw" | "delta", options: StreamRigOptions = {}
     quarantine: options.quarantine ?? createQuarantine(cache),
     events: createCounters(options.events ?? {}).events,
     onlyType: options.onlyType,
-    keyOf: () => KEY,
+    keyOf: () => options.key ?? KEY,
     maxSubscriptions: 1000,
     ackTimeoutMs: options.ackTimeoutMs ?? 60_000,
     resumeGraceMs: options.resumeGraceMs ?? 0,
