@@ -1,6 +1,6 @@
 // File saved → a real Envoy serves it, by number of virtual services; beside it Envoy alone, and the start of everything.
 // Usage: node bench/propagation.ts [--smoke] [--n 100,1000] [--changes 20] [--sotw] [--eager-stats]
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { glooBootstrap, startEnvoy } from "../test/support/envoy.ts";
@@ -54,8 +54,9 @@ async function measureFiles(folder: string, n: number, ports: Ports): Promise<Ro
     const cold = performance.now() - start;
     const coldCpu = [cpuMs(controlPlane.pid), cpuMs(envoy.pid)] as const;
     const coldMemory = memoryMb(controlPlane.pid);
-    await untilIdle(controlPlane.pid);
+    await untilStatusesWritten(folder, n);
     const idle = performance.now() - start;
+    await untilIdle(controlPlane.pid);
     const cpu = [cpuMs(controlPlane.pid), cpuMs(envoy.pid)] as const;
     const times = await timeChanges(n, probe, (index, path) =>
       save(pathOf(folder, "virtualservices", `vs-${index}`), virtualService(index, path)),
@@ -82,7 +83,20 @@ async function measureFiles(folder: string, n: number, ports: Ports): Promise<Ro
   }
 }
 
-/** Waits until the control plane has done all that the start brought, such as writing statuses. */
+/** Looks into the files, since a control plane that gives way to others, or waits for the disk, may seem idle before. */
+async function untilStatusesWritten(folder: string, n: number): Promise<void> {
+  const missing = Array.from({ length: n }, (_, index) => [
+    pathOf(folder, "virtualservices", `vs-${index}`),
+    pathOf(folder, "upstreams", `us-${index}`),
+  ]).flat();
+  while (missing.length > 0) {
+    const path = missing.at(-1) as string;
+    if (/^status:/m.test(readFileSync(path, "utf8"))) missing.pop();
+    else await pause(50);
+  }
+}
+
+/** Waits until the control plane has done all that the start brought, such as saving its state. */
 async function untilIdle(pid: number): Promise<void> {
   for (let before = Number.NaN, now = cpuMs(pid); now - before !== 0; ) {
     before = now;

@@ -33,6 +33,7 @@ import { type SettingsView, viewSettings } from "./settings/settings-view.ts";
 import { DEFAULT_NAMESPACE } from "./settings/source-view.ts";
 import { checkXds, type XdsOverrides } from "./settings/xds-view.ts";
 import { type ChangeTraces, noTraces } from "./tracing/change-traces.ts";
+import { observeTraffic } from "./traffic.ts";
 import { allInKubernetes } from "./settings/all-in-kubernetes.ts";
 import { watchSettings } from "./settings/watch-settings.ts";
 import { createWebhookRun } from "./validation/webhook-run.ts";
@@ -104,7 +105,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     complete: true,
   });
   const folder = options.stateDirectory ?? defaultStateDirectory(options.dataDirectory, active);
-  const saved = folder === false ? noSavedState : await openSavedState({ folder, logger });
+  const traffic = observeTraffic();
+  const saved = folder === false ? noSavedState : await openSavedState({ folder, logger, quiet: traffic.quiet });
   const { cache, restored, serveRestored } = savedCache(served, saved);
   const inKubernetes = options.settingsIn === "kubernetes";
   const settingsStorage = inKubernetes
@@ -157,6 +159,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     ...cache,
     apply(key, change) {
       metrics.changed(key, change);
+      traffic.changed();
       traces.apply(key, change, () => cache.apply(key, change));
     },
   };
@@ -167,7 +170,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     quarantine.setCanaryTimeout(next.canaryMs);
     if (active.has("xds")) {
       checkXds(next.xds);
-      const events = mergeEvents([metrics.xdsEvents, refusals.xdsEvents, traces.xdsEvents]);
+      const events = mergeEvents([metrics.xdsEvents, refusals.xdsEvents, traces.xdsEvents, traffic.xdsEvents]);
       frontend ??= createXdsFrontend(cache, quarantine, logger, events, versions.keyFor);
       await frontend.listen(next.xds);
     }
@@ -188,6 +191,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         logger,
         saved,
         traces,
+        traffic,
         // Later engines: other sources were asked for.
         keepIfEmpty: engine === undefined && restored.length > 0 && options.acceptEmpty !== true,
       });

@@ -39,6 +39,7 @@ import { openSources } from "./sources.ts";
 import { type JudgedKind, statusGraph } from "./status-graph.ts";
 import { writeStatuses } from "./status-writer.ts";
 import type { ChangeTraces } from "./tracing/change-traces.ts";
+import type { Traffic } from "./traffic.ts";
 import { type ChangeJudge, createChangeJudge } from "./validation/judge-change.ts";
 import { watchedNamespaces } from "./validation/watched-namespaces.ts";
 
@@ -75,6 +76,7 @@ export interface EngineOptions {
   /** The cache holds what an earlier process served, which sources without anything in them don't take away. */
   readonly keepIfEmpty: boolean;
   readonly traces: ChangeTraces;
+  readonly traffic: Traffic;
 }
 
 export function startEngine({
@@ -89,6 +91,7 @@ export function startEngine({
   saved,
   keepIfEmpty,
   traces,
+  traffic,
 }: EngineOptions): Engine {
   warnOfMissingFolders(view, logger);
   const graph = createGraph({
@@ -222,7 +225,9 @@ export function startEngine({
     };
   });
   const reporter = createStatusReporter({ namespace: view.writeNamespace });
-  const writing: { close(): Promise<void> }[] = [leader.whileLeader(() => writeStatuses(targets, reporter, logger))];
+  const writing: { close(): Promise<void> }[] = [
+    leader.whileLeader(() => writeStatuses(targets, reporter, logger, traffic.quiet)),
+  ];
   if (translating && (view.persistProxies || !serving)) {
     const proxies = assembleProxies(graph, fragments);
     const client = leader.storage.client(ProxyKind);

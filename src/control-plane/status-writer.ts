@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Collection } from "../collections/index.ts";
 import { errorCode } from "../errors/index.ts";
 import { parseRefKey, type Ref, refKey, type Resource } from "../resources/index.ts";
@@ -24,22 +23,25 @@ const RETRY_MS = 2_000;
 /** Milliseconds that a verdict waits: what it is about is on its way to the proxies, who may need this machine's processors. */
 const DELAY_MS = 30;
 
-/** So many at a time; what is left then waits this many times as long as they took: statuses must not keep traffic waiting. */
-const BATCH = 16;
-const PAUSE = 2;
+/** So many at a time: a change that comes meanwhile has to wait for their rest. */
+const BATCH = 8;
 
 /**
- * Writes statuses as they change: never before the graph is complete, one batch at a time for each kind and with pauses, only the
- * latest verdict on each resource. A resource whose status can't be written now is tried again, and holds nothing else up.
+ * Writes statuses as they change: never before the graph is complete, one batch at a time for each kind, only the latest verdict on each
+ * resource. What has changed last goes before what a start has brought. A resource whose status can't be written now is tried again, and holds
+ * nothing else up.
+ *
+ * @param quiet resolves when proxies aren't busy with a change: each batch waits for it
  */
 export function writeStatuses(
   targets: readonly StatusTarget[],
   reporter: StatusReporter,
   logger: Logger,
+  quiet: (signal: AbortSignal) => Promise<void>,
 ): StatusWriter {
   const closing = new AbortController();
   const running = new Set<Promise<void>>();
-  const ends = targets.map((target) => watchTarget(target, reporter, logger, closing.signal, running));
+  const ends = targets.map((target) => watchTarget(target, reporter, logger, quiet, closing.signal, running));
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> =>
     (closed ??= (async () => {
@@ -54,10 +56,13 @@ function watchTarget(
   { statuses, client, source }: StatusTarget,
   reporter: StatusReporter,
   logger: Logger,
+  quiet: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
   running: Set<Promise<void>>,
 ): () => void {
   const pending = new Map<string, JudgedResource>();
+  /** Those of `pending` that have changed since the start. */
+  const fresh = new Set<string>();
   const failed = new Set<string>();
   let busy = false;
   let started = false;
@@ -66,21 +71,28 @@ function watchTarget(
 
   const run = async (): Promise<void> => {
     while (pending.size > 0 && !signal.aborted) {
-      const batch: (JudgedResource & { readonly ref: Ref })[] = [];
-      for (const [key, judged] of pending) {
-        if (batch.length === BATCH) break;
-        batch.push({ ref: parseRefKey(key), ...judged });
-        pending.delete(key);
-      }
-      const begun = performance.now();
+      await quiet(signal);
+      const batch = nextBatch();
       const { errors } = await reporter.report(client, batch, { signal, latest: source.latest, onErrors: "return" });
       for (const { ref, error } of errors) {
         const fields = { kind: client.kind.kind, namespace: ref.namespace, name: ref.name, code: errorCode(error) };
         logger.warn(fields, `status not written: ${error.message}`);
         later(refKey(ref));
       }
-      if (pending.size > 0) await sleep(PAUSE * (performance.now() - begun), undefined, { signal });
     }
+  };
+  const nextBatch = (): (JudgedResource & { readonly ref: Ref })[] => {
+    const batch: (JudgedResource & { readonly ref: Ref })[] = [];
+    for (const keys of [fresh, pending.keys()]) {
+      for (const key of keys) {
+        if (batch.length === BATCH) return batch;
+        const judged = pending.get(key);
+        if (judged !== undefined) batch.push({ ref: parseRefKey(key), ...judged });
+        pending.delete(key);
+        fresh.delete(key);
+      }
+    }
+    return batch;
   };
   const later = (key: string): void => {
     failed.add(key);
@@ -124,7 +136,10 @@ function watchTarget(
       } else {
         for (const { key, after } of changes) {
           if (after === undefined) pending.delete(key);
-          else pending.set(key, after);
+          else {
+            pending.set(key, after);
+            fresh.add(key);
+          }
         }
       }
       if (synced) start();

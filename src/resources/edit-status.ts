@@ -5,7 +5,8 @@ import { EpoxyError } from "../errors/index.ts";
 import type { JsonValue } from "./json-context.ts";
 import { isObject } from "./json-read.ts";
 import type { Kind, Resource } from "./kind.ts";
-import { parseTree } from "./parse.ts";
+import { type ParseResult, parseResourceJson, parseTree } from "./parse.ts";
+import { plainStatusEdit } from "./plain-status.ts";
 import { type Ref, refText } from "./ref.ts";
 import { statusToJson } from "./render.ts";
 import { defaultStatusNamespace } from "./shape.ts";
@@ -38,22 +39,75 @@ export function editStatus<T extends Resource>(
   status: Status,
   options: EditOptions = {},
 ): string {
+  return editStatusIn(text, kind, ref, reporter, status, options).text;
+}
+
+/** A text with a status set. */
+export interface EditedText<T> {
+  readonly text: string;
+  /** What it holds, where the edit had to find out anyway. Nobody else holds the resources. */
+  readonly parsed?: ParseResult<T> | undefined;
+}
+
+/** {@link editStatus} that gives what it has read of the edited text, too. @param source names the text in what it gives */
+export function editStatusIn<T extends Resource>(
+  text: string,
+  kind: Kind<T>,
+  ref: Ref,
+  reporter: string,
+  status: Status,
+  options: EditOptions = {},
+  source = "text",
+): EditedText<T> {
+  const json = statusToJson(kind, status);
+  const statusNamespace = options.statusNamespace ?? defaultStatusNamespace;
+  if (reporter === statusNamespace) {
+    const edited = editPlain(text, kind, ref, json, options, source);
+    if (edited !== undefined) return edited;
+  }
   const label = `${kind.kind} ${refText(ref)}`;
   const documents = parseSource(text);
   const place = findPlace(documents, kind, ref, options.defaultNamespace);
   if (place === undefined) throw new EpoxyError("not_found", `${label} is not in the text`, { resource: label });
-  const json = statusToJson(kind, status);
-  const tree = treeOf(documents, text, "text");
-  if (isDeepStrictEqual(storedStatus(tree, kind, ref, reporter, options), json)) return text;
-  const target = chooseTarget(place, reporter, options.statusNamespace ?? defaultStatusNamespace, json);
+  const tree = treeOf(documents, text, source);
+  if (isDeepStrictEqual(storedStatus(parseTree(kind, tree, source, options), kind, ref, reporter), json)) return { text };
+  const target = chooseTarget(place, reporter, statusNamespace, json);
   const edited = applySplice(text, spliceAt(text, place.root, target.path, target.value));
-  const editedTree = readText(edited, "text");
+  const editedTree = readText(edited, source);
+  const parsed = parseTree(kind, editedTree, source, options);
   const isRight =
-    isDeepStrictEqual(storedStatus(editedTree, kind, ref, reporter, options), json) &&
+    isDeepStrictEqual(storedStatus(parsed, kind, ref, reporter), json) &&
     isDeepStrictEqual(withoutStatus(editedTree, place), withoutStatus(tree, place));
-  if (isRight) return edited;
+  if (isRight) return { text: edited, parsed };
   const detail = "can't be set without touching the rest of the text: remove the status by hand";
   throw new EpoxyError("invalid", `the status of ${label} ${detail}`, { resource: label });
+}
+
+/** Undefined: the text is not plain enough to tell. */
+function editPlain<T extends Resource>(
+  text: string,
+  kind: Kind<T>,
+  ref: Ref,
+  status: Readonly<Record<string, JsonValue>>,
+  options: EditOptions,
+  source: string,
+): EditedText<T> | undefined {
+  const edit = plainStatusEdit(text, kind, ref, status, options.defaultNamespace);
+  if (edit === undefined) return undefined;
+  const reporter = options.statusNamespace ?? defaultStatusNamespace;
+  if ("status" in edit.json) {
+    const stored = storedStatus(parseResourceJson(kind, edit.json, source, options), kind, ref, reporter);
+    if (isDeepStrictEqual(stored, status)) return { text };
+  }
+  const edited = applySplice(text, edit.splice);
+  const tree = readText(edited, source);
+  const [document, ...others] = tree.documents;
+  if (document === undefined || others.length > 0 || tree.problems.length > 0) return undefined;
+  const parsed = parseTree(kind, tree, source, options);
+  const isRight =
+    isDeepStrictEqual(storedStatus(parsed, kind, ref, reporter), status) &&
+    isDeepStrictEqual(stripStatus(document.json), stripStatus(edit.json));
+  return isRight ? { text: edited, parsed } : undefined;
 }
 
 interface Target {
@@ -105,13 +159,11 @@ function nest(path: readonly string[], value: JsonValue): JsonValue {
 }
 
 function storedStatus(
-  tree: TextTree,
+  { documents }: ParseResult<Resource>,
   kind: Kind<any>,
   ref: Ref,
   reporter: string,
-  options: EditOptions,
 ): JsonValue | undefined {
-  const { documents } = parseTree(kind, tree, "text", options);
   const found = documents.find(
     ({ resource }) => resource.metadata?.name === ref.name && resource.metadata.namespace === ref.namespace,
   );

@@ -1,7 +1,7 @@
 export { decodeBinary, encodeCanonical } from "./binary.ts";
 export { compactPlain } from "./compact.ts";
 export { editSpec, removeDocument } from "./edit-spec.ts";
-export { type EditOptions, editStatus } from "./edit-status.ts";
+export { type EditedText, type EditOptions, editStatus, editStatusIn } from "./edit-status.ts";
 export { deepFreeze } from "./freeze.ts";
 export { specEquals, specHash } from "./hash.ts";
 export { joinedFrom, joinLists } from "./joined-list.ts";

@@ -61,7 +61,7 @@ export function findPlace<T extends Resource>(
     const candidates: readonly unknown[] = isList ? items.items : [root];
     for (const [position, candidate] of candidates.entries()) {
       if (!yaml().isMap(candidate)) continue;
-      const shape = placeShape(document, candidate, kind, ref, defaultNamespace);
+      const shape = shapeAt(candidate.toJS(document), kind, ref, defaultNamespace);
       if (shape === undefined) continue;
       return { document, index, root: candidate, shape, list: isList ? { items, index: position } : undefined };
     }
@@ -69,14 +69,13 @@ export function findPlace<T extends Resource>(
   return undefined;
 }
 
-function placeShape(
-  document: Document.Parsed,
-  root: YAMLMap,
+/** The shape in which a document's JSON holds the resource; undefined: it doesn't. */
+export function shapeAt(
+  json: unknown,
   kind: Kind<any>,
   ref: Ref,
   defaultNamespace: string | undefined,
 ): Shape | undefined {
-  const json: unknown = root.toJS(document);
   if (!isObject(json) || !isObject(json.metadata) || json.metadata.name !== ref.name) return undefined;
   const namespace = json.metadata.namespace ?? "";
   const ownNamespace = namespace === "" && kind.scope === "namespaced" ? (defaultNamespace ?? "") : namespace;
@@ -195,7 +194,7 @@ export function lineBreakOf(text: string): "\n" | "\r\n" {
 }
 
 /** A value as it stands behind a key at a column: on the same line, or indented on lines of its own. */
-function renderBlock(text: string, value: JsonValue, column: number, onNewLine: boolean): string {
+export function renderBlock(text: string, value: JsonValue, column: number, onNewLine: boolean): string {
   const isCollection = typeof value === "object" && value !== null && Object.keys(value).length > 0;
   const yaml = renderYaml(value, true).trimEnd();
   if (!isCollection && !onNewLine) return ` ${yaml}`;

@@ -1,7 +1,7 @@
 import type { Status } from "../../generated/proto/epoxy/core/v1/status.ts";
 import { structuralEquals } from "../collections/index.ts";
 import { combineErrors, type EpoxyError, isNotFound } from "../errors/index.ts";
-import { type Ref, type Resource, refText, specHash, statusOf } from "../resources/index.ts";
+import { type Ref, type Resource, refText, specEquals, statusOf } from "../resources/index.ts";
 import { type ResourceClient, systemClock } from "../storage/index.ts";
 import { CONCURRENCY, type RetryOptions, retry, toEpoxyError } from "./retry.ts";
 import { runLimited } from "./run-limited.ts";
@@ -73,10 +73,9 @@ export function createStatusReporter(options: StatusReporterOptions): StatusRepo
     { ref, resource, status }: StatusEntry<T>,
     signal: AbortSignal,
   ): Promise<Outcome> => {
-    const judged = specHash(client.kind, resource);
     let moved = false;
     const precondition = (stored: T): boolean => {
-      moved = specHash(client.kind, stored) !== judged;
+      moved = !specEquals(client.kind, stored, resource);
       return !moved;
     };
     try {

@@ -40,6 +40,8 @@ export interface SavedStateOptions {
   readonly folder: string;
   /** Most bytes to keep; beyond that the largest sections are given up. Default 256 MB. */
   readonly maxBytes?: number | undefined;
+  /** Resolves when proxies aren't busy with a change: writing waits for it. Default: they never are. */
+  readonly quiet?: ((signal: AbortSignal) => Promise<void>) | undefined;
   readonly logger: Logger;
 }
 
@@ -51,7 +53,7 @@ const START_MS = 2_000;
 /** Milliseconds that a change waits for others to be written with, and for what it is about to be on its way to the proxies. */
 const DELAY_MS = 50;
 /** So many values are encoded at a time; what is left then waits this many times as long as they took: saving must not keep traffic waiting. */
-const BATCH = 250;
+const BATCH = 50;
 const PAUSE = 3;
 
 /** Opens the folder's state. Never throws: what can't be used is logged, and then there is none. */
@@ -135,7 +137,7 @@ type Edits = SectionedMap<Buffer | undefined>;
 
 /** Without a lock it is only read. */
 function createSavedState(journal: Journal, held: HeldLock | undefined, options: SavedStateOptions): SavedState {
-  const { folder, logger, maxBytes = DEFAULT_MAX_BYTES } = options;
+  const { folder, logger, maxBytes = DEFAULT_MAX_BYTES, quiet = async () => {} } = options;
   /** How many values have a part, by its digest. */
   const uses = new Map<string, number>();
   const givenUp = new Set<string>();
@@ -292,8 +294,13 @@ function createSavedState(journal: Journal, held: HeldLock | undefined, options:
 
   /** Cut short by `close`. */
   const pause = async (milliseconds: number): Promise<void> => {
-    if (milliseconds <= 0 || ending.signal.aborted) await breath();
-    else await sleep(milliseconds, undefined, { signal: ending.signal }).catch(() => {});
+    if (milliseconds <= 0 || ending.signal.aborted) return await breath();
+    try {
+      await sleep(milliseconds, undefined, { signal: ending.signal });
+      await quiet(ending.signal);
+    } catch {
+      // It is closed: what is left is written at once.
+    }
   };
   const start = (): void => {
     writing ??= pause(Math.max(DELAY_MS, opened + START_MS - performance.now()))

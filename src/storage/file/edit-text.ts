@@ -1,8 +1,9 @@
 import { extname } from "node:path";
 import type { Status } from "../../../generated/proto/epoxy/core/v1/status.ts";
 import {
+  type EditedText,
   editSpec,
-  editStatus,
+  editStatusIn,
   type Kind,
   parseResources,
   type Ref,
@@ -22,7 +23,7 @@ export function withResource<T extends Resource>(
   return extname(path) === ".json" && !isJson(edited) ? asJson(kind, text, path, resource) : edited;
 }
 
-/** The text of a file with one reporter's status set; the text itself if it says so already. */
+/** The text of a file with one reporter's status set, the text itself if it says so already; and what it holds, as far as that came up. */
 export function withStatus<T extends Resource>(
   kind: Kind<T>,
   path: string,
@@ -30,12 +31,12 @@ export function withStatus<T extends Resource>(
   ref: Ref,
   reporter: string,
   status: Status,
-): string {
+): EditedText<T> {
   const options = { defaultNamespace: ref.namespace };
-  const edited = editStatus(text, kind, ref, reporter, status, options);
-  if (extname(path) !== ".json" || isJson(edited)) return edited;
-  const [document] = parseResources(kind, edited, path, options).documents;
-  return document === undefined ? edited : asJson(kind, text, path, document.resource);
+  const edited = editStatusIn(text, kind, ref, reporter, status, options, path);
+  if (extname(path) !== ".json" || isJson(edited.text)) return edited;
+  const [document] = parseResources(kind, edited.text, path, options).documents;
+  return document === undefined ? edited : { text: asJson(kind, text, path, document.resource) };
 }
 
 /** A JSON file holds one resource, and no comment that could be lost. */

@@ -18,7 +18,7 @@ export interface FileCache<T> {
   /** What the file holds now; undefined: there is none. Costs one `stat` if the file is as it was. */
   load(path: string, namespace: string): FileContent<T> | undefined;
   /** What a text in the place of the file holds. It is remembered, so that the file is not parsed again once it has this text. */
-  parse(text: FileText, namespace: string): FileContent<T>;
+  parse(text: FileText<T>, namespace: string): FileContent<T>;
 }
 
 export function createFileCache<T extends Resource>(kind: Kind<T>): FileCache<T> {
@@ -31,7 +31,7 @@ export function createFileCache<T extends Resource>(kind: Kind<T>): FileCache<T>
   /** Contents of texts that are about to be written. */
   const expected = new Map<string, FileContent<T>>();
 
-  const parse = (text: FileText, namespace: string): FileContent<T> => {
+  const parse = (text: FileText<T>, namespace: string): FileContent<T> => {
     const digest = textDigest(text.text);
     const before = files.get(text.path)?.content;
     const known = [before, expected.get(text.path)].find((content) => content?.digest === digest);

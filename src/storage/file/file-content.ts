@@ -33,7 +33,10 @@ export interface FileContent<T> {
 }
 
 /** A text in the place of a file. */
-export type FileText = Pick<FileSnapshot, "path" | "text" | "version">;
+export interface FileText<T = unknown> extends Pick<FileSnapshot, "path" | "text" | "version"> {
+  /** What it holds, if that is known already; its resources are nobody else's. */
+  readonly parsed?: ParseResult<T> | undefined;
+}
 
 export const textDigest = (text: string): string => hash("sha1", text, "base64");
 
@@ -43,7 +46,7 @@ export const textDigest = (text: string): string => hash("sha1", text, "base64")
  */
 export function parseContent<T extends Resource>(
   kind: Kind<T>,
-  snapshot: FileText,
+  snapshot: FileText<T>,
   namespace: string,
   before?: FileContent<T>,
 ): FileContent<T> {
@@ -59,7 +62,8 @@ export function parseContent<T extends Resource>(
       brokenKeys: undefined,
     };
   }
-  const parsed = parseResources(kind, text, path, { defaultNamespace: kind.scope === "cluster" ? "" : namespace });
+  const options = { defaultNamespace: kind.scope === "cluster" ? "" : namespace };
+  const parsed = snapshot.parsed ?? parseResources(kind, text, path, options);
   const entries = new Map<string, StoredEntry<T>>();
   const problems = problemsIn(parsed, path, namespace);
   const brokenKeys = new Set<string>();

@@ -20,9 +20,12 @@ const quiet = 1;
 const patience = 30;
 /** Milliseconds of work between two turns of the event loop. */
 const slice = 8;
+/** The same where files are looked at only in case an event was lost, and milliseconds until the next turn: what has changed comes first. */
+const surveySlice = 2;
+const surveyPause = 8;
 /**
- * Events without a pause after which some may have been lost: the system's queue (fs.inotify.max_queued_events, 16,384 by default)
- * is shared by all kinds and overflows silently.
+ * Events in one turn of the event loop after which some may have been lost: the system's queue (fs.inotify.max_queued_events, 16,384 by
+ * default) is shared by all kinds and overflows silently.
  */
 const queueLimit = 1_000;
 /** Milliseconds between two readings of what the system doesn't watch for us. */
@@ -70,6 +73,8 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   const unreadable = new Map<string, Problem>();
   /** To be looked at now. */
   const backlog = new Set<string>();
+  /** To be looked at when there is nothing else to do. */
+  const survey = new Set<string>();
   /** To be looked at when it is time. */
   const delayed = new Map<string, { readonly at: number; readonly latest: number }>();
   const foldersToScan = new Set<string>();
@@ -78,13 +83,13 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   let structureIsDue = false;
   let problemsChanged = false;
   let phase: "idle" | "reading" | "live" = "idle";
-  let eventsInBurst = 0;
+  let eventsInTurn = 0;
   let timer: NodeJS.Timeout | undefined;
   let wakeAt = Infinity;
   let rescanTimer: NodeJS.Timeout | undefined;
 
   function handleEvent(folder: string, name: string | undefined): void {
-    eventsInBurst++;
+    if (eventsInTurn++ === 0) setImmediate(endTurn).unref();
     if (plan.folders.has(folder) || statusFolders.has(folder)) {
       // Kubernetes swaps the link `..data` to change all files of a mount at once. A folder's own name: it was moved or removed.
       if (name === undefined || name.startsWith("..") || name === basename(folder)) {
@@ -94,6 +99,15 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       else return;
     } else if (name === undefined || matters(folder, name)) structureIsDue = true;
     else return;
+    wakeBy(performance.now() + quiet);
+  }
+
+  function endTurn(): void {
+    const isMany = eventsInTurn >= queueLimit;
+    eventsInTurn = 0;
+    if (!isMany || phase === "idle") return;
+    for (const folder of [...plan.folders.keys(), ...statusFolders.keys()]) foldersToScan.add(folder);
+    structureIsDue = true;
     wakeBy(performance.now() + quiet);
   }
 
@@ -123,13 +137,10 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
     const now = performance.now();
     if (backlog.size > 0 || phase === "reading") wakeBy(now);
     else if (structureIsDue) wakeBy(now + quiet);
-    else if (delayed.size > 0) wakeBy(earliest(delayed.values()));
-    else if (eventsInBurst >= queueLimit) {
-      for (const folder of [...plan.folders.keys(), ...statusFolders.keys()]) foldersToScan.add(folder);
-      structureIsDue = true;
-      wakeBy(now + quiet);
-      eventsInBurst = 0;
-    } else eventsInBurst = 0;
+    else {
+      if (delayed.size > 0) wakeBy(earliest(delayed.values()));
+      if (survey.size > 0) wakeBy(now + surveyPause);
+    }
   }
 
   function run(): void {
@@ -146,14 +157,19 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       delayed.delete(path);
       backlog.add(path);
     }
-    for (const path of backlog) {
-      backlog.delete(path);
-      look(path);
-      if (performance.now() - begin > slice) break;
-    }
-    if (phase === "reading" && backlog.size === 0) becomeLive();
+    lookAtSome(backlog, begin + slice);
+    if (backlog.size === 0) lookAtSome(survey, begin + (phase === "reading" ? slice : surveySlice));
+    if (phase === "reading" && backlog.size === 0 && survey.size === 0) becomeLive();
     else flush();
     schedule();
+  }
+
+  function lookAtSome(paths: Set<string>, until: number): void {
+    for (const path of paths) {
+      paths.delete(path);
+      look(path);
+      if (performance.now() > until) break;
+    }
   }
 
   function look(path: string): void {
@@ -217,7 +233,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       for (const folder of fresh) scan.add(folder);
     }
     for (const folder of [...plan.folders.keys(), ...statusFolders.keys()]) {
-      if (all || scan.has(folder)) scanFolder(folder);
+      if (all || scan.has(folder)) scanFolder(folder, scan.has(folder) ? backlog : survey);
     }
     for (const folder of state.folders()) {
       if (plan.folders.has(folder)) continue;
@@ -225,15 +241,16 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       for (const name of state.namesIn(folder)) backlog.add(join(folder, name));
     }
     for (const path of takenStatuses.keys()) {
-      if (all || scan.has(dirname(path)) || !statusFolders.has(dirname(path))) backlog.add(path);
+      const isDue = scan.has(dirname(path)) || !statusFolders.has(dirname(path));
+      if (all || isDue) (isDue ? backlog : survey).add(path);
     }
     if (problemsBefore + watcher.problems.length + plan.problems.length > 0) problemsChanged = true;
   }
 
-  function scanFolder(folder: string): void {
+  function scanFolder(folder: string, into: Set<string>): void {
     try {
       const { files, hidden } = readFolder(folder);
-      for (const name of [...state.namesIn(folder), ...files]) backlog.add(join(folder, name));
+      for (const name of [...state.namesIn(folder), ...files]) into.add(join(folder, name));
       if (unreadable.delete(folder)) problemsChanged = true;
       void cleanLeftovers(folder, hidden);
     } catch (error) {
@@ -308,6 +325,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
     clearTimeout(rescanTimer);
     watcher.close();
     backlog.clear();
+    survey.clear();
     delayed.clear();
     losing.clear();
   }

@@ -191,8 +191,10 @@ export function createFileWriter<T extends Resource>(options: FileWriterOptions<
         if (stored === undefined) throw notFoundError(kind, ref, description);
         if (!mayWrite(stored)) return { written: false };
         const edited = withStatus(kind, path, text, ref, reporter, status);
-        if (edited === text) return { written: false };
-        return (await replace(edited)) === undefined ? undefined : { written: true };
+        if (edited.text === text) return { written: false };
+        // So that the file isn't parsed again when the event comes.
+        if (edited.parsed !== undefined) cache.parse({ path, version: "", ...edited }, ref.namespace);
+        return (await replace(edited.text)) === undefined ? undefined : { written: true };
       });
       return written;
     },
