@@ -35,13 +35,28 @@ export function plainStatusEdit(
   return splice && { json, splice };
 }
 
+/** Of the last few statuses: thousands of resources have the same. */
+const rendered = new Map<string, string>();
+const RENDERED_KEPT = 64;
+
+/** A status as it stands behind its key. */
+function render(status: JsonValue): string {
+  const key = JSON.stringify(status);
+  const known = rendered.get(key);
+  if (known !== undefined) return known;
+  const text = renderBlock("", status, 0, false);
+  if (rendered.size === RENDERED_KEPT) rendered.clear();
+  rendered.set(key, text);
+  return text;
+}
+
 /** A line with more than white space, a comment or a marker. */
 const content = /^(?! *(?:#|$)|---(?: |$)).*$/gm;
 
 function appended(text: string, status: JsonValue): Splice | undefined {
   let end = 0;
   for (const { index, 0: line } of text.matchAll(content)) end = index + line.length;
-  return { start: end, end, text: `\nstatus:${renderBlock(text, status, 0, false)}` };
+  return { start: end, end, text: `\nstatus:${render(status)}` };
 }
 
 function replaced(text: string, before: unknown, status: JsonValue): Splice | undefined {
@@ -55,5 +70,5 @@ function replaced(text: string, before: unknown, status: JsonValue): Splice | un
     end = begin + index + line.trimEnd().length;
   }
   if (text.slice(start, end).includes("#")) return undefined;
-  return { start, end, text: renderBlock(text, status, 0, false) };
+  return { start, end, text: render(status) };
 }

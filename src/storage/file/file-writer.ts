@@ -73,7 +73,7 @@ export function createFileWriter<T extends Resource>(options: FileWriterOptions<
       const found = find(ref);
       const path = found?.path ?? layout.ownPaths(kind, ref)[0];
       if (found === undefined) await makeFolderOf(path);
-      const done = await withFileLock(await targetOf(path), signal, async (lock) => {
+      const done = await withFileLock(targetOf(path), signal, async (lock) => {
         const snapshot = readSnapshot(path);
         const stored = storedIn(snapshot, ref);
         // Somebody has moved, created or deleted it before the lock was ours.
@@ -104,7 +104,7 @@ export function createFileWriter<T extends Resource>(options: FileWriterOptions<
       text: snapshot?.text ?? "",
       stored,
       async replace(text) {
-        const target = await targetOf(path);
+        const target = targetOf(path);
         if (text === undefined) {
           const removed = snapshot === undefined || (await removeFile(target, snapshot.identity, lock));
           return removed ? { version: "" } : undefined;

@@ -1,12 +1,21 @@
-import { type FileHandle, link, mkdir, open, realpath, rename, stat, unlink } from "node:fs/promises";
+import { closeSync, fchmodSync, fchownSync, fstatSync, futimesSync, fsync, open, realpathSync, statSync, writeFileSync } from "node:fs";
+import { link, mkdir, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
+import { promisify } from "node:util";
 import { type FileIdentity, fileError, hasErrno, identityAt, identityOf, sameIdentity } from "./file-snapshot.ts";
 import { type FileLock, temporaryPathBeside } from "./file-lock.ts";
 
+/*
+ * What waits for a disk or changes a folder is done by the thread pool. The rest takes a few microseconds, far less than the way there and
+ * back, and so is done at once.
+ */
+const openFile = promisify(open);
+const syncFile = promisify(fsync);
+
 /** The file that a path leads to; the path itself if there is none yet. */
-export async function targetOf(path: string): Promise<string> {
+export function targetOf(path: string): string {
   try {
-    return await realpath(path);
+    return realpathSync.native(path);
   } catch (error) {
     if (hasErrno(error, "ENOENT")) return path;
     throw fileError(error, path);
@@ -37,16 +46,16 @@ export async function replaceFile(
   let placed = false;
   try {
     // What replaces a secret must not be readable for a moment.
-    const file = await open(temporary, "wx", before === undefined ? newFileMode : 0o600);
+    const file = await openFile(temporary, "wx", before === undefined ? newFileMode : 0o600);
     let identity: FileIdentity;
     try {
-      await file.writeFile(text);
-      if (before !== undefined) await copyPermissions(path, file);
-      await setModified(file, before?.mtime ?? 0n);
-      await file.sync();
-      identity = identityOf(await file.stat({ bigint: true }));
+      writeFileSync(file, text);
+      if (before !== undefined) copyPermissions(path, file);
+      setModified(file, before?.mtime ?? 0n);
+      await syncFile(file);
+      identity = identityOf(fstatSync(file, { bigint: true }));
     } finally {
-      await file.close();
+      closeSync(file);
     }
     if (!(await lock.isHeld()) || !isAsBefore(path, before)) return undefined;
     if (before === undefined) {
@@ -82,13 +91,15 @@ function isAsBefore(path: string, before: FileIdentity | undefined): boolean {
   return now === undefined || before === undefined ? now === before : sameIdentity(now, before);
 }
 
-async function copyPermissions(path: string, file: FileHandle): Promise<void> {
-  const { mode, uid, gid } = await stat(path);
-  await file.chown(uid, gid).catch((error: unknown) => {
+function copyPermissions(path: string, file: number): void {
+  const { mode, uid, gid } = statSync(path);
+  try {
+    fchownSync(file, uid, gid);
+  } catch (error) {
     // Only root may give a file away; the content is what matters.
     if (!hasErrno(error, "EPERM")) throw error;
-  });
-  await file.chmod(mode & 0o7777);
+  }
+  fchmodSync(file, mode & 0o7777);
 }
 
 /** Microseconds since 1970, of the latest file written or removed by this process. */
@@ -103,8 +114,8 @@ const noteModified = (mtime: bigint): void => {
  * ever look the same, each gets a time of its own: later than its forerunner's and all that this process has seen, and at random
  * within the millisecond, for a forerunner that another process has removed.
  */
-async function setModified(file: FileHandle, forerunner: bigint): Promise<void> {
+function setModified(file: number, forerunner: bigint): void {
   noteModified(forerunner);
   latest = Math.max(latest + 1, Date.now() * 1000 - Math.floor(Math.random() * 1000));
-  await file.utimes(latest / 1_000_000, latest / 1_000_000);
+  futimesSync(file, latest / 1_000_000, latest / 1_000_000);
 }
