@@ -30,6 +30,7 @@ import { saveCollection, savedListener, savedText, savedVirtualHost } from "./sa
 import type { SavedState } from "./saved-state/saved-state.ts";
 import type { VersionedCache } from "./envoy-versions/versioned-cache.ts";
 import type { RefusalReports } from "./refusal-reports.ts";
+import { holdFirstFlush } from "./first-flush.ts";
 import { exchangeRefusals } from "./refusal-exchange.ts";
 import { feedCache } from "./served-resource.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
@@ -94,8 +95,9 @@ export function startEngine({
   traffic,
 }: EngineOptions): Engine {
   warnOfMissingFolders(view, logger);
+  const first = holdFirstFlush((flush) => setImmediate(() => traces.derive(flush)));
   const graph = createGraph({
-    schedule: (flush) => setImmediate(() => traces.derive(flush)),
+    schedule: first.schedule,
     onError: ({ collection, key, error }) =>
       logger.error({ collection, key, err: error }, `${collection} failed: ${error.message}`),
   });
@@ -262,6 +264,7 @@ export function startEngine({
     envoy.served.subscribe(() => isHeld() && logger.error({}, SUSPICIOUSLY_EMPTY), { initial: true });
   }
 
+  sources.onceAnswered(first.release);
   let closing: Promise<void> | undefined;
   return {
     graph,
@@ -282,6 +285,7 @@ export function startEngine({
     ],
     close() {
       closing ??= (async () => {
+        first.release();
         feed?.stop();
         stopReporting();
         for (const stop of stopSaving) stop();

@@ -23,6 +23,8 @@ export interface Sources {
   onFilled(listener: () => void): void;
   /** The secrets of one of the sources alone. */
   secretsOf(storage: Storage): Collection<Secret> | undefined;
+  /** Calls back once all watches have told what there is, or why they can't. */
+  onceAnswered(listener: () => void): void;
   /** What isn't read yet or doesn't answer. */
   waitingFor(): readonly string[];
   close(): Promise<void>;
@@ -42,6 +44,13 @@ export function openSources(
 ): Sources {
   const watches = new Map<string, WatchedSource<any>>();
   const secretsByStorage = new Map<Storage, Collection<Secret>>();
+  /** Watches that have told neither what there is nor why they can't. */
+  const silent = new Set<string>();
+  const onAnswered: (() => void)[] = [];
+
+  function answered(name: string): void {
+    if (silent.delete(name) && silent.size === 0) for (const listener of onAnswered.splice(0)) listener();
+  }
 
   function open<T extends Resource>(name: string, kind: Kind<T>, storage: Storage): Collection<T> {
     const live = storage.client(kind);
@@ -49,9 +58,13 @@ export function openSources(
       kind.kind === SecretKind.kind
         ? live
         : keepLastGood(live, saved.section(`resources ${name}`, savedResource(kind)), logger);
+    silent.add(name);
     const watch = fromWatch(graph, name, client, {
       namespaces,
-      onEvent: (event) => traces.onStorageEvent(kind.kind, event),
+      onEvent: (event) => {
+        answered(name);
+        traces.onStorageEvent(kind.kind, event);
+      },
     });
     watches.set(name, watch);
     logHealth(name, watch, logger);
@@ -87,6 +100,10 @@ export function openSources(
           if (collection.size > 0) listener();
         });
       }
+    },
+    onceAnswered(listener) {
+      if (silent.size === 0) listener();
+      else onAnswered.push(listener);
     },
     secretsOf: (storage) => secretsByStorage.get(storage),
     waitingFor: () =>

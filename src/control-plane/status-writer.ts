@@ -24,7 +24,7 @@ const RETRY_MS = 2_000;
 const DELAY_MS = 30;
 
 /** So many at a time: a change that comes meanwhile has to wait for their rest. */
-const BATCH = Number(process.env.SBATCH ?? 4);
+const BATCH = 2;
 
 /**
  * Writes statuses as they change: never before the graph is complete, one batch at a time for each kind, only the latest verdict on each

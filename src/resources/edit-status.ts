@@ -70,7 +70,8 @@ export function editStatusIn<T extends Resource>(
   const place = findPlace(documents, kind, ref, options.defaultNamespace);
   if (place === undefined) throw new EpoxyError("not_found", `${label} is not in the text`, { resource: label });
   const tree = treeOf(documents, text, source);
-  if (isDeepStrictEqual(storedStatus(parseTree(kind, tree, source, options), kind, ref, reporter), json)) return { text };
+  if (isDeepStrictEqual(storedStatus(parseTree(kind, tree, source, options), kind, ref, reporter), json))
+    return { text };
   const target = chooseTarget(place, reporter, statusNamespace, json);
   const edited = applySplice(text, spliceAt(text, place.root, target.path, target.value));
   const editedTree = readText(edited, source);

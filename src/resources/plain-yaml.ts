@@ -24,7 +24,7 @@ const decimal = "-?(?:0|[1-9]\\d{0,9})\\.\\d{1,5}";
 const duration = "\\d{1,9}(?:\\.\\d{1,9})?(?:ms|[smh])";
 /** Addresses and versions: no number has several points. */
 const address = "\\d{1,9}(?:\\.\\d{1,9}){2,3}";
-const key = `(?:(?!__proto__:)${notAWord}[A-Za-z_][\\w./-]*|"[A-Za-z@][\\w./@-]*")`;
+const key = `(?:(?!__proto__:)${notAWord}[A-Za-z_][\\w./-]*|"[A-Za-z@*][\\w./@*-]*")`;
 
 /** A value within brackets or braces, with so many levels of them within it. */
 function flow(levels: number): string {

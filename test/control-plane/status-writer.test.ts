@@ -20,7 +20,12 @@ test("a verdict that came while not everything was known is written once everyth
   await using source = fromWatch(graph, "upstreams", client);
   await waitFor(() => source.collection.synced);
   const target = { statuses, client, source } as never;
-  await using _writer = writeStatuses([target], createStatusReporter({ namespace: "gloo-system" }), silentLogger, async () => {});
+  await using _writer = writeStatuses(
+    [target],
+    createStatusReporter({ namespace: "gloo-system" }),
+    silentLogger,
+    async () => {},
+  );
   statuses.markSynced();
   graph.flush();
   const status = statusOfReport({ errors: [], warnings: [], messages: [] }, { reportedBy: "gloo" });

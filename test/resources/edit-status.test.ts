@@ -174,6 +174,18 @@ describe("editStatus on every layout", () => {
   });
 });
 
+describe("editStatus of plain texts", () => {
+  it("makes the change that it makes where it has to look at the text's own nodes", () => {
+    // A directive makes a text one that isn't plain.
+    const head = "%YAML 1.2\n---\n";
+    for (const layout of layouts) {
+      if (layout.includes("status: ~")) continue;
+      for (const text of [layout, layout.trimEnd(), `${layout}\n# end\n\n`])
+        expect(edit(head + text)).toBe(head + edit(text));
+    }
+  });
+});
+
 /** Whether what differs is one stretch that, in the old text, holds nothing but a status. */
 function isOneReplacement(text: string, edited: string): boolean {
   let start = 0;

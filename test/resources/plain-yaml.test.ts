@@ -120,6 +120,7 @@ const keys = [
   "'a'",
   '"a"',
   '"@b/c"',
+  '"*v1.Proxy.a.b"',
   '"__proto__"',
   '"null"',
   "? a",
@@ -269,6 +270,14 @@ virtualHost:
   test("leaves a key that is there twice to the reader that says where", () => {
     expect(readPlainYaml("a: 1\nb: 2\na: 3\n")).toBeUndefined();
     expect(readText("a: 1\nb: 2\na: 3\n", "x").problems[0]?.message).toMatch(/x:3:1.*twice/);
+  });
+
+  test("reads a resource with the status that a control plane has written, as all have after a while", () => {
+    const text =
+      'metadata:\n  name: a\nstatus:\n  state: Accepted\n  subresourceStatuses:\n    "*v1.Proxy.gloo-system.gateway-proxy":\n      state: Accepted\n      reportedBy: gloo\n';
+    expect(readPlainYaml(text)?.json).toMatchObject({
+      status: { subresourceStatuses: { "*v1.Proxy.gloo-system.gateway-proxy": { reportedBy: "gloo" } } },
+    });
   });
 
   test("finds the places of a text that was read as plain", () => {

@@ -20,6 +20,8 @@ const quiet = 1;
 const patience = 30;
 /** Milliseconds of work between two turns of the event loop. */
 const slice = 8;
+/** The same before all files have been read, when nobody is served yet. */
+const firstSlice = 25;
 /** The same where files are looked at only in case an event was lost, and milliseconds until the next turn: what has changed comes first. */
 const surveySlice = 2;
 const surveyPause = 8;
@@ -157,8 +159,9 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       delayed.delete(path);
       backlog.add(path);
     }
-    lookAtSome(backlog, begin + slice);
-    if (backlog.size === 0) lookAtSome(survey, begin + (phase === "reading" ? slice : surveySlice));
+    const isFirst = phase === "reading";
+    lookAtSome(backlog, begin + (isFirst ? firstSlice : slice));
+    if (backlog.size === 0) lookAtSome(survey, begin + (isFirst ? firstSlice : surveySlice));
     if (phase === "reading" && backlog.size === 0 && survey.size === 0) becomeLive();
     else flush();
     schedule();

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
-import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { EpoxyError } from "../../errors/index.ts";
 
 /** What tells one state of a file from another without reading it. */
@@ -57,16 +57,15 @@ export function readSnapshot(path: string): FileSnapshot | undefined {
   let fd: number;
   try {
     // Without O_NONBLOCK, opening a named pipe would wait for its writer for ever.
-    const stats = statSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) return undefined;
-    if (!stats.isFile()) throw new EpoxyError("invalid", `${path} is not a file`, { location: { source: path } });
-    fd = openSync(path, "r");
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
     throw fileError(error, path);
   }
   try {
-    const identity = identityOf(fstatSync(fd, { bigint: true }));
+    const stats = fstatSync(fd, { bigint: true });
+    if (!stats.isFile()) throw new EpoxyError("invalid", `${path} is not a file`, { location: { source: path } });
+    const identity = identityOf(stats);
     if (identity.size > MAX_FILE_BYTES) {
       const size = `${Math.round(Number(identity.size) / 1024 / 1024)} MiB`;
       const message = `${path} has ${size}, more than the ${MAX_FILE_BYTES / 1024 / 1024} MiB a file may have: split it`;

@@ -1,4 +1,15 @@
-import { closeSync, fchmodSync, fchownSync, fstatSync, futimesSync, fsync, open, realpathSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  futimesSync,
+  fsync,
+  open,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { link, mkdir, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
