@@ -37,7 +37,12 @@ interface Replica {
   /** Serves a cluster of this content. */
   serve(content: string): void;
   /** A proxy connects, and refuses what is bad for it. */
-  connect(node: string, refuses: string, key?: string): { settle(): void; close(): void; has(): string | undefined };
+  connect(
+    node: string,
+    refuses: string,
+    key?: string,
+    names?: readonly string[],
+  ): { settle(): void; close(): void; has(): string | undefined };
 }
 
 let storage: Storage;
@@ -56,9 +61,10 @@ function start(): Replica {
   serve("good");
   const replica: Replica = {
     ...{ versions, quarantine, exchange, serve },
-    connect(node, refuses, key = KEY) {
+    connect(node, refuses, key = KEY, names = []) {
       const refusing = (content: string) => (content.includes(refuses) ? "no good" : undefined);
-      const client = refusingClient(cache, { mode: "delta", quarantine, key, node: { id: node }, refuses: refusing });
+      const options = { mode: "delta", quarantine, key, names, node: { id: node }, refuses: refusing } as const;
+      const client = refusingClient(cache, options);
       const has = () => client.has.get("c")?.split("=")[1];
       return { settle: client.settle, close: () => client.rig.stream.close(), has };
     },
@@ -244,6 +250,20 @@ describe("one proxy first, of all replicas'", () => {
     moved.settle();
     other.settle();
     expect([moved.has(), other.has()]).toEqual(["new", "new"]);
+  });
+
+  test("a replica none of whose proxies is subscribed to it leaves it to the next", async () => {
+    const [a, b] = await startBoth();
+    a.connect("envoy-1", "never", KEY, ["d"]);
+    const [there, last] = [accepting(b, "envoy-2"), accepting(b, "envoy-3")];
+    await untilKnown("envoy-1", "envoy-2");
+    for (const it of [a, b]) await heard(it);
+    for (const it of [a, b]) it.serve("new");
+    for (const it of [there, last]) it.settle();
+    expect([there.has(), last.has()]).toEqual(["good", "good"]);
+    await waitFor(() => (there.settle(), there.has() === "new"));
+    last.settle();
+    expect(last.has()).toBe("new");
   });
 
   test("nothing is written where no canary is asked for, and no report remains when that ends", async () => {
