@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   type BlockingAnswer,
   blockingQuery,
@@ -40,6 +41,9 @@ interface Reset {
   /** Undefined where the token may not read or write it. */
   readonly identity: string | undefined;
 }
+
+/** Of the event loop: for the graph, for the streams, and one more. */
+const TURNS = 3;
 
 export function createKindWatch<T extends Resource>(options: KindWatchOptions<T>): KindWatch<T> {
   const { client, kind, layout, identity, consistency } = options;
@@ -131,6 +135,8 @@ export function createKindWatch<T extends Resource>(options: KindWatchOptions<T>
           awaited = reset.identity;
           awaitDecision(awaited, signal).catch(fail);
         }
+        // What is made of it goes first: to ask anew takes as long as that.
+        for (let turn = 0; turn < TURNS; turn++) await nextTurn();
       }
     } catch (error) {
       fail(error);
