@@ -120,8 +120,10 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
     graph.derive("envoy/idle-listener-problems", inputs.idleListeners, (fragment, _key, lookup) =>
       nonEmpty(translateListener(fragment, contextOf(inputs, lookup, states)).problems),
     ),
-    graph.derive("envoy/tls-problems", inputs.virtualHosts, (fragment, _key, lookup) =>
-      nonEmpty(checkFragmentTls(fragment, contextOf(inputs, lookup, states))),
+    ...Object.entries({ listener: inputs.listeners, "virtual-host": inputs.virtualHosts }).map(([name, fragments]) =>
+      graph.derive(`envoy/${name}-tls-problems`, fragments, (fragment, _key, lookup) =>
+        nonEmpty(checkFragmentTls(fragment, contextOf(inputs, lookup, states))),
+      ),
     ),
     graph.derive("envoy/listener-problems", listeners, ({ problems }) => nonEmpty(problems)),
     graph.derive("envoy/virtual-host-problems", virtualHosts, ({ problems }) => nonEmpty(problems)),

@@ -60,7 +60,7 @@ ${more}`,
     virtualHost: { domains: [`${secret}.example.com`], routes: [{ directResponseAction: { status: 200 } }] },
   });
   const secrets = (name = ""): string => `/api/v1/namespaces/${namespace}/secrets${name === "" ? "" : `/${name}`}`;
-  const tlsSecret = (name: string): object => ({
+  const tlsSecret = (name: string) => ({
     metadata: { name },
     type: "kubernetes.io/tls",
     stringData: {
@@ -192,9 +192,28 @@ static: {hosts: [{addr: 127.0.0.1, port: 8080}]}
     );
   });
 
+  it("lets a certificate go that another of the sources of secrets has, too", async () => {
+    const { stringData } = tlsSecret("used-cert");
+    const tls = { certChain: stringData["tls.crt"], privateKey: stringData["tls.key"] };
+    const metadata = { name: "used-cert", namespace };
+    await writeTree(folder, { [`more/${namespace}/used-cert.yaml`]: JSON.stringify({ metadata, tls }) });
+    const isLetGo = async (): Promise<boolean> =>
+      (await cluster().api("DELETE", `${secrets("used-cert")}?dryRun=All`)).status === 200;
+    expect(await isLetGo()).toBe(false);
+    await settings(
+      "alwaysAccept: false",
+      "secretOptions: {sources: [{kubernetes: {}}, {directory: {directory: more}}]}",
+    );
+    await waitFor(isLetGo);
+    // While sources are read anew, everything is let in.
+    await waitFor(() => isRefused("gateways", { bindAddress: "::", bindPort: 8080 }));
+    expect(await isLetGo()).toBe(true);
+  });
+
   it("takes a certificate that isn't there for a warning if the settings say so, and lets delete it where all is let in", async () => {
     const isLate = (): Promise<boolean> => isRefused("virtualservices", secure("late"));
-    expect(await isLate()).toBe(true);
+    await settings("alwaysAccept: false");
+    await waitFor(isLate);
     await settings("alwaysAccept: false\n    warnMissingTlsSecret: true");
     await waitFor(async () => !(await isLate()));
     await settings("alwaysAccept: false\n    warnMissingTlsSecret: true\n    allowWarnings: false");

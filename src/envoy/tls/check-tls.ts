@@ -33,14 +33,21 @@ export function hasTlsSecret(given: Ref, use: TlsSecretUse, context: Translation
   return false;
 }
 
-/** What is wrong with the TLS that the virtual hosts of a fragment are offered with. */
+/** What is wrong with the secrets that a listener, or the virtual hosts of a fragment, are to be offered with by TLS. */
 export function checkFragmentTls(fragment: ProxyFragment, context: TranslationContext): readonly TranslationProblem[] {
-  const secrets = fragment.sslConfig?.sslSecrets;
-  if (secrets?.$case !== "secretRef") return NONE;
-  const report = createReport(() => sourcesOf(fragment.owner));
-  const { name = "", namespace = "" } = fragment.owner?.ref ?? {};
-  const use = { path: "sslConfig.secretRef", owner: { name, namespace }, asServer: true };
-  hasTlsSecret(secrets.value, use, context, report);
+  const { sslConfig, listener, owner } = fragment;
+  const configs = [
+    ...(sslConfig === undefined ? [] : [{ config: sslConfig, path: "sslConfig" }]),
+    ...(listener?.sslConfigurations ?? []).map((config, at) => ({ config, path: `sslConfigurations[${at}]` })),
+  ];
+  if (configs.length === 0) return NONE;
+  const report = createReport(() => sourcesOf(owner, ...(listener === undefined ? [] : [listener])));
+  const { name = "", namespace = "" } = owner?.ref ?? {};
+  for (const { config, path } of configs) {
+    if (config.sslSecrets?.$case !== "secretRef") continue;
+    const use = { path: `${path}.secretRef`, owner: { name, namespace }, asServer: true };
+    hasTlsSecret(config.sslSecrets.value, use, context, report);
+  }
   return report.problems;
 }
 
