@@ -9,7 +9,7 @@ const real = [
   "test/storage/file*.test.ts",
   "test/storage/kubernetes*.test.ts",
   "test/storage/vault*.test.ts",
-  "test/xds/{envoy,hostile-clients,modes,nack,types}.test.ts",
+  "test/xds/{envoy,hostile-clients,hostile-defaults,modes,nack,types}.test.ts",
   "test/{demo,package}.test.ts",
 ];
 

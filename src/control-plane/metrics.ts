@@ -2,7 +2,15 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { measureConvergence } from "./convergence.ts";
 import { mergeEvents } from "./merge-events.ts";
 import type { AdmissionRequest, AdmissionResponse } from "./validation/admission-review.ts";
-import type { Quarantine, StreamState, XdsCache, XdsChange, XdsEvents, XdsMetrics } from "../xds/index.ts";
+import {
+  type Quarantine,
+  type StreamState,
+  typeUrls,
+  type XdsCache,
+  type XdsChange,
+  type XdsEvents,
+  type XdsMetrics,
+} from "../xds/index.ts";
 
 export interface MetricsSources {
   readonly cache: XdsCache;
@@ -20,6 +28,10 @@ const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 
 /** So many types have labels of their own. */
 const MAX_TYPES = 100;
+/** So many clusters that proxies report, but that they aren't served, have labels of their own. */
+const MAX_UNSERVED = 1_000;
+/** In characters, of such a cluster with its proxy. */
+const MAX_LABEL = 500;
 
 export interface Metrics {
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
@@ -42,6 +54,18 @@ export function createMetrics(sources: MetricsSources): Metrics {
     if (typeNames.size >= MAX_TYPES && !typeNames.has(name)) return "other";
     typeNames.add(name);
     return name;
+  };
+
+  const reported = new Set<string>();
+  // A client says itself which proxy it is, and makes up clusters as it likes; but its own static ones aren't served to it either.
+  const loadLabels = (proxy: string, cluster: string): { readonly proxy: string; readonly cluster: string } => {
+    if (sources.cache.get(proxy, typeUrls.cluster, cluster) !== undefined) return { proxy, cluster };
+    const id = `${proxy} ${cluster}`;
+    if (!reported.has(id)) {
+      if (reported.size >= MAX_UNSERVED || id.length > MAX_LABEL) return { proxy: "other", cluster: "other" };
+      reported.add(id);
+    }
+    return { proxy, cluster };
   };
 
   new Gauge({
@@ -170,7 +194,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   });
   const load = new Counter({
     name: "epoxy_lrs_requests_total",
-    help: "Requests to a cluster, as proxies report them.",
+    help: "Requests to a cluster, as proxies report them. Of clusters that aren't served, the first 1,000 by name, the rest as other.",
     labelNames: ["proxy", "cluster", "result"],
     registers,
   });
@@ -198,9 +222,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
         onNack: ({ typeUrl }) => nacks.inc({ type: typeName(typeUrl) }),
         onSlow: ({ waitingFor, closed }) => slow.inc({ waiting_for: waitingFor, closed: String(closed) }),
         onDenied: ({ code }) => denied.inc({ code }),
-        onLoadReport({ key: proxy, cluster, ...counts }) {
+        onLoadReport({ key, cluster, ...counts }) {
+          const labels = loadLabels(key, cluster);
           for (const result of ["successful", "failed", "dropped"] as const) {
-            load.inc({ proxy, cluster, result }, counts[result]);
+            load.inc({ ...labels, result }, counts[result]);
           }
         },
       },

@@ -62,12 +62,18 @@ export interface DeltaRequest extends CommonRequest {
   readonly initialResourceVersions: ReadonlyMap<string, string>;
 }
 
-/** Reads a DiscoveryRequest. Throws if the bytes are no such message. */
-export function decodeSotwRequest(bytes: Uint8Array): SotwRequest {
+/** A request names more resources than may be; nothing was made of its names. */
+export class TooManyNames extends Error {
+  override readonly name = "TooManyNames";
+}
+
+/** Reads a DiscoveryRequest. Throws TooManyNames, or something else if the bytes are no such message. */
+export function decodeSotwRequest(bytes: Uint8Array, maxNames: number = Number.POSITIVE_INFINITY): SotwRequest {
   const reader = new BinaryReader(bytes);
   const names: Uint8Array[] = [];
   const request = { ...emptyCommon(), versionInfo: "" };
   while (reader.pos < reader.len) {
+    if (names.length > maxNames) throw new TooManyNames();
     const start = reader.pos;
     const [field, type] = reader.tag();
     if (field === 1) request.versionInfo = reader.string();
@@ -95,14 +101,16 @@ export function decodeRequestNode(mode: "sotw" | "delta", bytes: Uint8Array): Xd
   return node;
 }
 
-/** Reads a DeltaDiscoveryRequest. Throws if the bytes are no such message. */
-export function decodeDeltaRequest(bytes: Uint8Array): DeltaRequest {
+/** Reads a DeltaDiscoveryRequest. Throws TooManyNames, or something else if the bytes are no such message. */
+export function decodeDeltaRequest(bytes: Uint8Array, maxNames: number = Number.POSITIVE_INFINITY): DeltaRequest {
   const reader = new BinaryReader(bytes);
   const request = { ...emptyCommon() };
   const subscribe: string[] = [];
   const unsubscribe: string[] = [];
   const initialResourceVersions = new Map<string, string>();
   while (reader.pos < reader.len) {
+    if (Math.max(subscribe.length, unsubscribe.length, initialResourceVersions.size) > maxNames)
+      throw new TooManyNames();
     const [field, type] = reader.tag();
     if (field === 1) request.node = decodeNode(reader.bytes());
     else if (field === 2) request.typeUrl = reader.string();
@@ -226,7 +234,11 @@ function decodeStatus(bytes: Uint8Array): ErrorDetail {
   return { code, message };
 }
 
+/** Envoy's has some 50 KiB. What is made of one takes many times its bytes. */
+const MAX_NODE_BYTES = 1024 * 1024;
+
 function decodeNode(bytes: Uint8Array): XdsNode {
+  if (bytes.length > MAX_NODE_BYTES) throw new Error(`node is longer than ${MAX_NODE_BYTES} bytes`);
   const node = { id: "", cluster: "", metadata: {}, userAgentName: "", userAgentVersion: "" };
   let metadata: Record<string, unknown> = {};
   let locality: XdsNode["locality"];

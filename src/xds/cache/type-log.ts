@@ -29,7 +29,7 @@ export interface TypeLog {
   readonly typeUrl: string;
   /** Whether the source of this type has been read whole; before that nothing may be answered. */
   complete: boolean;
-  /** Sequence of the newest change; 1 before the first one, since a cursor of 0 means that nothing was read, not even that there is nothing. */
+  /** Sequence of the newest change. */
   readonly head: number;
   /** Number of resources. */
   readonly size: number;
@@ -67,6 +67,9 @@ interface Entry {
 
 const MODULUS = 1n << 128n;
 
+/** The head before the first change: a cursor of 0 means that nothing was read, not even that there is nothing. */
+export const UNCHANGED = 1;
+
 /** So many accepted versions are remembered: one proxy may have refused what another has accepted. */
 const ACCEPTED_KEPT = 3;
 
@@ -77,7 +80,7 @@ export function createTypeLog(typeUrl: string): TypeLog {
   const readers = new Set<LogReader>();
   const readersByName: TypeLog["readersByName"] = new Map();
   let newest: Entry | undefined;
-  let head = 1;
+  let head = UNCHANGED;
   // A sum mod 2^128 of the versions, which are hashes over name and content. Unlike XOR, equal changes don't cancel each other.
   let sum = 0n;
   let removals = 0;

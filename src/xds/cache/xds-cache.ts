@@ -1,6 +1,6 @@
 import type { XdsResource, XdsResourceName } from "./resource.ts";
 import { Subscription } from "./subscription.ts";
-import { createTypeLog, type TypeLog } from "./type-log.ts";
+import { createTypeLog, type TypeLog, UNCHANGED } from "./type-log.ts";
 
 /** A change of what is served under one snapshot key. Both lists take effect together: no stream ever sees half of it. */
 export interface XdsChange {
@@ -142,8 +142,12 @@ export function createXdsCache(): XdsCache {
       state.subscriptions.set(typeUrl, group);
       const subscription = new Subscription(logOf(state, typeUrl), wake, () => {
         group.delete(subscription);
-        if (group.size === 0 && state.subscriptions.get(typeUrl) === group) state.subscriptions.delete(typeUrl);
-        // A made-up key of a client goes when the client does.
+        if (group.size === 0 && state.subscriptions.get(typeUrl) === group) {
+          state.subscriptions.delete(typeUrl);
+          const log = state.logs.get(typeUrl);
+          if (log?.head === UNCHANGED && log.complete === state.complete) state.logs.delete(typeUrl);
+        }
+        // A made-up type or key of a client goes when the client does.
         if (state.subscriptions.size === 0 && !served(state) && states.get(key) === state) states.delete(key);
       });
       group.add(subscription);

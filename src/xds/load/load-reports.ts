@@ -1,5 +1,6 @@
-import { LoadStatsRequest, LoadStatsResponse } from "../../../generated/envoy/envoy/service/load_stats/v3/lrs.ts";
-import type { ClusterStats } from "../../../generated/envoy/envoy/config/endpoint/v3/load_report.ts";
+import { LoadStatsResponse } from "../../../generated/envoy/envoy/service/load_stats/v3/lrs.ts";
+import type { XdsNode } from "../wire.ts";
+import { type ClusterLoad, readLoadReport } from "./read-load-report.ts";
 
 /** What one client reported of one of its clusters, added up over its stream. */
 export interface LoadReport {
@@ -37,11 +38,13 @@ export interface LoadStream {
    */
   receive(bytes: Uint8Array): Buffer | undefined;
   reports(): readonly LoadReport[];
+  /** About so many bytes of what the client sent are remembered. */
+  readonly retainedBytes: number;
 }
 
 export interface LoadStreamOptions {
   readonly intervalMs: number;
-  keyOf(node: NonNullable<LoadStatsRequest["node"]>): string;
+  keyOf(node: XdsNode): string;
   /** Of clients that can't report all clusters without having them named. */
   clusterNames(key: string): readonly string[];
   onReport(increment: LoadIncrement): void;
@@ -49,48 +52,48 @@ export interface LoadStreamOptions {
 
 /** Reports are kept for people to look at: of a client that makes up clusters, so many are. */
 const MAX_CLUSTERS = 10_000;
+/** In characters; longer ones serve no people. */
+const MAX_NAME = 1024;
+/** What a report takes beside the cluster's name. */
+const CLUSTER_BYTES = 300;
 
 export function createLoadStream(options: LoadStreamOptions): LoadStream {
   const reports = new Map<string, LoadReport>();
+  let retainedBytes = 0;
   let client: { readonly node: string; readonly key: string } | undefined;
 
-  function add(stats: ClusterStats, { node, key }: NonNullable<typeof client>): void {
-    const cluster = stats.clusterName;
-    const sum = (field: SummedField): number =>
-      stats.upstreamLocalityStats.reduce((total, it) => total + Number(it[field]), 0);
-    const increment = {
-      ...{ node, key, cluster },
-      successful: sum("totalSuccessfulRequests"),
-      failed: sum("totalErrorRequests"),
-      issued: sum("totalIssuedRequests"),
-      dropped: Number(stats.totalDroppedRequests),
-    };
+  function add(load: ClusterLoad, { node, key }: NonNullable<typeof client>): void {
+    const { cluster, inProgress, ...counts } = load;
     const before = reports.get(cluster);
-    if (before === undefined && reports.size >= MAX_CLUSTERS) return;
+    if (before === undefined) {
+      if (reports.size >= MAX_CLUSTERS || cluster.length > MAX_NAME) return;
+      retainedBytes += CLUSTER_BYTES + cluster.length;
+    }
     reports.set(cluster, {
-      ...increment,
-      successful: increment.successful + (before?.successful ?? 0),
-      failed: increment.failed + (before?.failed ?? 0),
-      issued: increment.issued + (before?.issued ?? 0),
-      dropped: increment.dropped + (before?.dropped ?? 0),
-      inProgress: sum("totalRequestsInProgress"),
+      ...{ node, key, cluster },
+      successful: counts.successful + (before?.successful ?? 0),
+      failed: counts.failed + (before?.failed ?? 0),
+      issued: counts.issued + (before?.issued ?? 0),
+      dropped: counts.dropped + (before?.dropped ?? 0),
+      inProgress,
       reportedAt: Date.now(),
     });
-    options.onReport(increment);
+    options.onReport({ node, key, cluster, ...counts });
   }
 
   return {
     receive(bytes) {
-      const request = decode(bytes);
+      const { node, clusters } = decode(bytes);
       const first = client === undefined;
       if (client === undefined) {
-        if (request.node === undefined)
-          throw new InvalidLoadReport("node is missing from the first request of the stream");
-        client = { node: request.node.id, key: options.keyOf(request.node) };
+        if (node === undefined) throw new InvalidLoadReport("node is missing from the first request of the stream");
+        if (node.id.length > MAX_NAME) throw new InvalidLoadReport(`node.id is longer than ${MAX_NAME} characters`);
+        client = { node: node.id, key: options.keyOf(node) };
+        retainedBytes += node.id.length + client.key.length;
       }
-      for (const stats of request.clusterStats) add(stats, client);
+      for (const load of clusters) add(load, client);
       if (!first) return undefined;
-      const sendAllClusters = request.node?.clientFeatures.includes("envoy.lrs.supports_send_all_clusters") === true;
+      const sendAllClusters = node?.clientFeatures.includes("envoy.lrs.supports_send_all_clusters") === true;
       const response = {
         ...LoadStatsResponse.fromPartial({ sendAllClusters }),
         clusters: sendAllClusters ? [] : options.clusterNames(client.key),
@@ -102,14 +105,15 @@ export function createLoadStream(options: LoadStreamOptions): LoadStream {
       return Buffer.from(LoadStatsResponse.encode(response).finish());
     },
     reports: () => [...reports.values()],
+    get retainedBytes() {
+      return retainedBytes;
+    },
   };
 }
 
-type SummedField = "totalSuccessfulRequests" | "totalErrorRequests" | "totalIssuedRequests" | "totalRequestsInProgress";
-
-function decode(bytes: Uint8Array): LoadStatsRequest {
+function decode(bytes: Uint8Array): ReturnType<typeof readLoadReport> {
   try {
-    return LoadStatsRequest.decode(bytes);
+    return readLoadReport(bytes, MAX_CLUSTERS);
   } catch (error) {
     throw new InvalidLoadReport(
       `the request is no load report: ${error instanceof Error ? error.message : String(error)}`,

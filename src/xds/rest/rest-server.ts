@@ -5,6 +5,7 @@ import { EpoxyError } from "../../errors/index.ts";
 import type { XdsPeer } from "../security/authorizer.ts";
 import { typeUrls } from "../type-urls.ts";
 import type { EnvoyJson } from "./envoy-json.ts";
+import { type HeldMemory, limitHeldMemory } from "./held-memory.ts";
 
 /** What a client that asks once is told. */
 export type Fetched =
@@ -26,6 +27,8 @@ export interface RestServerOptions {
   readonly types?: Registry | undefined;
   /** Length of a request in bytes. Defaults to 4 MiB. */
   readonly requestBytes?: number | undefined;
+  /** Bytes of bodies that haven't come whole and of answers that aren't read, of all clients. Beyond it connections are cut. Defaults to 128 MiB. */
+  readonly heldBytes?: number | undefined;
   /** Open at once. Defaults to 20,000. */
   readonly maxConnections?: number | undefined;
 }
@@ -50,13 +53,22 @@ const paths: Readonly<Record<string, string>> = {
   "/v3/discovery:extension_configs": typeUrls.extensionConfig,
 };
 
+/** Milliseconds for the head of a request, for all of it, and for which a connection may do nothing while it is read from or written to. */
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, idleTimeout: 60_000 };
+/** How often the first two are looked at, in ms. */
+const CHECK_MS = 5_000;
+
 export function createRestServer(options: RestServerOptions): RestServer {
   const host = options.host ?? "127.0.0.1";
   const maxBytes = options.requestBytes ?? 4 * 1024 * 1024;
   let json: EnvoyJson | undefined;
-  /** Responses are shared by all clients that need the same, and so is their text. */
-  const texts = new WeakMap<Buffer, string>();
-  const server = createServer((request, response) => {
+  /** Responses are shared by all clients that need the same, and so are the bytes of their text. */
+  const texts = new WeakMap<Buffer, Buffer>();
+  const held = limitHeldMemory(options.heldBytes ?? 128 * 1024 * 1024);
+  const { headersTimeout, requestTimeout, idleTimeout } = TIMEOUTS;
+  const server = createServer({ headersTimeout, requestTimeout, connectionsCheckingInterval: CHECK_MS });
+  server.setTimeout(idleTimeout);
+  server.on("request", (request, response) => {
     answer(request, response).catch((error: unknown) => {
       send(response, 500, error instanceof Error ? error.message : String(error));
     });
@@ -70,7 +82,7 @@ export function createRestServer(options: RestServerOptions): RestServer {
     if (request.method !== "POST") return send(response, 405, "only POST is allowed");
     // Only who is polled pays for the descriptors of Envoy's types.
     json ??= (await import("./envoy-json.ts")).createEnvoyJson(options.types);
-    const body = await read(request, maxBytes);
+    const body = await read(request, maxBytes, held);
     if (body === undefined) return send(response, 413, `more than ${maxBytes} bytes`);
     let bytes: Uint8Array;
     try {
@@ -88,7 +100,7 @@ export function createRestServer(options: RestServerOptions): RestServer {
     const fetched = await options.fetch(typeUrl, bytes, peer);
     switch (fetched.kind) {
       case "response":
-        return send(response, 200, textOf(fetched.body, json), "application/json");
+        return sendJson(response, textOf(fetched.body, json));
       case "current":
         return send(response, 304, "");
       case "unready":
@@ -102,10 +114,19 @@ export function createRestServer(options: RestServerOptions): RestServer {
     }
   }
 
-  function textOf(body: Buffer, { response }: EnvoyJson): string {
-    const text = texts.get(body) ?? response(body);
+  function textOf(body: Buffer, { response }: EnvoyJson): Buffer {
+    const text = texts.get(body) ?? Buffer.from(response(body));
     texts.set(body, text);
     return text;
+  }
+
+  function sendJson(response: ServerResponse, text: Buffer): void {
+    const { socket } = response;
+    if (socket === null) return;
+    held.hold(text, text.length, socket);
+    response.once("close", () => held.release(text, socket));
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(text);
   }
 
   const close = (): Promise<void> =>
@@ -128,20 +149,26 @@ export function createRestServer(options: RestServerOptions): RestServer {
 }
 
 /** The whole body; undefined if it is longer than may be, in which case the rest isn't read. */
-async function read(request: IncomingMessage, maxBytes: number): Promise<string | undefined> {
+async function read(request: IncomingMessage, maxBytes: number, held: HeldMemory): Promise<string | undefined> {
   const chunks: Buffer[] = [];
+  const { socket } = request;
   let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > maxBytes) return undefined;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxBytes) return undefined;
+      chunks.push(chunk);
+      held.hold(chunks, size, socket);
+    }
+    return Buffer.concat(chunks).toString();
+  } finally {
+    held.release(chunks, socket);
   }
-  return Buffer.concat(chunks).toString();
 }
 
-function send(response: ServerResponse, code: number, body: string, contentType = "text/plain"): void {
+function send(response: ServerResponse, code: number, body: string): void {
   // The request may not have been read to its end.
   if (code === 413) response.shouldKeepAlive = false;
-  response.writeHead(code, code === 304 ? {} : { "content-type": contentType });
+  response.writeHead(code, code === 304 ? {} : { "content-type": "text/plain" });
   response.end(code === 304 ? undefined : body);
 }

@@ -305,7 +305,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       if (subscription.covers(name)) owe(name);
     },
     get subscriptions() {
-      return subscription.names.size;
+      return Math.max(subscription.names.size, claimed?.size ?? 0);
     },
     get pending() {
       return started && log.complete && moved();

@@ -24,7 +24,7 @@ export interface Entry {
   /** Hands a message on, at once or, where the authorizer has to think about the first one, later, in order. Throws what `receive` throws. */
   take(bytes: Buffer, receive: (bytes: Buffer) => void): void;
   /** Asks again, and ends the stream if the answer is another one by now. */
-  recheck(): void;
+  recheck(node: XdsNode | undefined): void;
 }
 
 /** gRPC's codes for denials. */
@@ -67,12 +67,11 @@ export function createGatekeeper({ security, snapshotKey, onDenied }: Gatekeeper
         turnAway(call, peer, undefined, stranger);
         return undefined;
       }
-      let node: XdsNode | undefined;
       let state: "new" | "asking" | "in" | "ended" = "new";
       const early: Buffer[] = [];
 
       /** Settles an answer; returns whether the stream goes on. */
-      const settle = (denial: Denial | undefined): boolean => {
+      const settle = (node: XdsNode | undefined, denial: Denial | undefined): boolean => {
         if (state === "ended" || call.cancelled) return false;
         if (denial === undefined) return true;
         state = "ended";
@@ -88,22 +87,27 @@ export function createGatekeeper({ security, snapshotKey, onDenied }: Gatekeeper
             early.push(bytes);
             return;
           }
-          node = decodeRequestNode(mode, bytes);
+          // What is made of a node may take many times its bytes: nobody keeps it that doesn't need it.
+          if (security.authorizer === undefined) {
+            state = "in";
+            return receive(bytes);
+          }
+          const node = decodeRequestNode(mode, bytes);
           // Without a node it is no request, which the stream says.
           if (node === undefined) return receive(bytes);
           state = "asking";
           early.push(bytes);
           ask(peer, node, (denial) => {
-            if (!settle(denial)) return;
+            if (!settle(node, denial)) return;
             state = "in";
             for (const it of early.splice(0)) receive(it);
             call.resume();
           });
           if (state === "asking") call.pause();
         },
-        recheck() {
-          if (node !== undefined) ask(peer, node, settle);
-          else settle(security.authorizer?.authenticate?.(peer));
+        recheck(node) {
+          if (node !== undefined) ask(peer, node, (denial) => void settle(node, denial));
+          else settle(undefined, security.authorizer?.authenticate?.(peer));
         },
       };
     },

@@ -1,3 +1,5 @@
+import { getHeapStatistics } from "node:v8";
+
 /** What clients may ask for. One that asks for more is told so with ResourceExhausted, and costs no more memory. */
 export interface XdsLimits {
   /** Open at once. Defaults to 20,000. */
@@ -10,7 +12,7 @@ export interface XdsLimits {
   readonly requestBytes: number;
   /** Bytes of names and other texts that one connection may make the server remember. Defaults to 64 MiB. */
   readonly retainedBytes: number;
-  /** The same for all connections. Defaults to 1 GiB. */
+  /** The same for all connections. Defaults to a quarter of what V8's heap may have, and 1 GiB at most. */
   readonly retainedBytesInAll: number;
   /** Bytes of answers that all clients together leave unread. Defaults to 512 MiB. */
   readonly unreadBytes: number;
@@ -31,7 +33,7 @@ export const defaultLimits: XdsLimits = {
   subscriptions: 200_000,
   requestBytes: 32 * 1024 * 1024,
   retainedBytes: 64 * 1024 * 1024,
-  retainedBytesInAll: 1024 * 1024 * 1024,
+  retainedBytesInAll: Math.min(1024 * 1024 * 1024, getHeapStatistics().heap_size_limit / 4),
   unreadBytes: 512 * 1024 * 1024,
   unfinishedBytes: 256 * 1024 * 1024,
   admitted: 32,

@@ -15,6 +15,8 @@ export interface MemoryLimits {
   readonly retained: Retained;
   readonly unread: Unread;
   readonly unfinished: Unfinished;
+  /** A connection has ended. */
+  closed(peer: string): void;
   close(): void;
 }
 
@@ -32,6 +34,10 @@ export function limitMemory({ limits, connections, cut }: MemoryLimitsOptions): 
     retained: limitRetained(limits.retainedBytes, limits.retainedBytesInAll),
     unread,
     unfinished,
+    closed(peer) {
+      unread.closed(peer);
+      unfinished.closed(peer);
+    },
     close() {
       unread.close();
       unfinished.close();

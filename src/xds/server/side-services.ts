@@ -1,15 +1,16 @@
-import { type sendUnaryData, type Server, type ServerDuplexStream, type ServerUnaryCall, status } from "@grpc/grpc-js";
+import { type Server, status } from "@grpc/grpc-js";
 import type { LoadIncrement, LoadReport, LoadStream } from "../load/load-reports.ts";
-import type { ClientStatusSources } from "../status/client-status.ts";
 import type { Denial, XdsPeer } from "../security/authorizer.ts";
 import { peerOf } from "../security/peer.ts";
 import type { XdsSecurity } from "../security/security.ts";
+import type { ClientStatusSources } from "../status/client-status.ts";
 import { decodeRequestNode, type XdsNode } from "../wire.ts";
+import { closeWhenAnswered } from "./close-when-answered.ts";
 import { denialCodes } from "./gatekeeper.ts";
+import type { MemoryLimits } from "./memory-limits.ts";
 import { bytesMethod } from "./services.ts";
-
-/** Who calls a service beside discovery. */
-type SideCall = ServerDuplexStream<Buffer, Buffer> | ServerUnaryCall<Buffer, Buffer>;
+import { type Answer, createSideCalls, type Refusal, type SideCall } from "./side-calls.ts";
+import { LimitExceeded } from "./stream.ts";
 
 export interface SideServicesOptions extends ClientStatusSources {
   /** A caller is told of the clients, and may report as a client, that it would be served as. */
@@ -19,10 +20,9 @@ export interface SideServicesOptions extends ClientStatusSources {
   clusterNames(key: string): readonly string[];
   /** How often clients are to report their load, in ms. */
   readonly loadIntervalMs: number;
-  /** Most streams of load reports at once. */
-  readonly maxStreams: number;
-  /** A request came. */
-  onMessage(peer: string, bytes: number): void;
+  /** Most calls at once. */
+  readonly maxCalls: number;
+  readonly memory: MemoryLimits;
   onLoadReport(increment: LoadIncrement): void;
 }
 
@@ -31,12 +31,8 @@ export interface SideServices {
   close(): void;
 }
 
-interface Refusal {
-  readonly code: status;
-  readonly details: string;
-}
-
-type Answer = { readonly body: Buffer } | Refusal;
+/** gRPC's own default. An Envoy of 10,000 clusters reports less than that. */
+const MAX_REPORT_BYTES = 4 * 1024 * 1024;
 
 // Most servers never need them: their code is loaded by the first call.
 const loadStatus = () => import("../status/answer-status.ts");
@@ -44,7 +40,10 @@ const loadLoad = () => import("../load/load-reports.ts");
 
 /** Adds the services beside discovery: ClientStatusDiscoveryService and LoadReportingService. */
 export function addSideServices(server: Server, options: SideServicesOptions): SideServices {
-  const loads = new Map<SideCall, LoadStream | undefined>();
+  const calls = createSideCalls(options);
+  const loads = new Map<SideCall, LoadStream>();
+  /** Statuses are put together one answer after the other: each may take much memory while it is made. */
+  let lastStatus: Promise<unknown> = Promise.resolve();
   const csds = "/envoy.service.status.v3.ClientStatusDiscoveryService";
 
   const stranger = (peer: XdsPeer): Refusal | undefined => refusal(options.security.authorizer?.authenticate?.(peer));
@@ -70,114 +69,84 @@ export function addSideServices(server: Server, options: SideServicesOptions): S
       }),
     );
     const answer = answerStatus(request, { ...options, streams: () => shown.flat() });
-    return typeof answer === "string" ? { code: status.INVALID_ARGUMENT, details: answer } : { body: answer };
+    return Buffer.isBuffer(answer) ? { body: answer } : answer;
   }
 
-  /** Handles what comes on a stream in order; what isn't answered well ends it. */
-  function each(
-    call: ServerDuplexStream<Buffer, Buffer>,
-    handle: (bytes: Buffer) => Promise<Answer | undefined>,
-  ): void {
-    let last = Promise.resolve();
-    call.on("data", (bytes: Buffer) => {
-      options.onMessage(call.getPeer(), bytes.length);
-      call.pause();
-      last = last.then(async () => {
-        const answer = await handle(bytes).catch(failed);
-        if (call.cancelled) return;
-        if (answer !== undefined && "code" in answer) call.emit("error", answer);
-        else if (answer !== undefined) call.write(answer.body);
-        call.resume();
-      });
+  function serveStatuses(call: SideCall): void {
+    closeWhenAnswered(call);
+    const peer = peerOf(call);
+    const refused = stranger(peer);
+    if (refused !== undefined) {
+      call.emit("error", refused);
+      return;
+    }
+    calls.serve(call, (bytes) => {
+      const answer = lastStatus.then(() => statuses(peer, bytes));
+      lastStatus = answer.catch(() => {});
+      return answer;
     });
-    call.on("end", () => void last.then(() => call.end()));
-    call.on("error", () => {});
+  }
+
+  async function report(call: SideCall, peer: XdsPeer, bytes: Buffer): Promise<Answer | undefined> {
+    const { createLoadStream, InvalidLoadReport } = await loadLoad();
+    if (bytes.length > MAX_REPORT_BYTES) {
+      const details = `a load report has more than ${MAX_REPORT_BYTES} bytes`;
+      return { code: status.RESOURCE_EXHAUSTED, details };
+    }
+    if (!calls.has(call)) return undefined;
+    let stream = loads.get(call);
+    try {
+      if (stream === undefined) {
+        // The node is the first field, as it is in a delta request.
+        const node = decodeRequestNode("delta", bytes);
+        const denied = node && (await mayBe(peer, node, options.snapshotKey(node)));
+        if (denied !== undefined || !calls.has(call)) return denied;
+        stream = createLoadStream({
+          intervalMs: options.loadIntervalMs,
+          keyOf: (it) => options.snapshotKey(it) ?? options.fallbackKey,
+          clusterNames: options.clusterNames,
+          onReport: options.onLoadReport,
+        });
+        loads.set(call, stream);
+      }
+      const body = stream.receive(bytes);
+      options.memory.retained.set(call, peer.address, stream.retainedBytes);
+      return body && { body };
+    } catch (error) {
+      if (error instanceof LimitExceeded) return { code: status.RESOURCE_EXHAUSTED, details: error.message };
+      if (!(error instanceof InvalidLoadReport)) throw error;
+      return { code: status.INVALID_ARGUMENT, details: error.message };
+    }
   }
 
   server.addService(
     {
       StreamClientStatus: bytesMethod(`${csds}/StreamClientStatus`),
-      FetchClientStatus: { ...bytesMethod(`${csds}/FetchClientStatus`), requestStream: false, responseStream: false },
+      // On the wire a single call is a stream of one message each way; so it is kept to the same limits.
+      FetchClientStatus: bytesMethod(`${csds}/FetchClientStatus`),
     },
-    {
-      StreamClientStatus(call: ServerDuplexStream<Buffer, Buffer>) {
-        const peer = peerOf(call);
-        const refused = stranger(peer);
-        if (refused !== undefined) call.emit("error", refused);
-        else each(call, (bytes) => statuses(peer, bytes));
-      },
-      FetchClientStatus(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) {
-        const peer = peerOf(call);
-        const refused = stranger(peer);
-        if (refused !== undefined) return callback(refused);
-        void answerOnce(statuses(peer, call.request), callback);
-      },
-    },
+    { StreamClientStatus: serveStatuses, FetchClientStatus: serveStatuses },
   );
   server.addService(
     { StreamLoadStats: bytesMethod("/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats") },
     {
-      StreamLoadStats(call: ServerDuplexStream<Buffer, Buffer>) {
+      StreamLoadStats(call: SideCall) {
+        closeWhenAnswered(call);
         const peer = peerOf(call);
-        const refused =
-          loads.size >= options.maxStreams
-            ? { code: status.RESOURCE_EXHAUSTED, details: `${options.maxStreams} streams are open already` }
-            : stranger(peer);
+        const refused = stranger(peer);
         if (refused !== undefined) return call.emit("error", refused);
-        loads.set(call, undefined);
         for (const event of ["cancelled", "error", "close", "end"]) call.on(event, () => loads.delete(call));
-        each(call, async (bytes) => {
-          const { createLoadStream, InvalidLoadReport } = await loadLoad();
-          if (loads.get(call) === undefined) {
-            // The node is the first field, as it is in a delta request.
-            const node = decodeRequestNode("delta", bytes);
-            const denied = node && (await mayBe(peer, node, options.snapshotKey(node)));
-            if (denied !== undefined) return denied;
-          }
-          if (!loads.has(call)) return undefined;
-          const stream =
-            loads.get(call) ??
-            createLoadStream({
-              intervalMs: options.loadIntervalMs,
-              keyOf: ({ id, cluster, metadata }) =>
-                options.snapshotKey({ id, cluster, metadata: metadata ?? {} }) ?? options.fallbackKey,
-              clusterNames: options.clusterNames,
-              onReport: options.onLoadReport,
-            });
-          loads.set(call, stream);
-          try {
-            const body = stream.receive(bytes);
-            return body && { body };
-          } catch (error) {
-            if (!(error instanceof InvalidLoadReport)) throw error;
-            return { code: status.INVALID_ARGUMENT, details: error.message };
-          }
-        });
+        return calls.serve(call, (bytes) => report(call, peer, bytes));
       },
     },
   );
 
   return {
-    loadReports: () => [...loads.values()].flatMap((stream) => stream?.reports() ?? []),
-    close() {
-      for (const call of loads.keys()) {
-        call.emit("error", { code: status.UNAVAILABLE, details: "the control plane is shutting down" });
-      }
-      loads.clear();
-    },
+    loadReports: () => [...loads.values()].flatMap((stream) => stream.reports()),
+    close: calls.close,
   };
-}
-
-async function answerOnce(answering: Promise<Answer>, callback: sendUnaryData<Buffer>): Promise<void> {
-  const answer = await answering.catch(failed);
-  if ("code" in answer) callback(answer);
-  else callback(null, answer.body);
 }
 
 function refusal(denial: Denial | undefined): Refusal | undefined {
   return denial && { code: denialCodes[denial.code], details: denial.reason };
-}
-
-function failed(): { code: status; details: string } {
-  return { code: status.INTERNAL, details: "internal error" };
 }

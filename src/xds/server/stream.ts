@@ -2,10 +2,11 @@ import type { XdsCache } from "../cache/xds-cache.ts";
 import type { Quarantine } from "../quarantine/quarantine.ts";
 import { createTypeQuarantine } from "../quarantine/type-quarantine.ts";
 import { typeTraits } from "../type-urls.ts";
-import type { CommonRequest, XdsNode } from "../wire.ts";
+import { type CommonRequest, TooManyNames, type XdsNode } from "../wire.ts";
 import type { ResponseEvent, StreamInfo, StreamState, XdsEvents } from "./events.ts";
 import type { Responses, XdsResponse } from "./responses.ts";
 import type { Outgoing, Protocol, TypeStream } from "./type-stream.ts";
+import { weigh } from "./weigh.ts";
 
 /** The request breaks the protocol; the stream ends with InvalidArgument and this text. */
 export class InvalidRequest extends Error {
@@ -68,6 +69,8 @@ const MAX_TYPES = 64;
 
 /** Longer ones serve no people; they are in logs and metrics. */
 const MAX_NODE_ID = 1024;
+/** What a name takes beside its text: its places in maps. */
+const NAME_BYTES = 150;
 /** Names that were added and removed again are counted until so many bytes came in. */
 const RECOUNT_BYTES = 1024 * 1024;
 
@@ -100,8 +103,9 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   let timerAt = Number.POSITIVE_INFINITY;
   let retained = 0;
   let receivedSinceCount = 0;
-  /** Of the request that brought the node, most of it. */
   let nodeBytes = 0;
+  /** Names, over all types. */
+  let subscriptions = 0;
   let blocked = false;
   let closed = false;
 
@@ -254,6 +258,10 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
     flush();
   }
 
+  function tooManyNames(): LimitExceeded {
+    return new LimitExceeded(`more than ${options.maxSubscriptions} resources are named on one stream`);
+  }
+
   function recount(): void {
     receivedSinceCount = 0;
     retained = nodeBytes;
@@ -270,8 +278,9 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
       if (closed) return;
       let request: Request;
       try {
-        request = protocol.decode(bytes);
+        request = protocol.decode(bytes, options.maxSubscriptions);
       } catch (error) {
+        if (error instanceof TooManyNames) throw tooManyNames();
         throw new InvalidRequest(
           `the request is no discovery request: ${error instanceof Error ? error.message : String(error)}`,
         );
@@ -282,7 +291,8 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
         if (request.node.id.length > MAX_NODE_ID)
           throw new InvalidRequest(`node.id is longer than ${MAX_NODE_ID} characters`);
         info.node = request.node;
-        nodeBytes = bytes.length;
+        nodeBytes = weigh(info.node);
+        retained = nodeBytes;
       }
       receivedSinceCount += bytes.length;
       const key = (info.key ??= options.keyOf(info.node));
@@ -291,9 +301,9 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
       const type = find(typeUrl) ?? open(typeUrl, key);
       const settled = type.receive(request);
       if (receivedSinceCount > RECOUNT_BYTES) recount();
-      const subscriptions = types.reduce((sum, it) => sum + it.subscriptions, 0);
+      subscriptions = types.reduce((sum, it) => sum + it.subscriptions, 0);
       if (subscriptions > options.maxSubscriptions) {
-        throw new LimitExceeded(`more than ${options.maxSubscriptions} resources are named on one stream`);
+        throw tooManyNames();
       }
       for (const name of resendLater.get(typeUrl) ?? []) type.resend(name);
       resendLater.delete(typeUrl);
@@ -307,7 +317,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
     },
     flush,
     get retainedBytes() {
-      return retained + receivedSinceCount;
+      return retained + receivedSinceCount + subscriptions * NAME_BYTES;
     },
     get oldestUnanswered() {
       const [oldest] = unanswered.values();

@@ -61,7 +61,7 @@ export interface TypeStream<Request extends CommonRequest> {
   next(gates: Gates): Outgoing | undefined;
   /** Has the resource sent again if this client is subscribed to it. */
   resend(name: string): void;
-  /** Number of names subscribed to. */
+  /** Number of names subscribed to, or said to be there already. */
   readonly subscriptions: number;
   /** Whether there are changes that weren't sent yet. */
   readonly pending: boolean;
@@ -94,7 +94,7 @@ export interface TypeStreamOptions {
 /** One of the two kinds of stream. */
 export interface Protocol<Request extends CommonRequest> {
   readonly mode: "sotw" | "delta";
-  /** Throws if the bytes are no request. */
-  decode(bytes: Uint8Array): Request;
+  /** Throws TooManyNames, or something else if the bytes are no request. */
+  decode(bytes: Uint8Array, maxNames: number): Request;
   createTypeStream(options: TypeStreamOptions): TypeStream<Request>;
 }

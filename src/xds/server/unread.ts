@@ -15,6 +15,8 @@ export interface Unread {
   add(peer: string, outbox: Outbox): void;
   /** The stream has ended. */
   ended(peer: string, outbox: Outbox): void;
+  /** The connection has ended: what was left is gone, and nobody will say that it was taken. */
+  closed(peer: string): void;
   close(): void;
 }
 
@@ -65,12 +67,17 @@ export function limitUnread({ limit, cut, intervalMs }: UnreadOptions): Unread {
       else outboxes.add(outbox);
     },
     ended(peer, outbox) {
+      if (byPeer.get(peer)?.has(outbox) !== true) return;
       if (outbox.bytes === 0) return remove(peer, outbox);
       left.set(outbox, performance.now());
       outbox.whenEmpty(() => remove(peer, outbox));
       let bytes = 0;
       for (const it of byPeer.get(peer) ?? []) if (left.has(it)) bytes += it.bytes;
       if (bytes > MAX_LEFT_BYTES) cut(peer, bytes);
+    },
+    closed(peer) {
+      for (const outbox of byPeer.get(peer) ?? []) left.delete(outbox);
+      byPeer.delete(peer);
     },
     close: () => clearInterval(timer),
   };

@@ -16,6 +16,7 @@ import { typeUrls } from "../type-urls.ts";
 import type { CommonRequest, XdsNode } from "../wire.ts";
 import { type Batching, createBatcher } from "./batcher.ts";
 import { checkPlaintext } from "./check-plaintext.ts";
+import { closeWhenAnswered } from "./close-when-answered.ts";
 import { delta } from "./delta.ts";
 import {
   createCounters,
@@ -156,7 +157,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 
   const gatekeeper = createGatekeeper({ security, snapshotKey: options.snapshotKey, onDenied: denied });
   const unsubscribe = security.subscribe?.(() => {
-    for (const { entry } of open.values()) entry.recheck();
+    for (const [{ info }, { entry }] of open) entry.recheck(info.node);
   });
   const transport = createTransport({
     host,
@@ -164,10 +165,18 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     tls: () => security.tls,
     injector: server.createConnectionInjector(ServerCredentials.createInsecure()),
     maxConnections: limits.streams,
-    onClose: (peer) => memory.unfinished.closed(peer),
+    onClose: (peer) => memory.closed(peer),
     onFailure: (peer, reason) => denied({ peer, node: undefined, key: undefined, code: "connection", reason }),
   });
 
+  const memory = limitMemory({
+    limits,
+    connections: () => transport.connections,
+    cut(peer, bytes, reason) {
+      warnOfLimit({ peer, bytes }, `an xDS client is cut off: ${reason}`);
+      transport.cut(peer);
+    },
+  });
   const side = addSideServices(server, {
     cache,
     quarantine,
@@ -178,17 +187,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     clusterNames: (key) =>
       Object.keys(cache.dump(key).find(({ typeUrl }) => typeUrl === typeUrls.cluster)?.resources ?? {}),
     loadIntervalMs: options.loadReportIntervalMs ?? 10_000,
-    maxStreams: limits.streams,
-    onMessage: (peer, bytes) => memory.unfinished.delivered(peer, bytes),
+    maxCalls: limits.streams,
+    memory,
     onLoadReport: events.onLoadReport,
-  });
-  const memory = limitMemory({
-    limits,
-    connections: () => transport.connections,
-    cut(peer, bytes, reason) {
-      warnOfLimit({ peer, bytes }, `an xDS client is cut off: ${reason}`);
-      transport.cut(peer);
-    },
   });
   const stopWatching = watchSlowClients({
     slowAfterMs: limits.slowAfterMs,
@@ -221,6 +222,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     shared: Responses,
     onlyType: string | undefined,
   ): void {
+    closeWhenAnswered(call);
     const peer = call.getPeer();
     const onConnection = streamsByPeer.get(peer) ?? 0;
     if (open.size >= limits.streams || onConnection >= limits.streamsPerConnection) {
@@ -383,16 +385,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     streams: () => [...open.keys()].map((stream) => stream.describe()),
     fetch(typeUrl, request, peer) {
       metrics.polls++;
-      const maxSubscriptions = limits.subscriptions;
-      const common = {
-        cache,
-        quarantine,
-        responses: responses.sotw,
-        security,
-        snapshotKey: options.snapshotKey,
-        keyOf,
-      };
-      return fetchOnce({ ...common, maxSubscriptions }, typeUrl, request, peer);
+      const { snapshotKey } = options;
+      const common = { cache, quarantine, responses: responses.sotw, security, snapshotKey, keyOf };
+      return fetchOnce({ ...common, maxSubscriptions: limits.subscriptions }, typeUrl, request, peer);
     },
     loadReports: side.loadReports,
     metrics,

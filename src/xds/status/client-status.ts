@@ -7,7 +7,7 @@ import {
   ClientConfig,
   ClientConfig_GenericXdsConfig as ResourceStatus,
   type ClientStatusRequest,
-  type ClientStatusResponse,
+  ClientStatusResponse,
   ConfigStatus,
 } from "../../../generated/envoy/envoy/service/status/v3/csds.ts";
 import type { XdsCache } from "../cache/xds-cache.ts";
@@ -15,7 +15,7 @@ import type { Quarantine } from "../quarantine/quarantine.ts";
 import type { QuarantinedContent, Refusal } from "../quarantine/refusal.ts";
 import type { StreamState } from "../server/events.ts";
 import type { TypeStreamState } from "../server/type-stream.ts";
-import { matchesNode } from "./node-matcher.ts";
+import { createNodeMatcher } from "./node-matcher.ts";
 
 export interface ClientStatusSources {
   readonly cache: XdsCache;
@@ -23,38 +23,58 @@ export interface ClientStatusSources {
   streams(): readonly StreamState[];
 }
 
+/** More clients and resources than one answer may tell of; the text says what to do. */
+export class TooManyStatuses extends Error {
+  override readonly name = "TooManyStatuses";
+}
+
+/** Of one answer: some 400,000 resources. A fleet's may be many times that, and it is in memory whole. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
 /**
- * Which resources each connected client has, as its server knows it (ClientStatusDiscoveryService): names, versions, statuses and why a
- * version was refused, but never content, since resources may hold secrets; Envoy's own `/config_dump` has it. Clients that opened
- * a stream per type are one.
- * @throws InvalidMatcher
+ * Which resources each connected client has, as its server knows it (ClientStatusDiscoveryService), as an encoded response: names, versions,
+ * statuses and why a version was refused, but never content, since resources may hold secrets; Envoy's own `/config_dump` has it. Clients that
+ * opened a stream per type are one.
+ * @throws InvalidMatcher, TooManyStatuses
  */
-export function clientStatus(request: ClientStatusRequest, sources: ClientStatusSources): ClientStatusResponse {
+export function clientStatus(request: ClientStatusRequest, sources: ClientStatusSources): Buffer {
   const { cache, quarantine, streams } = sources;
+  const matches = createNodeMatcher(request.nodeMatchers);
   const refused = Map.groupBy(
     quarantine.list().flatMap(({ servedAs, ...content }) => servedAs.map((key) => ({ ...content, servedAs, key }))),
     ({ key, typeUrl }) => `${key} ${typeUrl}`,
   );
-  const clients = new Map<string, { readonly stream: StreamState; readonly resources: ResourceStatus[] }>();
-  for (const stream of streams()) {
-    const { node, key } = stream;
-    if (node === undefined || key === undefined || !matchesNode(request.nodeMatchers, node)) continue;
-    const id = JSON.stringify([key, node.id]);
-    const client = clients.get(id) ?? { stream, resources: [] };
-    clients.set(id, client);
-    const served = new Map(cache.dump(key).map(({ typeUrl, resources }) => [typeUrl, resources]));
-    for (const type of stream.types) {
+  const asked = streams().filter(({ node, key }) => node !== undefined && key !== undefined && matches(node));
+  const clients = Map.groupBy(asked, ({ key, node }) => JSON.stringify([key, node?.id]));
+  const served = memoize((key) => new Map(cache.dump(key).map(({ typeUrl, resources }) => [typeUrl, resources])));
+
+  function resourcesOf(stream: StreamState): ResourceStatus[] {
+    const { node, key = "" } = stream;
+    return stream.types.flatMap((type) => {
       const contents = refused.get(`${key} ${type.typeUrl}`) ?? [];
-      client.resources.push(...statusesOf(type, served.get(type.typeUrl) ?? {}, refusalsOf(contents, node.id)));
-    }
+      return statusesOf(type, served(key).get(type.typeUrl) ?? {}, refusalsOf(contents, node?.id ?? ""));
+    });
   }
-  return {
-    config: [...clients.values()].map(({ stream: { node, key }, resources }) => ({
+
+  // A client's are encoded before those of the next are made: the objects take many times the bytes.
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for (const own of clients.values()) {
+    const { node, key } = own[0] ?? {};
+    const config: ClientConfig = {
       ...ClientConfig.fromPartial({ clientScope: key ?? "" }),
       node: { ...Node.fromPartial({ id: node?.id ?? "", cluster: node?.cluster ?? "" }), metadata: node?.metadata },
-      genericXdsConfigs: resources,
-    })),
-  };
+      genericXdsConfigs: own.flatMap(resourcesOf),
+    };
+    const piece = ClientStatusResponse.encode({ config: [config] }).finish();
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes > MAX_ANSWER_BYTES) {
+      const told = `the statuses of ${pieces.length} of ${clients.size} clients take more than ${MAX_ANSWER_BYTES} bytes`;
+      throw new TooManyStatuses(`${told}: ask for fewer by node_matchers`);
+    }
+  }
+  return Buffer.concat(pieces);
 }
 
 function statusesOf(
@@ -96,6 +116,15 @@ function statusesOf(
 function refusalsOf(contents: readonly QuarantinedContent[], node: string): ReadonlyMap<string, Refusal> {
   const own = contents.flatMap(({ refusals }) => refusals.filter((refusal) => refusal.node === node));
   return new Map(own.map((refusal) => [refusal.name, refusal]));
+}
+
+function memoize<T>(make: (key: string) => T): (key: string) => T {
+  const made = new Map<string, T>();
+  return (key) => {
+    const known = made.get(key) ?? make(key);
+    made.set(key, known);
+    return known;
+  };
 }
 
 function timestamp(milliseconds: number): { seconds: bigint; nanos: number } {

@@ -7,8 +7,8 @@ export interface RawClient extends AsyncDisposable {
   send(ask: Ask): void;
   /** Bytes as they are. */
   write(bytes: Uint8Array): void;
-  /** Another stream on the same connection. */
-  open(): RawClient;
+  /** Another stream on the same connection, with more headers. */
+  open(headers?: Readonly<Record<string, string>>): RawClient;
   /** When the connection has ended. */
   readonly closed: Promise<void>;
 }
@@ -20,16 +20,18 @@ export function frame(body: Uint8Array): Buffer {
   return Buffer.concat([head, body]);
 }
 
+/** @param path a method of ADS, or a whole path */
 export function connectRaw(port: number, path = "DeltaAggregatedResources"): RawClient {
   const session = connect(`http://127.0.0.1:${port}`);
   const closed = new Promise<void>((resolve) => session.once("close", resolve));
   session.on("error", () => {});
-  const open = (): RawClient => {
+  const open = (headers: Readonly<Record<string, string>> = {}): RawClient => {
     const stream = session.request({
       ":method": "POST",
-      ":path": `/envoy.service.discovery.v3.AggregatedDiscoveryService/${path}`,
+      ":path": path.startsWith("/") ? path : `/envoy.service.discovery.v3.AggregatedDiscoveryService/${path}`,
       "content-type": "application/grpc",
       te: "trailers",
+      ...headers,
     });
     stream.on("error", () => {});
     return {
