@@ -208,3 +208,19 @@ describe("the cache", () => {
     expect(JSON.stringify(cache.dump(KEY))).not.toContain("secret");
   });
 });
+
+test("a type or key that a client made up is gone when its last subscription is, and one that is served stays", () => {
+  const cache = createXdsCache();
+  cache.apply(KEY, { upsert: resources(CDS, { a: "1" }), complete: true });
+  const subscriptions = [
+    cache.subscribe(KEY, CDS, () => {}),
+    cache.subscribe(KEY, "type.googleapis.com/made.Up", () => {}),
+    cache.subscribe("made~up", CDS, () => {}),
+  ];
+  expect(cache.dump(KEY)).toHaveLength(2);
+  expect(cache.dump("made~up")).toHaveLength(1);
+  for (const subscription of subscriptions) subscription.close();
+  expect(cache.dump(KEY).map(({ typeUrl }) => typeUrl)).toEqual([CDS]);
+  expect(cache.dump("made~up")).toEqual([]);
+  expect(cache.ready(KEY, "type.googleapis.com/made.Up")).toBe(true);
+});

@@ -137,7 +137,7 @@ test(`${messages} mutated requests end their own stream at most: no crash, no gr
   const codes = await round(messages);
   expect(target.child.ended()).toBeUndefined();
   // What is answered is a client's fault or well; never the server's.
-  expect([...codes].sort()).toEqual([200, 304, 400].filter((code) => codes.has(code)));
+  expect([...codes].filter((code) => code === undefined || code >= 500)).toEqual([]);
   expect(codes).toContain(400);
   // What has ended may take a moment to be gone.
   await waitFor(async () => (await target.held()) - before < LEFT_MIB, { timeout: 20_000 });

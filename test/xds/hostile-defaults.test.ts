@@ -133,7 +133,7 @@ const attacks: Record<string, () => Promise<unknown>> = {
       );
   },
   "clusters and roles that load reports make up, on stream after stream": async () => {
-    await inBatches(15 * times, 5, async (stream) => {
+    await inBatches(8 * times, 4, async (stream) => {
       const [client] = attackers(1, LRS);
       const names = Array.from({ length: 10_000 }, (_, index) =>
         field(2, field(1, text(300, `${stream * 10_000 + index}`))),
@@ -170,12 +170,10 @@ const attacks: Record<string, () => Promise<unknown>> = {
     await askEach(`${CSDS}/StreamClientStatus`, [empty(1, 64 * 1024), empty(1, 30 * MIB), empty(1, 30 * MIB)]);
   },
   "hundreds of thousands of short names on each of many streams": async () => {
-    for (const client of attackers(1)) {
-      await inBatches(4 * times, 4, async (stream) => {
-        const names = Array.from({ length: 150_000 }, (_, index) => (stream * 150_000 + index).toString(36));
-        await send(client.open(), encodeAsk("delta", { node: { id: "n" }, typeUrl: EDS, subscribe: names }));
-      });
-    }
+    const names = Array.from({ length: 150_000 }, (_, index) => field(3, Buffer.from(index.toString(36))));
+    const body = Buffer.concat([field(1, node("n")), field(2, Buffer.from(EDS)), ...names]);
+    const [client] = attackers(1) as [RawClient];
+    await inBatches(5 * times, 5, () => send(client.open(), body));
   },
   "versions by the million that it says it has, of a role that doesn't exist": async () => {
     const pair = (index: number) => field(5, field(1, Buffer.from(index.toString(36))));
@@ -201,29 +199,16 @@ const attacks: Record<string, () => Promise<unknown>> = {
     const request = (bytes: number) => Buffer.concat([field(1, metadataOf(bytes)), field(2, Buffer.from(CDS))]);
     const [client] = attackers(1) as [RawClient];
     const body = request(1_000_000);
-    await inBatches(60 * times, 10, () => send(client.open(), body));
+    await inBatches(40 * times, 10, () => send(client.open(), body));
     await send(client.open(), request(30 * MIB));
   },
-  "types made up anew by stream after stream": async () => {
-    for (const client of attackers(2)) {
-      await inBatches(100 * times, 20, async (stream) => {
-        const one = client.open();
-        for (let type = 0; type < 50; type++) {
-          one.send({ typeUrl: text(2_000, `${stream}.${type}`).toString(), subscribe: ["*"] });
-        }
-        one.stream.end();
-        one.stream.resume();
-        await new Promise((done) => one.stream.once("close", done));
-      });
-    }
-  },
   "headers as long as they may be, on thousands of streams that say nothing": async () => {
-    for (const client of attackers(4)) {
-      for (let stream = 0; stream < 500 * times; stream++) client.open({ junk: text(50_000, stream).toString() });
+    for (const client of attackers(2)) {
+      for (let stream = 0; stream < 300 * times; stream++) client.open({ junk: text(50_000, stream).toString() });
     }
   },
   "long bodies over REST that come slowly, on hundreds of connections": async () => {
-    await connections(200 * times, target.restPort, (socket) => {
+    await connections(100 * times, target.restPort, (socket) => {
       socket.write(`POST /v3/discovery:clusters HTTP/1.1\r\nhost: a\r\ncontent-length: ${4 * MIB}\r\n\r\n`);
       socket.write(Buffer.alloc(3 * MIB));
     });
@@ -241,7 +226,7 @@ const attacks: Record<string, () => Promise<unknown>> = {
     const deep = `{"node":{"metadata":{"a":${"[".repeat(1_000_000)}${"]".repeat(1_000_000)}}}}`;
     const nodes = `{"node":{"clientFeatures":[${Array(1_000_000).fill('""').join()}]}}`;
     const bodies = [list("[]"), list("{}"), deep, nodes];
-    for (const body of bodies) await inBatches(8 * times, 8, () => poll(body, true));
+    for (const body of bodies) await inBatches(2 * times, 2, () => poll(body, true));
   },
   "the same and other answers over REST, by many polls at once that are never read": async () => {
     const body = (names: readonly string[]) =>
@@ -251,7 +236,7 @@ const attacks: Record<string, () => Promise<unknown>> = {
   "connections that say nothing, or half of the head of a request": async () => {
     await connections(500 * times, target.port, () => {});
     await connections(500 * times, target.restPort, (socket) =>
-      socket.write(`POST / HTTP/1.1\r\na: ${text(15_000, 1)}`),
+      socket.write(`POST / HTTP/1.1\r\na: ${text(15_000, 1).toString()}`),
     );
   },
 };

@@ -16,13 +16,16 @@ const tls = process.argv[3] === undefined ? undefined : JSON.parse(process.argv[
 const cache = createXdsCache();
 cache.apply("ns~proxy", { upsert: resources(typeUrls.cluster, { a: "1".repeat(1024 * 1024) }), complete: true });
 const named = { name: "shop", altStatName: "1".repeat(1024 * 1024) };
-cache.apply("ns~rest", { upsert: [jsonResource(typeUrls.cluster, "shop", named)], complete: true });
+const restCache = createXdsCache();
+restCache.apply("ns~rest", { upsert: [jsonResource(typeUrls.cluster, "shop", named)], complete: true });
 const server = createXdsServer({
   ...{ cache, limits, port: 0, fallbackKey: "ns~proxy" },
   snapshotKey: ({ metadata }) => (typeof metadata["role"] === "string" ? metadata["role"] : "ns~proxy"),
   security: await openXdsSecurity({ tls }),
 });
-const rest = createRestServer({ port: 0, fetch: server.fetch });
+// A server that doesn't listen, with a resource that JSON can be made of.
+const polled = createXdsServer({ cache: restCache, port: 0, fallbackKey: "ns~rest", snapshotKey: () => "ns~rest" });
+const rest = createRestServer({ port: 0, fetch: polled.fetch });
 const { port: restPort } = await rest.listen();
 process.stdout.write(`port ${(await server.listen()).port} rest ${restPort}\n`);
 process.on("SIGUSR2", () => {
