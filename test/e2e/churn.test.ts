@@ -19,6 +19,10 @@ import { get } from "./support/served.ts";
 const SECONDS = Number(process.env["EPOXY_CHURN_SECONDS"] ?? 10);
 const EDIT_EVERY_MS = 100;
 const RATE = 500;
+/** In a long run the machine is asked for nothing else; in a short one it has two cores for all tests. */
+const LEAST_SHARE = process.env["EPOXY_CHURN_SECONDS"] === undefined ? 0.5 : 0.95;
+/** Routes, clusters, listeners, endpoints: the kinds that Envoy refuses come first. */
+const BROKEN_KINDS = [0, 1, 3, 2];
 const SEED = 20_261_121;
 
 const ns = "namespace: gloo-system";
@@ -88,34 +92,36 @@ describe("a real Envoy under load while routes, clusters, endpoints and listener
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** One edit; `broken` in one of the ways that our checks find, or that only Envoy finds. */
-  async function edit(random: (limit: number) => number, broken: boolean): Promise<void> {
+  /** One edit; the broken ones, counted by `broken`, take turns in kind, and in the ways that only Envoy finds or that our checks find. */
+  async function edit(random: (limit: number) => number, broken: number | undefined): Promise<void> {
     const number = random(10);
     const text = `mark-${random(1000)}`;
     const direct = `directResponseAction: {status: 200, body: ${text}}`;
-    switch (random(4)) {
+    switch (broken === undefined ? random(4) : BROKEN_KINDS[broken % 4]) {
       case 0: {
-        if (!broken) return save("virtualservices", `v${number}`, virtualService(`v${number}`, direct));
+        if (broken === undefined) return save("virtualservices", `v${number}`, virtualService(`v${number}`, direct));
         const ways = [
           virtualService(`v${number}`, direct, `{regex: '${refusedRegex}'}`),
           virtualService(`v${number}`, direct, "{regex: '('}"),
           `{metadata: {name: v${number}, virtualHost`,
         ];
-        return save("virtualservices", `v${number}`, ways[random(ways.length)] ?? "");
+        return save("virtualservices", `v${number}`, ways[Math.floor(broken / 4) % ways.length] ?? "");
       }
       case 1: {
-        const options = broken ? impossibleUpstream : `connectionConfig: {maxRequestsPerConnection: ${1 + random(50)}}`;
+        const options =
+          broken !== undefined ? impossibleUpstream : `connectionConfig: {maxRequestsPerConnection: ${1 + random(50)}}`;
         return save("upstreams", `u${number}`, upstream(`u${number}`, [backendPort], options));
       }
       case 2: {
-        const ports = broken ? [99_999] : Array.from({ length: 1 + random(3) }, (_, index) => backendPort - index);
+        const ports =
+          broken !== undefined ? [99_999] : Array.from({ length: 1 + random(3) }, (_, index) => backendPort - index);
         return save("upstreams", `u${number}`, upstream(`u${number}`, ports));
       }
       default: {
         const which = random(spare.length);
         // The backend has its port already.
-        const listening = broken ? backendPort : (spare[which] ?? 0);
-        if (!broken && random(3) === 0)
+        const listening = broken !== undefined ? backendPort : (spare[which] ?? 0);
+        if (broken === undefined && random(3) === 0)
           return rm(join(folder, `config/gateways/gloo-system/g${which}.yaml`), { force: true });
         return save("gateways", `g${which}`, gateway(`g${which}`, listening));
       }
@@ -136,13 +142,24 @@ describe("a real Envoy under load while routes, clusters, endpoints and listener
     const end = performance.now() + SECONDS * 1000;
     let edits = 0;
     for (; performance.now() < end; edits++) {
-      await edit(random, edits % 10 === 9);
+      await edit(random, edits % 10 === 9 ? (edits - 9) / 10 : undefined);
       await sleep(EDIT_EVERY_MS);
     }
     const report = await load.stop();
     expect(report).toMatchObject({ failed: 0, failures: [] });
-    expect(report.good).toBeGreaterThan((SECONDS * RATE) / 2);
+    expect(report.good).toBeGreaterThan(SECONDS * RATE * LEAST_SHARE);
     expect(edits).toBeGreaterThan(3 * SECONDS);
+    // Broken edits of each kind came as far as Envoy, which refused them.
+    const refused = await waitFor(
+      async () => {
+        const { body } = await httpGet(`http://127.0.0.1:${adminPort}/metrics`);
+        const nacks = [...body.matchAll(/^epoxy_xds_nacks_total\{type="(\w+)"\} ([1-9]\d*)$/gm)];
+        const counts = Object.fromEntries(nacks.map(([, type, count]) => [type, Number(count)]));
+        return "RouteConfiguration" in counts && "Cluster" in counts && "Listener" in counts ? counts : undefined;
+      },
+      { timeout: 20_000 },
+    );
+    if (LEAST_SHARE > 0.5) console.log({ ...report, edits, refused });
 
     for (let it = 0; it < 10; it++) {
       await save("upstreams", `u${it}`, upstream(`u${it}`, [backendPort]));

@@ -156,7 +156,7 @@ describe("a real Envoy over mutual TLS", () => {
     expect(await envoy.stat("listener_manager.total_listeners_active")).toBe(0);
   });
 
-  test("no secret is in the log, the metrics, a debug view, the client statuses (CSDS) or the saved state", async () => {
+  test("no secret is in the log, the metrics, a debug view, the client statuses (CSDS), what `epoxy proxy` prints or the saved state", async () => {
     await using envoy = await envoyWith(`${shows(edge)} --node-id sees-secrets`);
     await waitFor(async () => (await envoy.stat("listener_manager.total_listeners_active")) === 1);
     const paths = (await admin("/")).trim().split("\n");
@@ -176,6 +176,18 @@ describe("a real Envoy over mutual TLS", () => {
     for (const entry of await readdir(state, { recursive: true, withFileTypes: true })) {
       if (entry.isFile()) outputs.set(entry.name, await readFile(join(entry.parentPath, entry.name), "latin1"));
     }
+    expect(outputs.get("/debug/served-proxies")).toContain("gateway-proxy");
+    for (const command of ["config", "diff"]) {
+      const { stdout, stderr } = await epoxy([
+        "proxy",
+        command,
+        "sees-secrets",
+        "--admin-address",
+        `127.0.0.1:${adminPort}`,
+      ]);
+      outputs.set(`epoxy proxy ${command}`, stdout + stderr);
+    }
+    expect(outputs.get("epoxy proxy config")).toContain("listener");
     expect(outputs.get("/debug/xds")).toContain("sees-secrets");
     // A line of the key as it is, and as it is where JSON or base64 is made of it.
     const line = siteKey.split("\n")[1] as string;
