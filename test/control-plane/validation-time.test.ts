@@ -85,7 +85,7 @@ test("a write among 5,000 virtual services is answered over HTTPS within 20 ms, 
     settings: { namespace: "gloo-system", name: "default" },
     logger: silentLogger,
   });
-  const policy = { alwaysAccept: false, allowWarnings: false, warnMissingTlsSecret: false };
+  const policy = { alwaysAccept: false, allowWarnings: false };
   await webhook.update({ ...policy, certFile: cert, keyFile: key });
   // The API server keeps its connections, too.
   const agent = new Agent({ keepAlive: true, ca: readFileSync(authority.ca) });
