@@ -1,5 +1,6 @@
 // Run as a program: a control plane on the data folder given as argument. Prints its ports as one line of JSON.
 import { join } from "node:path";
+import { limitOldGeneration } from "../../src/cli/limit-old-generation.ts";
 import { limitYoungGeneration } from "../../src/cli/limit-young-generation.ts";
 import { startChild } from "../../test/support/child.ts";
 import { waitFor } from "../../test/support/wait-for.ts";
@@ -45,6 +46,7 @@ if (process.argv[1] === import.meta.filename) {
     webhookAddress: { host: "127.0.0.1", port: 0 },
   });
   const ports = { xdsPort: controlPlane.xdsAddress?.port, webhookPort: controlPlane.webhookAddress?.port };
+  limitOldGeneration(() => controlPlane.readiness().ready);
   process.stdout.write(`${JSON.stringify(ports)}\n`);
   process.once("SIGTERM", () => void controlPlane.close().then(() => process.exit(0)));
 }

@@ -1,5 +1,5 @@
 /** Milliseconds after which the graph begins without a source that neither answers nor fails. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 15_000;
 
 /** When the flushes of a graph are run, the first of them held up. */
 export interface FirstFlush {

@@ -10,6 +10,7 @@ import {
 } from "../../control-plane/index.ts";
 import type { Invocation } from "../command.ts";
 import { createLogger } from "../create-logger.ts";
+import { limitOldGeneration } from "../limit-old-generation.ts";
 import { openTracing } from "../open-tracing.ts";
 import { UsageError } from "../usage-error.ts";
 import type { serveOptions } from "./system-specs.ts";
@@ -47,6 +48,7 @@ export async function serve({ values, given, terminal, signal }: Invocation<type
     logger,
     tracer: tracing?.tracer,
   });
+  limitOldGeneration(() => controlPlane.readiness().ready);
   const { xdsAddress, adminAddress, webhookAddress } = controlPlane;
   const places = {
     dir: dataDirectory,
