@@ -26,7 +26,7 @@ export interface MetricsSources {
 /** From a LAN's round trip to a fleet that warms clusters. */
 const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** So many types have labels of their own. */
+/** So many types beside Envoy's have labels of their own. */
 const MAX_TYPES = 100;
 /** So many clusters that proxies report, but that they aren't served, have labels of their own. */
 const MAX_UNSERVED = 1_000;
@@ -47,11 +47,14 @@ export interface Metrics {
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   const registers = [registry];
+  const shortName = (typeUrl: string): string => typeUrl.slice(typeUrl.lastIndexOf(".") + 1);
+  const envoysOwn: ReadonlySet<string> = new Set(Object.values(typeUrls).map(shortName));
   const typeNames = new Set<string>();
   // Clients may make up types without end, and are answered that there is nothing.
   const typeName = (typeUrl: string): string => {
-    const name = typeUrl.slice(typeUrl.lastIndexOf(".") + 1);
-    if (typeNames.size >= MAX_TYPES && !typeNames.has(name)) return "other";
+    const name = shortName(typeUrl);
+    if (envoysOwn.has(name) || typeNames.has(name)) return name;
+    if (typeNames.size >= MAX_TYPES) return "other";
     typeNames.add(name);
     return name;
   };

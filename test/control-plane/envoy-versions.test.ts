@@ -99,7 +99,7 @@ describe("what is newer than a proxy", () => {
 
   test("is found in messages packed in others, and other parts keep their bytes", () => {
     const { cache, keyFor, withheld } = createVersionedCache(createXdsCache());
-    keyFor(KEY, node("1.36.4"));
+    cache.subscribe(keyFor(KEY, node("1.36.4")), typeUrls.listener, () => {});
     const forwarding = httpListener(1234, { tracing: { operation: "%REQ(:path)%" } });
     const [part] = jsonResource(typeUrls.listener, "http", forwarding).parts;
     const other = xdsPart(Buffer.alloc(0), "other");
@@ -115,7 +115,7 @@ describe("what is newer than a proxy", () => {
 
   test("and vital keeps the whole resource back: what the proxy has stays", () => {
     const { cache, keyFor, withheld } = createVersionedCache(createXdsCache());
-    keyFor(KEY, node("1.36.4"));
+    cache.subscribe(keyFor(KEY, node("1.36.4")), typeUrls.route, () => {});
     const plain = jsonResource(typeUrls.route, "routes", { name: "routes" });
     cache.apply(KEY, { upsert: [plain], complete: true });
     cache.apply(KEY, { upsert: [jsonResource(typeUrls.route, "routes", { name: "routes", vhostHeader: "x-host" })] });

@@ -369,3 +369,20 @@ describe.each(["sotw", "delta"] as const)(
     });
   },
 );
+
+test("of proxies that refuse something and go, the last four thousand are remembered, and whoever is connected", () => {
+  const { cache, quarantine } = setUp([resource(CDS, "a", "bad")]);
+  const digest = cache.get(KEY, CDS, "a")?.version ?? "";
+  const come = (node: string): (() => void) => {
+    const witness = { key: KEY, typeUrl: CDS, node, nodeVersion: "1", covers: () => true };
+    const leave = quarantine.attach({ ...witness, hasAccepted: () => false, wake() {} });
+    quarantine.note([{ ...witness, name: "a", digest, message: "no", at: 0 }]);
+    return leave;
+  };
+  come("stays");
+  for (const name of numbered(6_000)) come(name)();
+  const nodes = quarantine.list()[0]?.refusals.map(({ node }) => node) ?? [];
+  expect(nodes.length).toBeLessThan(4_500);
+  expect(nodes).toEqual([...nodes.slice(0, -1), "stays"]);
+  expect(nodes.slice(0, 3_999)).toEqual(numbered(6_000).toReversed().slice(0, 3_999));
+});

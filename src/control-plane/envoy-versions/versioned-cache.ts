@@ -48,6 +48,8 @@ interface Variant {
   readonly before: EnvoyVersion;
   readonly withhold: Withhold;
   readonly contents: Map<string, readonly WithheldContent[]>;
+  /** Who reads it. */
+  subscriptions: number;
   /** What became of parts; most are in many versions of their resource. */
   readonly adapted: WeakMap<XdsPart, AdaptedPart>;
 }
@@ -69,14 +71,21 @@ const thresholds: readonly EnvoyVersion[] = [
   ...new Map(newerFields.map(({ since }) => [since.join("."), since])).values(),
 ].toSorted((a, b) => (isOlder(a, b) ? -1 : 1));
 
-const keyOf = (role: string, before: EnvoyVersion): string => `${role} (before Envoy ${before.join(".")})`;
+const suffixOf = (before: EnvoyVersion): string => ` (before Envoy ${before.join(".")})`;
+const keyOf = (role: string, before: EnvoyVersion): string => role + suffixOf(before);
 const nameKey = ({ typeUrl, name }: { typeUrl: string; name: string }): string => `${typeUrl} ${name}`;
+
+/** Of a key for older proxies; undefined: it is none. By its text, since such a key may outlive what is kept for it. */
+function variantOf(key: string): { readonly role: string; readonly before: EnvoyVersion } | undefined {
+  const before = thresholds.find((it) => key.endsWith(suffixOf(it)));
+  return before && { role: key.slice(0, -suffixOf(before).length), before };
+}
 
 export function createVersionedCache(inner: XdsCache): VersionedCache {
   /** By the key of the role, then by the version that its proxies are older than. */
   const variants = new Map<string, Map<string, Variant>>();
-  /** Of the variants, each with its role. */
-  const keys = new Map<string, string>();
+  /** Of the variants. */
+  const keys = new Set<string>();
   const listeners = new Set<() => void>();
 
   function adaptPart(typeUrl: string, part: XdsPart, { withhold, adapted }: Variant): AdaptedPart {
@@ -115,6 +124,7 @@ export function createVersionedCache(inner: XdsCache): VersionedCache {
   function apply(variant: Variant, change: XdsChange): void {
     for (const it of change.remove ?? []) variant.contents.delete(nameKey(it));
     inner.apply(variant.key, { ...change, upsert: change.upsert?.flatMap((it) => note(it, variant)) });
+    if ((change.upsert?.length ?? 0) + (change.remove?.length ?? 0) === 0) return;
     for (const listener of listeners) listener();
   }
 
@@ -135,10 +145,10 @@ export function createVersionedCache(inner: XdsCache): VersionedCache {
     const opened = known.get(label);
     if (opened !== undefined) return opened;
     const variant: Variant = {
-      ...{ role, before, key: keyOf(role, before), contents: new Map(), adapted: new WeakMap() },
+      ...{ role, before, key: keyOf(role, before), contents: new Map(), adapted: new WeakMap(), subscriptions: 0 },
       withhold: createWithhold(before, envoyTypes()),
     };
-    keys.set(variant.key, role);
+    keys.add(variant.key);
     variants.set(role, known.set(label, variant));
     const dump = inner.dump(role);
     const names = dump.flatMap(({ typeUrl, resources }) => Object.keys(resources).map((name) => ({ typeUrl, name })));
@@ -150,10 +160,25 @@ export function createVersionedCache(inner: XdsCache): VersionedCache {
     return variant;
   }
 
-  /** For proxies that aren't connected here, if the role is one of ours. */
+  /** Whether there is anything for the role, which a client may have made up. */
+  const serves = (role: string): boolean =>
+    inner.ready(role) ||
+    inner.dump(role).some(({ complete, resources }) => complete || Object.keys(resources).length > 0);
+
+  /** If the role is one of ours. Nobody need read it yet: its proxies may be connected to another replica. */
   function openServed(role: string, before: EnvoyVersion | undefined): void {
-    if (before === undefined || keys.has(keyOf(role, before)) || inner.dump(role).length === 0) return;
+    if (before === undefined || keys.has(keyOf(role, before)) || !serves(role)) return;
     openVariant(role, before);
+  }
+
+  /** Of a role that a client made up, nothing is left when nobody reads it any more. */
+  function release({ role, before, key, subscriptions }: Variant): void {
+    const known = variants.get(role);
+    if (subscriptions > 0 || !keys.has(key) || serves(role)) return;
+    known?.delete(before.join("."));
+    if (known?.size === 0) variants.delete(role);
+    keys.delete(key);
+    inner.delete(key);
   }
 
   /** What proxies of a role at this version are older than, of what makes a difference. */
@@ -176,26 +201,42 @@ export function createVersionedCache(inner: XdsCache): VersionedCache {
       },
       delete(key) {
         inner.delete(key);
-        for (const variant of variants.get(key)?.values() ?? []) inner.delete(variant.key);
+        for (const variant of [...(variants.get(key)?.values() ?? [])]) {
+          inner.delete(variant.key);
+          variant.contents.clear();
+          release(variant);
+        }
+      },
+      subscribe(key, typeUrl, wake, closed) {
+        const asked = variantOf(key);
+        if (asked === undefined) return inner.subscribe(key, typeUrl, wake, closed);
+        const variant = openVariant(asked.role, asked.before);
+        variant.subscriptions++;
+        return inner.subscribe(key, typeUrl, wake, () => {
+          closed?.();
+          variant.subscriptions--;
+          release(variant);
+        });
       },
       keys: () => inner.keys().filter((key) => !keys.has(key)),
     },
     keyFor(key, { userAgentName, userAgentVersion }) {
       const before = userAgentName === "envoy" ? thresholdOf(userAgentVersion) : undefined;
-      return before === undefined ? key : openVariant(key, before).key;
+      // A client may call its role as such keys are called: there is no variant of a variant.
+      if (before === undefined || variantOf(key) !== undefined) return key;
+      openServed(key, before);
+      return keyOf(key, before);
     },
     roles: {
-      roleOf: (key) => keys.get(key) ?? key,
+      roleOf: (key) => variantOf(key)?.role ?? key,
       keysOf: (role) => [role, ...[...(variants.get(role)?.values() ?? [])].map(({ key }) => key)],
       prepare(role, nodeVersion) {
         openServed(role, thresholdOf(nodeVersion));
       },
     },
     open(role, key) {
-      openServed(
-        role,
-        thresholds.find((threshold) => keyOf(role, threshold) === key),
-      );
+      const asked = variantOf(key);
+      if (asked?.role === role) openServed(role, asked.before);
     },
     withheld: () =>
       [...variants.values()].flatMap((known) =>

@@ -46,8 +46,11 @@ export interface XdsCache {
   version(key: string, typeUrl: string): string | undefined;
   /** For debugging: names and versions, no content. */
   dump(key: string): XdsTypeDump[];
-  /** Opens a stream's view on one type of a key, which need not exist yet. `wake` must only take note, the reading comes later. */
-  subscribe(key: string, typeUrl: string, wake: () => void): Subscription;
+  /**
+   * Opens a stream's view on one type of a key, which need not exist yet. `wake` must only take note, the reading comes later. `closed` is
+   * called once, when the view has been closed.
+   */
+  subscribe(key: string, typeUrl: string, wake: () => void, closed?: () => void): Subscription;
 }
 
 interface KeyState {
@@ -136,12 +139,12 @@ export function createXdsCache(): XdsCache {
         version: log.version(),
         resources: Object.fromEntries([...log.resources()].map(({ name, version }) => [name, version])),
       })),
-    subscribe(key, typeUrl, wake) {
+    subscribe(key, typeUrl, wake, closed) {
       const state = stateOf(key);
       const group = state.subscriptions.get(typeUrl) ?? new Set<Subscription>();
       state.subscriptions.set(typeUrl, group);
       const subscription = new Subscription(logOf(state, typeUrl), wake, () => {
-        group.delete(subscription);
+        if (!group.delete(subscription)) return;
         if (group.size === 0 && state.subscriptions.get(typeUrl) === group) {
           state.subscriptions.delete(typeUrl);
           const log = state.logs.get(typeUrl);
@@ -149,6 +152,7 @@ export function createXdsCache(): XdsCache {
         }
         // A made-up type or key of a client goes when the client does.
         if (state.subscriptions.size === 0 && !served(state) && states.get(key) === state) states.delete(key);
+        closed?.();
       });
       group.add(subscription);
       return subscription;

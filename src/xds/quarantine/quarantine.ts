@@ -1,6 +1,7 @@
 import type { XdsResource } from "../cache/resource.ts";
 import type { Subscription } from "../cache/subscription.ts";
 import type { XdsCache } from "../cache/xds-cache.ts";
+import { rememberAbsentNodes } from "./absent-nodes.ts";
 import { type CanaryOptions, createCanary } from "./canary.ts";
 import { type CanaryNews, createFleet } from "./fleet.ts";
 import type { QuarantinedContent, Refusal, Witness } from "./refusal.ts";
@@ -80,6 +81,15 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
   const newsListeners = new Set<() => void>();
   const nobody: ReadonlySet<Witness> = new Set();
   const fleet = createFleet(roles);
+  const absent = rememberAbsentNodes((role, nodes) => {
+    for (const verdict of verdictsOf(role)) {
+      for (const node of nodes) {
+        verdict.refusals.delete(node);
+        verdict.acceptedBy.delete(node);
+      }
+    }
+    changed();
+  });
   const canary = createCanary({
     ...{ cache, roles, fleet },
     onNews: () => newsListeners.forEach((listener) => listener()),
@@ -139,6 +149,13 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
     return verdict;
   }
 
+  function* verdictsOf(role: string): Generator<Verdict> {
+    for (const type of types.values()) {
+      if (type.role !== role) continue;
+      for (const byDigest of type.byName.values()) yield* byDigest.values();
+    }
+  }
+
   function forgive({ key, typeUrl, node, nodeVersion }: Witness): boolean {
     let any = false;
     const role = roles.roleOf(key);
@@ -178,6 +195,7 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
         verdict.refusals.delete(refusal.node);
         verdict.refusals.set(refusal.node, { ...refusal, message: refusal.message.slice(0, MAX_MESSAGE) });
         touched.add(typeKey(refusal.key, refusal.typeUrl));
+        if (!fleet.isConnected(refusal.key, refusal.node)) absent.note(refusal.key, refusal.node);
         if (refusal.canary === true) canary.end(refusal);
       }
       wake(touched);
@@ -220,7 +238,13 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
       canary.setTimeout(ms);
       for (const group of witnesses.values()) for (const witness of group) canary.attached(witness);
     },
-    canaryNews: () => (canary.on ? fleet.news() : undefined),
+    canaryNews() {
+      if (!canary.on) return undefined;
+      const news = fleet.news();
+      // A role that a client has made up is no news.
+      const served = new Set(cache.keys());
+      return { ...news, first: news.first.filter(({ role }) => served.has(role)) };
+    },
     hear(replica, news) {
       fleet.hear(replica, news);
       canary.heard();
@@ -268,6 +292,7 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
       const group = witnesses.get(id) ?? new Set();
       witnesses.set(id, group.add(witness));
       fleet.count(witness.key, node, 1);
+      absent.came(role, node);
       canary.attached(witness);
       const verdicts = types.get(id);
       if (verdicts !== undefined) watchAll(verdicts);
@@ -276,6 +301,8 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
         if (!group.delete(witness)) return;
         if (group.size === 0 && witnesses.get(id) === group) witnesses.delete(id);
         fleet.count(witness.key, node, -1);
+        const isJudge = !verdictsOf(role).next().done && !fleet.isConnected(role, node);
+        if (isJudge) absent.note(role, node);
         canary.detached(witness);
       };
     },

@@ -85,7 +85,9 @@ export function createAdmission({ concurrent, placeMs = PLACE_MS }: AdmissionOpt
       }
     },
     leave(newcomer) {
-      if (queues.get(newcomer.host)?.delete(newcomer) === true) waiting--;
+      const queue = queues.get(newcomer.host);
+      if (queue?.delete(newcomer) === true) waiting--;
+      if (queue?.size === 0) queues.delete(newcomer.host);
       free(newcomer);
     },
     get waiting() {

@@ -69,6 +69,8 @@ const MAX_TYPES = 64;
 
 /** Longer ones serve no people; they are in logs and metrics. */
 const MAX_NODE_ID = 1024;
+/** Types are counted by name, also when the stream has ended. */
+const MAX_TYPE_URL = 1024;
 /** What a name takes beside its text: its places in maps. */
 const NAME_BYTES = 150;
 /** Names that were added and removed again are counted until so many bytes came in. */
@@ -124,6 +126,7 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
     }
     const typeUrl = onlyType ?? request.typeUrl;
     if (typeUrl === "") throw new InvalidRequest("type_url is missing; on an aggregated stream each request needs one");
+    if (typeUrl.length > MAX_TYPE_URL) throw new InvalidRequest(`type_url is longer than ${MAX_TYPE_URL} characters`);
     return typeUrl;
   }
 
