@@ -253,6 +253,8 @@ export function startEngine({
   });
   let fed = !serving;
   const isHeld = (): boolean => keepIfEmpty && !fed && sources.isEmpty();
+  // Before everything is read, emptiness says nothing.
+  const isSuspicious = (): boolean => envoy.served.synced && isHeld();
   const onFed = (): void => {
     fed = true;
     logger.info({ proxies: cache.keys().length - 1 }, "all sources are read: serving");
@@ -261,7 +263,7 @@ export function startEngine({
   if (keepIfEmpty && serving && !fed) {
     // After the graph has taken over what has come.
     sources.onFilled(() => !fed && setImmediate(() => feed?.retry()));
-    envoy.served.subscribe(() => isHeld() && logger.error({}, SUSPICIOUSLY_EMPTY), { initial: true });
+    envoy.served.subscribe(() => isSuspicious() && logger.error({}, SUSPICIOUSLY_EMPTY), { initial: true });
   }
 
   sources.onceAnswered(first.release);
@@ -278,7 +280,7 @@ export function startEngine({
       return leader.election.isLeader;
     },
     waitingFor: () => [
-      ...(serving && isHeld() ? [SUSPICIOUSLY_EMPTY] : []),
+      ...(serving && isSuspicious() ? [SUSPICIOUSLY_EMPTY] : []),
       ...sources.waitingFor(),
       ...(kubernetes?.waitingFor() ?? []),
       ...discovery.waitingFor(),

@@ -193,6 +193,8 @@ describe("a control plane whose Consul is down when it is started", () => {
     await put("VirtualService/gloo-system/a", answering("a", "'*'", "fresh"));
     await waitFor(async () => (await answer()) === "fresh", { timeout: 20_000 });
     expect(second.readiness()).toEqual({ ready: true, reasons: [] });
+    // What isn't read isn't empty.
+    expect(`${ready.body}${log.join("\n")}`).not.toContain("there is nothing at all");
     expect(envoy.log()).not.toMatch(/rejected/i);
     await rm(folder, { recursive: true, force: true });
   }, 60_000);

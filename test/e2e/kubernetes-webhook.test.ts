@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type PeerCertificate } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { kinds } from "../../generated/sdk/index.ts";
 import { type ControlPlane, createControlPlane } from "../../src/control-plane/index.ts";
 import { type Authority, createAuthority } from "../support/certificates.ts";
@@ -190,6 +190,25 @@ static: {hosts: [{addr: 127.0.0.1, port: 8080}]}
     expect((await create("virtualservices", "no-cert", secure("gone"))).body.message).toContain(
       `SSL secret not found: list did not find secret ${namespace}.gone`,
     );
+  });
+
+  it("refuses to have a certificate that is in use read in another way", async () => {
+    const pem = (file: string): string => readFileSync(join(authority.folder, file), "utf8");
+    const annotations = { resource_kind: "*v1.Secret" };
+    const tls = stringify({ certChain: pem("first.pem"), privateKey: pem("first.key") });
+    await cluster().apiOk("POST", secrets(), { metadata: { name: "as-yaml", annotations }, stringData: { tls } });
+    const user = { metadata: { name: "as-yaml", namespace }, ...secure("as-yaml") };
+    await writeTree(folder, { [`config/virtualservices/${namespace}/as-yaml.yaml`]: JSON.stringify(user) });
+    const contentType = "application/merge-patch+json";
+    const annotate = (changed: object) => {
+      const body = { metadata: { annotations: changed } };
+      return cluster().api("PATCH", `${secrets("as-yaml")}?dryRun=All`, body, { contentType });
+    };
+    await waitFor(async () => (await annotate({ resource_kind: null })).status === 400);
+    expect((await annotate({ resource_kind: "other" })).body.message).toContain(
+      `SSL secret ${namespace}.as-yaml can't be used: header: it is one of type header`,
+    );
+    expect((await annotate({ team: "shop" })).status).toBe(200);
   });
 
   it("lets a certificate go that another of the sources of secrets has, too", async () => {
