@@ -52,13 +52,11 @@ describe("the rights of the control plane", () => {
     expect(judged.length).toBeGreaterThan(6);
     expect(collections).toContain("secrets");
     const native = ["/secrets", "/namespaces", "/pods", "/services", "discovery.k8s.io/endpointslices"];
-    const reading = [...watched.map(({ group, plural }) => `${group}/${plural}`), ...native];
     expect(granted("ClusterRole")).toEqual(
       [
-        ...reading.flatMap((it) => readVerbs.map((verb) => `${it} ${verb}`)),
-        ...judged.flatMap(({ group, plural }) =>
-          ["patch", "update"].map((verb) => `${group}/${plural}/status ${verb}`),
-        ),
+        ...watched.flatMap(({ group, plural }) => readVerbs.map((verb) => `${group}/${plural} ${verb}`)),
+        ...native.flatMap((it) => ["list", "watch"].map((verb) => `${it} ${verb}`)),
+        ...judged.map(({ group, plural }) => `${group}/${plural}/status patch`),
       ].toSorted(),
     );
   });

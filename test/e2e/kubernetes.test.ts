@@ -29,10 +29,9 @@ const rules: readonly PolicyRule[] = [
     verbs: ["patch"],
   },
   { apiGroups: ["gloo.solo.io"], resources: ["upstreams"], verbs: ["create", "update", "delete"] },
-  { apiGroups: ["gateway.solo.io"], resources: ["gateways"], verbs: ["create"] },
   { apiGroups: ["epoxy.dev"], resources: ["refusalreports"], verbs: ["create", "update", "delete"] },
-  { apiGroups: [""], resources: ["secrets", "configmaps", "services", "pods"], verbs: read },
-  { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: read },
+  { apiGroups: [""], resources: ["secrets", "services", "pods"], verbs: ["list", "watch"] },
+  { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"] },
   { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "list", "watch", "create", "update"] },
 ];
 
