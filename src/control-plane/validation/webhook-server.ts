@@ -42,7 +42,9 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
 
   async function refresh(): Promise<void> {
     try {
-      const [cert, key] = await Promise.all([readFile(certFile, "utf8"), readFile(keyFile, "utf8")]);
+      // One after the other: where both lack, the same is said each time, and so logged once.
+      const cert = await readFile(certFile, "utf8");
+      const key = await readFile(keyFile, "utf8");
       if (isClosed) return;
       if (server === undefined) server = await listen(options, { cert, key });
       else if (inUse !== cert + key) {
