@@ -11,7 +11,7 @@ import type {
 } from "./consul-queries.ts";
 import { kvEntry, type RawEntry, readKvListing } from "./kv-listing.ts";
 import { type ConsulSessions, consulSessions, guardRefused } from "./consul-sessions.ts";
-import { type CallOptions, createConsulTransport, type RawConsul, type Reply } from "./consul-transport.ts";
+import { type CallOptions, arrivedAt, createConsulTransport, type RawConsul, type Reply } from "./consul-transport.ts";
 
 /**
  * Consul's HTTP API, as far as it is used. Each call ends with its signal and with a timeout, and rejects with `unavailable`. One
@@ -69,7 +69,7 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
     }
     try {
       // Below 1 a blocking query would return at once, again and again.
-      return { value: read(body), index: Math.max(1, index) };
+      return { value: read(body), index: Math.max(1, index), answeredAt: arrivedAt(response) };
     } catch (cause) {
       throw new EpoxyError("unavailable", `Consul at ${address} answered ${what} with what can't be read`, { cause });
     }

@@ -27,6 +27,8 @@ export interface CatalogOptions extends QueryOptions {
 export interface ConsulAnswer<T> {
   readonly value: T;
   readonly index: number;
+  /** When it began to come, by `performance.now()`. */
+  readonly answeredAt: number;
 }
 
 /** An entry of the key-value store. */

@@ -113,6 +113,11 @@ export function createConsulTransport(options: ConsulOptions): ConsulTransport {
 const basicAuth = (username: string, password = ""): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 
+const arrivals = new WeakMap<IncomingMessage, number>();
+
+/** When an answer began to come, by `performance.now()`. */
+export const arrivedAt = (response: IncomingMessage): number => arrivals.get(response) ?? performance.now();
+
 /** Adds what the package lacks to a request that is about to be sent. */
 function extendRequest(request: PapiRequest, next: () => void): void {
   if (request.ctx?.useCache === true) request.req.path += `${request.req.path.includes("?") ? "&" : "?"}cached`;
@@ -121,6 +126,7 @@ function extendRequest(request: PapiRequest, next: () => void): void {
     request(options) {
       const outgoing = transport.request(options);
       outgoing.once("response", (response) => {
+        arrivals.set(response, performance.now());
         response.once("close", () => {
           // The package never settles a call whose answer breaks off in the middle.
           if (!response.complete)

@@ -4,7 +4,7 @@ import { kubeFailure } from "./kube-errors.ts";
 import type { KubernetesOptions } from "./kube-options.ts";
 import { createKubeTransport } from "./kube-transport.ts";
 import { listAll } from "./list-objects.ts";
-import { type WatchEvent, watchObjects } from "./watch-objects.ts";
+import { type WatchEvents, watchObjects } from "./watch-objects.ts";
 
 export interface KubeCallOptions {
   readonly signal: AbortSignal;
@@ -47,7 +47,7 @@ export interface KubernetesClient extends AsyncDisposable {
     scope: KubeScope,
     resourceVersion: string,
     options: KubeCallOptions,
-  ): AsyncGenerator<readonly WatchEvent<T>[], void, undefined>;
+  ): AsyncGenerator<WatchEvents<T>, void, undefined>;
   /** Unknown fields are refused, not dropped. Failure 409: it exists. */
   create<T extends KubeObject>(resource: KubeResource, object: T, options: KubeCallOptions): Promise<T>;
   /** On condition that the stored version is `metadata.resourceVersion`. Failure 409: it isn't; 404: there is none. */

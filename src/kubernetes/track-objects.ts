@@ -12,6 +12,8 @@ export type TrackEvent<T extends KubeObject> =
       readonly changed: readonly T[];
       /** As they were last. */
       readonly deleted: readonly T[];
+      /** When the server told of it, by `performance.now()`. */
+      readonly seenAt: number;
     };
 
 /**
@@ -36,7 +38,7 @@ export async function* trackObjects<T extends KubeObject>(
     let broken = false;
     while (!signal.aborted) {
       try {
-        for await (const events of client.watch<T>(resource, scope, version, { signal })) {
+        for await (const { events, arrivedAt } of client.watch<T>(resource, scope, version, { signal })) {
           broken = false;
           guard?.note(events);
           version = events.at(-1)?.object.metadata?.resourceVersion ?? version;
@@ -49,6 +51,7 @@ export async function* trackObjects<T extends KubeObject>(
             type: "changes",
             changed: told.flatMap(({ type, object }) => (type === "set" ? [object] : [])),
             deleted: told.flatMap(({ type, object }) => (type === "deleted" ? [object] : [])),
+            seenAt: arrivedAt,
           };
         }
       } catch (error) {

@@ -9,6 +9,13 @@ export interface WatchEvent<T extends KubeObject> {
   readonly object: T;
 }
 
+/** What arrived together. */
+export interface WatchEvents<T extends KubeObject> {
+  readonly events: readonly WatchEvent<T>[];
+  /** When, by `performance.now()`. */
+  readonly arrivedAt: number;
+}
+
 export interface WatchObjectsOptions {
   readonly resourceVersion: string;
   readonly signal: AbortSignal;
@@ -23,13 +30,13 @@ const types: Readonly<Record<string, WatchEvent<KubeObject>["type"]>> = {
   BOOKMARK: "bookmark",
 };
 
-/** One watch. What arrives together is given together. Source: "Efficient detection of changes" of Kubernetes' API concepts. */
+/** One watch. Source: "Efficient detection of changes" of Kubernetes' API concepts. */
 export async function* watchObjects<T extends KubeObject>(
   transport: KubeTransport,
   resource: KubeResource,
   { namespace, labelSelector, fieldSelector }: KubeScope,
   { resourceVersion, signal, watchTime }: WatchObjectsOptions,
-): AsyncGenerator<readonly WatchEvent<T>[], void, undefined> {
+): AsyncGenerator<WatchEvents<T>, void, undefined> {
   const what = `watching ${resourceName(resource)}${namespace === undefined ? "" : ` in ${namespace}`}`;
   // Spread, so that the watches of many clients don't come back all at once.
   const timeoutSeconds = Math.max(1, Math.round((watchTime / 1000) * (0.75 + Math.random() / 2)));
@@ -43,13 +50,15 @@ export async function* watchObjects<T extends KubeObject>(
   };
   const path = objectPath(resource, namespace);
   for await (const lines of transport.lines({ what, method: "GET", path, query, signal }, timeoutSeconds * 1000)) {
-    yield lines.map((line) => {
+    const arrivedAt = performance.now();
+    const events = lines.map((line) => {
       const { type, object } = parseLine(line, what, transport.address);
       const known = types[type];
       if (known !== undefined) return { type: known, object: object as T };
       // The object is a Status.
       throw answeredError(transport.address, what, (object as { code?: number }).code ?? 500, JSON.stringify(object));
     });
+    yield { events, arrivedAt };
   }
 }
 

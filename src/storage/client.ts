@@ -66,6 +66,11 @@ export type WatchEvent<T> =
       readonly removed: readonly Ref[];
       /** All problems as they are now, not only new ones. */
       readonly problems: readonly Problem[];
+      /**
+       * By `performance.now()`, when the first of the changes was seen in the storage, before it was read: a file event came, or an answer of
+       * Consul or Kubernetes began. Undefined where nothing was told, such as in a change that was found by looking again.
+       */
+      readonly seenAt?: number;
     }
   | { readonly type: "stale"; readonly error: EpoxyError }
   | { readonly type: "live" };

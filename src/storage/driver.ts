@@ -20,7 +20,7 @@ export interface DriverList<T> {
 /**
  * What a driver's watch yields. `problems` are all that exist now within the watched namespaces. An entry that can't be
  * parsed is in `problems` with its ref, and neither in `entries` nor in `removed`: the runtime then keeps its last good
- * version. A driver that keeps a last good version itself goes on listing it and says so with `lastGoodKept`.
+ * version. A driver that keeps a last good version itself goes on listing it and says so with `lastGoodKept`. `seenAt`: see `WatchEvent`.
  */
 export type DriverEvent<T> =
   | { readonly type: "state"; readonly entries: readonly StoredEntry<T>[]; readonly problems: readonly Problem[] }
@@ -29,6 +29,7 @@ export type DriverEvent<T> =
       readonly changed: readonly StoredEntry<T>[];
       readonly removed: readonly Ref[];
       readonly problems: readonly Problem[];
+      readonly seenAt?: number | undefined;
     };
 
 export interface DriverOptions {

@@ -26,6 +26,8 @@ export function createWatchState<T extends Resource>(matches: (resource: T) => b
   let unsettled = new Set<string>();
   let synced = false;
   let stateTold = false;
+  /** Of what isn't told yet. */
+  let seenAt: number | undefined;
   let problems: readonly Problem[] = [];
   let problemsTold = "[]";
   let failure: EpoxyError | undefined;
@@ -79,6 +81,7 @@ export function createWatchState<T extends Resource>(matches: (resource: T) => b
 
   const takeState = (): WatchEvent<T> => {
     stateTold = true;
+    seenAt = undefined;
     unsettled.clear();
     for (const [key, entry] of known) told.set(key, entry.version);
     const current = currentProblems();
@@ -99,11 +102,19 @@ export function createWatchState<T extends Resource>(matches: (resource: T) => b
       }
     }
     unsettled.clear();
+    const seen = seenAt === undefined ? {} : { seenAt };
+    seenAt = undefined;
     const current = currentProblems();
     const text = problemsText(current);
     if (changed.length === 0 && removed.length === 0 && text === problemsTold) return undefined;
     problemsTold = text;
-    return { type: "changes", changed: inOrder(changed), removed: removed.sort(compareRefs), problems: current };
+    return {
+      type: "changes",
+      changed: inOrder(changed),
+      removed: removed.sort(compareRefs),
+      problems: current,
+      ...seen,
+    };
   };
 
   return {
@@ -112,7 +123,11 @@ export function createWatchState<T extends Resource>(matches: (resource: T) => b
       synced = true;
       problems = event.problems;
       if (event.type === "state") replaceAll(event.entries);
-      else replaceSome(event.changed, event.removed);
+      else {
+        replaceSome(event.changed, event.removed);
+        // The earliest is that of what has waited longest.
+        seenAt ??= event.seenAt;
+      }
     },
     fail(error) {
       failure = error;

@@ -124,7 +124,7 @@ test("what answers a blocking query at once, again and again, is not asked in a 
   let asked = 0;
   const ask = async () => {
     asked++;
-    return { value: 1, index: 7 };
+    return { value: 1, index: 7, answeredAt: 0 };
   };
   const stop = new AbortController();
   const seen: number[] = [];
@@ -144,7 +144,7 @@ test("an index that goes back is reported and waited with", async () => {
     asked.push(index);
     const next = answers.shift();
     if (next === undefined) throw new Error("no more");
-    return { value: undefined, index: next };
+    return { value: undefined, index: next, answeredAt: 0 };
   };
   const seen: boolean[] = [];
   const read = async () => {

@@ -58,6 +58,25 @@ test("a change that a thousand proxies take has a bounded number of spans, and c
   expect(JSON.stringify(told)).not.toContain("MARKED");
 });
 
+test("a change begins when it was seen in the storage, and what was told of it first counts", () => {
+  const { traces, change, ended } = setUp();
+  const now = performance.now();
+  const event = { type: "changes", changed: [], removed: [], problems: [] } as const;
+  for (const ago of [500, 2000, 1000]) traces.onStorageEvent("Upstream", { ...event, seenAt: now - ago });
+  traces.onStorageEvent("Upstream", event);
+  change(cluster("one"));
+  traces.close();
+  const at = ([seconds, nanos]: readonly [number, number]) => seconds * 1000 + nanos / 1e6;
+  const epoch = Date.now() - performance.now();
+  const [root] = ended("epoxy.change");
+  const spans = ended("epoxy.storage");
+  const begun = spans.map(({ startTime }) => Math.round((at(startTime) - epoch - now) / 100) * 100 + 0);
+  expect(begun).toEqual([-500, -2000, -1000, 0]);
+  expect(root?.startTime).toEqual(spans[1]?.startTime);
+  const delivered = spans.map(({ events }) => events.map(({ name, time }) => [name, at(time) - epoch >= now - 5]));
+  expect(delivered).toEqual(spans.map(() => [["delivered", true]]));
+});
+
 test("a response that carries two changes is in the traces of both", () => {
   const { traces, xdsEvents, respond, change, ended } = setUp();
   const [one, two] = [cluster("one"), cluster("two")];

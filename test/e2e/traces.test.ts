@@ -101,6 +101,7 @@ describe("a change, with a collector of OpenTelemetry and a real Envoy", () => {
     const order = [root.start, derive.start, apply.start, push.start, push.end];
     expect(order).toEqual(order.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)));
     expect(storage.start).toBe(root.start);
+    expect(storage.events).toEqual(["delivered"]);
     expect(root.end).toBe(push.end);
   });
 

@@ -21,6 +21,7 @@ const openStorage = (port: number, rootKey: string): Storage =>
   createConsulStorage({ address: `127.0.0.1:${port}`, rootKey, backoff: { initial: 20, max: 200 } });
 
 storageContract<ConsulFixture>("Consul", {
+  tellsWhenSeen: true,
   async open() {
     const rootKey = `root-${++roots}`;
     const proxy = await startTcpProxy({ port: consul.port });

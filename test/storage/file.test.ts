@@ -14,6 +14,7 @@ const harness = (statuses: boolean) => {
       backoff: { initial: 10, max: 20 },
     });
   const files: StorageHarness<{ base: string; storage: ReturnType<typeof open>; dispose: () => Promise<void> }> = {
+    tellsWhenSeen: true,
     async open() {
       const base = await mkdtemp(join(tmpdir(), "epoxy-files-"));
       const storage = open(base);

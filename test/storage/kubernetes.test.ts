@@ -38,6 +38,7 @@ async function clear(): Promise<void> {
 
 storageContract<KubernetesFixture>("Kubernetes", {
   holdsJson: true,
+  tellsWhenSeen: true,
   async open() {
     await clear();
     const proxy = await startTcpProxy({ port: cluster().address.port });

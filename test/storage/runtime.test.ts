@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { EpoxyError } from "../../src/errors/index.ts";
 import { createStorage, type Clock, type StorageDriver } from "../../src/storage/index.ts";
 import { createBackoff } from "../../src/storage/backoff.ts";
+import { createWatchState } from "../../src/storage/watch-state.ts";
 import { createMemoryDriver } from "../../src/storage/memory/memory-driver.ts";
 import { follow } from "../contracts/support/follow.ts";
 import { type Widget, widget, WidgetKind } from "../contracts/support/kinds.ts";
@@ -63,6 +64,22 @@ function testClock(random = () => 1) {
   };
   return { clock, slept };
 }
+
+test("changes that are told together were seen when the first of them was", () => {
+  const state = createWatchState<Widget>(() => true);
+  const entry = (version: string) => ({ ref: { namespace: "ns-1", name: "a" }, version, resource: widget("a") });
+  const apply = (version: string, seenAt?: number) =>
+    state.apply({ type: "changes", changed: [entry(version)], removed: [], problems: [], seenAt });
+  state.apply({ type: "state", entries: [], problems: [] });
+  expect(state.take()).not.toHaveProperty("seenAt");
+  apply("1", 5);
+  apply("2", 9);
+  expect(state.take()).toMatchObject({ type: "changes", seenAt: 5 });
+  apply("2", 10);
+  expect(state.take()).toBeUndefined();
+  apply("3");
+  expect(state.take()).not.toHaveProperty("seenAt");
+});
 
 describe("a watch whose source fails", () => {
   test("59: tells that it is stale once, keeps what it knew, and then tells only what has changed meanwhile", async () => {

@@ -8,14 +8,16 @@ const MAX_NAMES = 10;
 
 /** What a storage told, without its content. */
 export interface StorageEvent {
-  /** Milliseconds since the epoch. */
-  readonly at: number;
+  /** When the storage was seen to have changed, and when the resources were delivered. Milliseconds since the epoch. */
+  readonly seenAt: number;
+  readonly deliveredAt: number;
   readonly attributes: Attributes;
 }
 
 /** What storages told since it was taken last. */
 export interface StorageEvents {
-  add(at: number, kind: string, event: WatchEvent<Resource>): void;
+  /** `offset`: from `performance.now()` to milliseconds since the epoch. */
+  add(offset: number, kind: string, event: WatchEvent<Resource>): void;
   /** `total`: as many as there were; `first` has at most ten. */
   take(): { readonly first: readonly StorageEvent[]; readonly total: number };
 }
@@ -24,10 +26,13 @@ export function collectStorageEvents(): StorageEvents {
   let first: StorageEvent[] = [];
   let total = 0;
   return {
-    add(at, kind, event) {
+    add(offset, kind, event) {
       if (event.type !== "state" && event.type !== "changes") return;
       total++;
-      if (first.length < MAX_EVENTS) first.push({ at, attributes: attributesOf(kind, event) });
+      if (first.length >= MAX_EVENTS) return;
+      const now = performance.now();
+      const seenAt = (event.type === "changes" ? event.seenAt : undefined) ?? now;
+      first.push({ seenAt: seenAt + offset, deliveredAt: now + offset, attributes: attributesOf(kind, event) });
     },
     take() {
       const taken = { first, total };

@@ -60,7 +60,7 @@ interface Flush {
 }
 
 /**
- * A trace of each change that reaches the cache: `epoxy.change` from the storage's word to the last proxy's answer, and in it `epoxy.storage`,
+ * A trace of each change that reaches the cache: `epoxy.change` from when the change was seen in the storage to the last proxy's answer, and in it `epoxy.storage`,
  * `epoxy.derive`, therein `epoxy.apply` for each role, therein `epoxy.push` for each response until its answer. Names, counts
  * and versions; never content, nor a proxy's words, which may quote it.
  */
@@ -85,11 +85,15 @@ export function traceChanges({ tracer, roleOf }: TraceOptions): ChangeTraces {
     tracer.startSpan(name, { startTime, attributes }, parent);
 
   function begin({ began, events: { first, total } }: Flush): Change {
-    const startedAt = first[0]?.at ?? began;
+    const startedAt = Math.min(began, ...first.map(({ seenAt }) => seenAt));
     const attributes = { "epoxy.storage_events": total };
     const root = tracer.startSpan("epoxy.change", { startTime: startedAt, attributes }, ROOT_CONTEXT);
     const context = trace.setSpan(ROOT_CONTEXT, root);
-    for (const { at, attributes } of first) child("epoxy.storage", context, at, attributes).end(began);
+    for (const { seenAt, deliveredAt, attributes } of first) {
+      const span = child("epoxy.storage", context, seenAt, attributes);
+      span.addEvent("delivered", deliveredAt);
+      span.end(began);
+    }
     const change: Change = {
       ...{ root, context, startedAt, applied: [], counts: { ack: 0, nack: 0, closed: 0, unanswered: 0 } },
       ...{ open: 0, spans: 0, lastAt: began, ended: false },
@@ -187,7 +191,7 @@ export function traceChanges({ tracer, roleOf }: TraceOptions): ChangeTraces {
   return {
     onStorageEvent(kind, event) {
       compareClocks();
-      waiting.add(now(), kind, event);
+      waiting.add(offset, kind, event);
     },
     derive(flush) {
       compareClocks();

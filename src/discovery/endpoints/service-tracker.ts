@@ -1,4 +1,10 @@
-import { type CatalogOptions, type ConsulClient, followQuery, type HealthEntry } from "../../consul/index.ts";
+import {
+  type CatalogOptions,
+  type ConsulAnswer,
+  type ConsulClient,
+  followQuery,
+  type HealthEntry,
+} from "../../consul/index.ts";
 import type { EpoxyError } from "../../errors/index.ts";
 
 /** One service in one datacenter, and how Consul is asked for it. */
@@ -55,9 +61,7 @@ export function createServiceTracker({
   async function sweep(datacenter: string, signal: AbortSignal): Promise<void> {
     let pending = Promise.withResolvers<void>();
     const state = { isFirst: true, wentBack: false };
-    const trigger = async (
-      ask: (options: CatalogOptions) => Promise<{ value: unknown; index: number }>,
-    ): Promise<void> => {
+    const trigger = async (ask: (options: CatalogOptions) => Promise<ConsulAnswer<unknown>>): Promise<void> => {
       for await (const event of followQuery((index) => ask({ datacenter, signal, index }), signal)) {
         if (event.type === "failed") {
           state.isFirst = true;

@@ -76,7 +76,7 @@ export function createKindWatch<T extends Resource>(options: KindWatchOptions<T>
     return isOther;
   }
 
-  function tell(change: KindChange<T>): void {
+  function tell(change: KindChange<T>, seenAt: number): void {
     const known = reset === undefined ? state.problems : [...state.problems, heldProblem(reset)];
     const isNews = change.changed.length > 0 || change.removed.length > 0 || !sameProblems(known, problems);
     problems = known;
@@ -89,7 +89,13 @@ export function createKindWatch<T extends Resource>(options: KindWatchOptions<T>
         watcher.queue.push({ type: "state", entries: state.entries.filter(({ ref }) => covers(ref)), problems: seen });
       } else if (isNews) {
         const changed = change.changed.filter(({ ref }) => covers(ref));
-        watcher.queue.push({ type: "changes", changed, removed: change.removed.filter(covers), problems: seen });
+        watcher.queue.push({
+          type: "changes",
+          changed,
+          removed: change.removed.filter(covers),
+          problems: seen,
+          seenAt,
+        });
       }
     }
   }
@@ -130,7 +136,7 @@ export function createKindWatch<T extends Resource>(options: KindWatchOptions<T>
           store = reset.identity;
           reset = undefined;
         }
-        tell(change);
+        tell(change, answer.answeredAt);
         if (reset?.identity !== undefined && reset.identity !== awaited) {
           awaited = reset.identity;
           awaitDecision(awaited, signal).catch(fail);

@@ -78,11 +78,15 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   /** To be looked at when there is nothing else to do. */
   const survey = new Set<string>();
   /** To be looked at when it is time. */
-  const delayed = new Map<string, { readonly at: number; readonly latest: number }>();
+  const delayed = new Map<string, { readonly at: number; readonly latest: number; readonly since: number }>();
   const foldersToScan = new Set<string>();
   let plan: FolderPlan = { folders: new Map(), above: [], problems: [] };
   let statusFolders: ReadonlyMap<string, string> = new Map();
   let structureIsDue = false;
+  /** When the first event came of those for which the structure is due. */
+  let structureSince: number | undefined;
+  /** The same of what is being looked at now. */
+  let seenAt: number | undefined;
   let problemsChanged = false;
   let phase: "idle" | "reading" | "live" = "idle";
   let eventsInTurn = 0;
@@ -101,7 +105,9 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       else return;
     } else if (name === undefined || matters(folder, name)) structureIsDue = true;
     else return;
-    wakeBy(performance.now() + quiet);
+    const now = performance.now();
+    if (structureIsDue) structureSince ??= now;
+    wakeBy(now + quiet);
   }
 
   function endTurn(): void {
@@ -120,10 +126,15 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
     return name === basename(folder) || roots.some(isOnTheWay);
   }
 
-  function delay(path: string, milliseconds: number): void {
+  function delay(path: string, milliseconds: number, eventAt?: number): void {
     const now = performance.now();
-    const latest = delayed.get(path)?.latest ?? now + Math.max(patience, milliseconds);
-    delayed.set(path, { at: Math.min(now + milliseconds, latest), latest });
+    const { latest = now + Math.max(patience, milliseconds), since = eventAt ?? now } = delayed.get(path) ?? {};
+    delayed.set(path, { at: Math.min(now + milliseconds, latest), latest, since });
+  }
+
+  /** What is being looked at now was told of then. */
+  function noteSeen(at: number | undefined): void {
+    if (at !== undefined && (seenAt === undefined || at < seenAt)) seenAt = at;
   }
 
   /** Sees to it that `run` is called at that time or before. Called for every event, so it looks at nothing else. */
@@ -148,22 +159,27 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   function run(): void {
     wakeAt = Infinity;
     try {
-      if (structureIsDue) readStructure(false);
+      if (structureIsDue) {
+        noteSeen(structureSince);
+        readStructure(false);
+      }
     } catch (error) {
       fail(error);
       return;
     }
     const begin = performance.now();
-    for (const [path, { at }] of delayed) {
+    for (const [path, { at, since }] of delayed) {
       if (at > begin) continue;
       delayed.delete(path);
       backlog.add(path);
+      noteSeen(since);
     }
     const isFirst = phase === "reading";
     lookAtSome(backlog, begin + (isFirst ? firstSlice : slice));
     if (backlog.size === 0) lookAtSome(survey, begin + (isFirst ? firstSlice : surveySlice));
     if (phase === "reading" && backlog.size === 0 && survey.size === 0) becomeLive();
     else flush();
+    if (backlog.size === 0) seenAt = undefined;
     schedule();
   }
 
@@ -206,7 +222,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       const left = since + grace - performance.now();
       if (left > 0) {
         if (content !== undefined) state.set(retainLastGood(before, content, false));
-        delay(path, left);
+        delay(path, left, since);
         return;
       }
     }
@@ -223,6 +239,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   /** Finds the folders, watches them, and reads the names in those that are new, or in all. */
   function readStructure(all: boolean): void {
     structureIsDue = false;
+    structureSince = undefined;
     const scan = new Set(foldersToScan);
     foldersToScan.clear();
     const problemsBefore = watcher.problems.length + plan.problems.length;
@@ -288,6 +305,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
         changed: changes.changed.filter(({ ref }) => covered(ref.namespace)),
         removed: changes.removed.filter(({ namespace }) => covered(namespace)),
         problems: problemsIn(namespaces),
+        seenAt,
       });
     }
   }
@@ -327,6 +345,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
     wakeAt = Infinity;
     clearTimeout(rescanTimer);
     watcher.close();
+    [structureSince, seenAt] = [undefined, undefined];
     backlog.clear();
     survey.clear();
     delayed.clear();

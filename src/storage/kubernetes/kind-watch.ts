@@ -49,10 +49,10 @@ export async function* watchKind<T extends Resource>(options: KindWatchOptions<T
   const all = (): readonly ObjectDocument<T>[] =>
     [...parts.values()].flatMap(({ documents }) => [...(documents?.values() ?? [])]);
   const problems = (): readonly Problem[] => [...parts.values()].flatMap((part) => [...part.problems.values()]);
-  const tell = (changed: readonly StoredEntry<T>[], removed: readonly Ref[]): void => {
+  const tell = (changed: readonly StoredEntry<T>[], removed: readonly Ref[], seenAt?: number): void => {
     if (!hasScopes) return;
     if (hasState) {
-      queue.push({ type: "changes", changed, removed, problems: problems() });
+      queue.push({ type: "changes", changed, removed, problems: problems(), seenAt });
     } else if ([...parts.values()].every(({ documents }) => documents !== undefined)) {
       hasState = true;
       queue.push({ type: "state", ...documentList(all()) });
@@ -94,7 +94,8 @@ export async function* watchKind<T extends Resource>(options: KindWatchOptions<T
     }
     const isFirst = part.documents === undefined;
     part.documents = after;
-    if (isFirst || changed.length > 0 || removed.length > 0 || event.type === "changes") tell(changed, removed);
+    const seenAt = event.type === "changes" ? event.seenAt : undefined;
+    if (isFirst || changed.length > 0 || removed.length > 0 || event.type === "changes") tell(changed, removed, seenAt);
   }
 
   async function follow(scope: KubeScope, part: Part<T>): Promise<void> {

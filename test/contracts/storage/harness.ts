@@ -18,6 +18,8 @@ export interface StorageHarness<F extends StorageFixture = StorageFixture> {
   readonly putRaw?: (fixture: F, kind: AnyKind, ref: Ref, text: string) => Promise<void>;
   /** The engine holds JSON, not text: problems have paths, but no lines. */
   readonly holdsJson?: boolean;
+  /** Something tells of changes as they happen, and events say when. */
+  readonly tellsWhenSeen?: boolean;
   /** Makes the engine fail until the function that it resolves to is called. */
   readonly interrupt?: (fixture: F) => Promise<() => Promise<void>>;
 }

@@ -50,6 +50,28 @@ export function watchContract<F extends StorageFixture>(harness: StorageHarness<
     }),
   );
 
+  test.runIf(harness.tellsWhenSeen === true)(
+    "a change says when it was seen",
+    onNewStorage(harness, async ({ widgets, signal }) => {
+      const first = await widgets.write(widget("one", { text: "1" }));
+      const events = widgets.watch({ signal })[Symbol.asyncIterator]();
+      expect((await events.next()).value?.type).toBe("state");
+      const changes = [
+        () => widgets.write({ ...first, text: "2" }, { overwrite: true }),
+        () => widgets.delete(ref("one")),
+      ];
+      for (const change of changes) {
+        const next = events.next();
+        const before = performance.now();
+        await change();
+        const { seenAt } = (await next).value as WatchEvent<Widget> & { type: "changes" };
+        expect(seenAt).toBeGreaterThan(before);
+        expect(seenAt).toBeLessThan(performance.now());
+      }
+      await events.return?.();
+    }),
+  );
+
   test(
     "64, 67: an update is seen as it is stored, and is frozen",
     onNewStorage(harness, async ({ widgets, signal }) => {
