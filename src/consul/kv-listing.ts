@@ -71,7 +71,7 @@ function scan(body: Buffer): readonly KvEntry[] | undefined {
         at = from;
         let number = 0;
         for (let code = text.charCodeAt(at); code >= 0x30 && code <= 0x39; code = text.charCodeAt(++at))
-          number = 10 * number + code - 0x30;
+          number = 10 * number + (code - 0x30);
         if (at === from && !text.startsWith("null", at)) return undefined;
         if (at === from) at += 4;
         else if (text.startsWith("CreateIndex", name)) item.CreateIndex = number;

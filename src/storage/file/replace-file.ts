@@ -7,17 +7,19 @@ import {
   fsync,
   open,
   realpathSync,
+  renameSync,
   statSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { link, mkdir, rename, unlink } from "node:fs/promises";
+import { link, mkdir, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { type FileIdentity, fileError, hasErrno, identityAt, identityOf, sameIdentity } from "./file-snapshot.ts";
 import { type FileLock, temporaryPathBeside } from "./file-lock.ts";
 
 /*
- * What waits for a disk or changes a folder is done by the thread pool. The rest takes a few microseconds, far less than the way there and
+ * What waits for a disk or makes a file is done by the thread pool. The rest takes a few microseconds, far less than the way there and
  * back, and so is done at once.
  */
 const openFile = promisify(open);
@@ -73,7 +75,8 @@ export async function replaceFile(
       // Unlike rename, this fails if somebody who takes no lock has made the file just now.
       await link(temporary, path);
     } else {
-      await rename(temporary, path);
+      // At once after the look: no system call replaces a file only if it is a certain one, and an editor's save in between would be lost.
+      renameSync(temporary, path);
       placed = true;
     }
     return identity;
@@ -89,7 +92,7 @@ export async function replaceFile(
 export async function removeFile(path: string, before: FileIdentity, lock: FileLock): Promise<boolean> {
   try {
     if (!(await lock.isHeld()) || !isAsBefore(path, before)) return false;
-    await unlink(path);
+    unlinkSync(path);
     noteModified(before.mtime);
     return true;
   } catch (error) {
