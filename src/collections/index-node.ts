@@ -1,3 +1,4 @@
+import { sharedText } from "../resources/index.ts";
 import type { Collection, Index } from "./collection.ts";
 import type { Dependent, Edge } from "./edge.ts";
 import type { Engine } from "./engine.ts";
@@ -120,7 +121,7 @@ export class IndexNode<V> implements Index<V> {
   #add(group: string, key: string): void {
     const known = this.#groups.get(group);
     if (known === undefined) {
-      this.#groups.set(group, key);
+      this.#groups.set(sharedText(group), key);
     } else if (typeof known !== "string") {
       known.keys.add(key);
       known.view.touch(key);

@@ -1,3 +1,5 @@
+import { sharedText } from "../resources/index.ts";
+
 /**
  * What one input makes, by key. Of a few entries as pairs, flat: most inputs make one, and a Map of one takes four times the memory of
  * that.
@@ -19,8 +21,8 @@ export function collectOutputs<O>(
   for (const [key, value] of entries) {
     if (many === undefined && pairs.length >= 2 * FEW) many = new Map(pairsOf<O>(pairs));
     if (many === undefined ? indexOf(pairs, key) >= 0 : many.has(key)) onTwice(key);
-    if (many === undefined) pairs.push(key, value);
-    else many.set(key, value);
+    if (many === undefined) pairs.push(sharedText(key), value);
+    else many.set(sharedText(key), value);
   }
   // A copy has no room to grow.
   return many ?? (pairs.length === 0 ? NO_OUTPUTS : pairs.slice());

@@ -1,4 +1,5 @@
 import { EpoxyError } from "../errors/index.ts";
+import { sharedText } from "../resources/index.ts";
 import type { Collection, Index, Lookup, Value } from "./collection.ts";
 import { Edge, type EdgeMode, type Looker, WHOLE } from "./edge.ts";
 import { IndexNode } from "./index-node.ts";
@@ -189,8 +190,7 @@ export class Tracker implements Lookup {
       else if (keys.has(key)) return;
       else keys.add(key);
     }
-    // Of equal strings one is kept.
-    footprint.push(edge, key === this.#inputKey ? this.#inputKey : key);
+    footprint.push(edge, sharedText(key));
   }
 
   #edge(target: Target, mode: EdgeMode): Edge {

@@ -23,7 +23,7 @@ import {
   UNSEEN_TLS_SECRET,
   type UpstreamState,
 } from "../envoy/index.ts";
-import { parseRefKey, refKey, refOf, type TranslationProblem } from "../resources/index.ts";
+import { parseRefKey, refKey, refOf, sharedText, type TranslationProblem } from "../resources/index.ts";
 import { resourceFromBytes, resourceFromParts, typeUrls, type XdsPart, xdsPart } from "../xds/index.ts";
 import {
   endpointsOfServices,
@@ -266,7 +266,7 @@ function buildVirtualHosts(
 /** Of a cluster, by its name `<name>_<namespace>`; neither half can have an underscore. */
 function upstreamOrigin(cluster: string): string {
   const bar = cluster.lastIndexOf("_");
-  return `Upstream/${refKey({ namespace: cluster.slice(bar + 1), name: cluster.slice(0, bar) })}`;
+  return sharedText(`Upstream/${refKey({ namespace: cluster.slice(bar + 1), name: cluster.slice(0, bar) })}`);
 }
 
 const SERVICE_PREFIX = consulUpstreamRef("").name;

@@ -1,8 +1,8 @@
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
-import { type Ref, refKey } from "../resources/index.ts";
+import { type Ref, refKey, sharedText } from "../resources/index.ts";
 
 /** The snapshot key of a Proxy: what Envoy gives as `node.metadata.role`. */
-export const snapshotKeyOf = (proxy: Ref): string => `${proxy.namespace}~${proxy.name}`;
+export const snapshotKeyOf = (proxy: Ref): string => sharedText(`${proxy.namespace}~${proxy.name}`);
 
 /** The Proxy that a fragment is of. */
 export const proxyOf = (fragment: ProxyFragment): Ref => ({
@@ -12,8 +12,8 @@ export const proxyOf = (fragment: ProxyFragment): Ref => ({
 
 /** Equal for all fragments of one listener. */
 export const listenerKeyOf = (fragment: ProxyFragment): string =>
-  `${refKey(proxyOf(fragment))}|${fragment.listenerName}`;
+  sharedText(`${refKey(proxyOf(fragment))}|${fragment.listenerName}`);
 
 /** What xDS calls the origin of a part: the resource that it came from. */
 export const originOf = ({ owner }: ProxyFragment): string =>
-  `${owner?.kind}/${refKey({ namespace: owner?.ref?.namespace ?? "", name: owner?.ref?.name ?? "" })}`;
+  sharedText(`${owner?.kind}/${refKey({ namespace: owner?.ref?.namespace ?? "", name: owner?.ref?.name ?? "" })}`);

@@ -1,5 +1,5 @@
 import type { Collection, Graph, Lookup } from "../collections/index.ts";
-import { problemPath, type ResourceKey, refKey, type TranslationProblem } from "../resources/index.ts";
+import { problemPath, type ResourceKey, refKey, sharedText, type TranslationProblem } from "../resources/index.ts";
 
 /** What is said of one resource. */
 export interface ResourceProblem {
@@ -17,7 +17,7 @@ export interface ProblemIndex {
 }
 
 /** What problems are found by. */
-export const problemKey = ({ kind, ref }: ResourceKey): string => `${kind}/${refKey(ref)}`;
+export const problemKey = ({ kind, ref }: ResourceKey): string => sharedText(`${kind}/${refKey(ref)}`);
 
 /**
  * Makes an index over collections of problems, kept up to date. One for all of them: almost all resources have no problem, and each index that

@@ -1,7 +1,14 @@
 import { type Status, Status_State } from "../../generated/proto/epoxy/core/v1/status.ts";
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
 import type { Collection, Graph, Lookup } from "../collections/index.ts";
-import { type AnyKind, type Ref, refKey, type Resource, type TranslationProblem } from "../resources/index.ts";
+import {
+  type AnyKind,
+  type Ref,
+  refKey,
+  type Resource,
+  sharedText,
+  type TranslationProblem,
+} from "../resources/index.ts";
 import { statusOfReport } from "../snapshot/index.ts";
 import { indexProblems, problemKey, type ResourceProblem } from "./problem-index.ts";
 
@@ -54,8 +61,8 @@ export function statusGraph(graph: Graph, inputs: StatusInputs): ReadonlyMap<str
         `status/${judged.kind.plural}`,
         judged.resources,
         (resource, key, lookup): JudgedResource => {
-          // By key, which is the resource's refKey: one string for all look-ups.
-          const source = `${judged.kind.kind}/${key}`;
+          // The key is the resource's refKey.
+          const source = sharedText(`${judged.kind.kind}/${key}`);
           const proxies = proxiesOf(lookup, source);
           const proxyProblems = ofProxy.of(lookup, source);
           const problems = [...own.of(lookup, source), ...proxyProblems];

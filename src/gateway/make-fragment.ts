@@ -1,7 +1,7 @@
 import type { SslConfig } from "../../generated/proto/epoxy/gloo/ssl/v1/ssl.ts";
 import type { Listener, VirtualHost } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
-import { type Ref, type ResourceKey, refKey } from "../resources/index.ts";
+import { type Ref, type ResourceKey, refKey, sharedText } from "../resources/index.ts";
 
 export interface FragmentParts {
   readonly proxy: Ref;
@@ -15,7 +15,7 @@ export interface FragmentParts {
 
 /** Key of a fragment among all: `<proxy namespace>/<proxy>|<listener>|<virtual host, or empty>`. */
 export const fragmentKey = (proxy: Ref, listener: string, virtualHost = ""): string =>
-  `${refKey(proxy)}|${listener}|${virtualHost}`;
+  sharedText(`${refKey(proxy)}|${listener}|${virtualHost}`);
 
 /** A fragment of a Proxy that holds a listener, or one virtual host. */
 export function makeFragment(parts: FragmentParts): ProxyFragment {

@@ -1,7 +1,7 @@
 import type { Route as ProxyRoute } from "../../generated/proto/epoxy/gloo/v1/proxy.ts";
 import type { RouteOptions } from "../../generated/proto/epoxy/gloo/v1/route_options.ts";
 import type { Matcher } from "../../generated/proto/epoxy/gloo/matchers/v1/matchers.ts";
-import { type ProblemSource, type Ref, refText, type TranslationProblem } from "../resources/index.ts";
+import { type ProblemSource, type Ref, refText, sharedText, type TranslationProblem } from "../resources/index.ts";
 import type { Inheritance } from "./inherit-matcher.ts";
 import type { Lookups } from "./lookups.ts";
 
@@ -73,10 +73,10 @@ export function sourcesOf(context: RouteContext, path = ""): NonNullable<ProxyRo
     $case: "metadataStatic",
     value: {
       sources: context.owners.map(({ kind, ref, path: delegating = path }) => ({
-        resourceKind: `*v1.${kind}`,
+        resourceKind: sharedText(`*v1.${kind}`),
         resourceRef: { name: ref.name, namespace: ref.namespace },
         observedGeneration: 0n,
-        path: delegating,
+        path: sharedText(delegating),
       })),
     },
   };

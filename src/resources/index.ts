@@ -25,6 +25,7 @@ export {
 export type { Ref } from "./ref.ts";
 export { parseRefKey, refKey, refOf, refText } from "./ref.ts";
 export { apiVersionOf, createRegistry, type Registry } from "./registry.ts";
+export { sharedText } from "./shared-text.ts";
 export { type RenderOptions, renderResource, renderYaml, resourceToJson } from "./render.ts";
 export type { Selector, SelectorExpression } from "./selector.ts";
 export { formatSelector, matchesSelector, parseSelector } from "./selector.ts";

@@ -1,5 +1,6 @@
 import { EpoxyError } from "../errors/index.ts";
 import type { Resource } from "./kind.ts";
+import { sharedText } from "./shared-text.ts";
 
 /** Points to a resource of a known kind. The namespace of a cluster-scoped resource is empty. */
 export interface Ref {
@@ -8,7 +9,7 @@ export interface Ref {
 }
 
 /** A key for maps and indexes: `namespace/name`, unambiguous since neither may hold a slash. */
-export const refKey = (ref: Ref): string => `${ref.namespace}/${ref.name}`;
+export const refKey = (ref: Ref): string => sharedText(`${ref.namespace}/${ref.name}`);
 
 /** The inverse of {@link refKey}. */
 export function parseRefKey(key: string): Ref {
