@@ -114,11 +114,11 @@ export function resourceSize(resource: XdsResource): number {
   return size;
 }
 
-const DIGEST = 32;
-const scratch = Buffer.alloc(DIGEST);
+/** Of the length of a digest. */
+const scratch = Buffer.alloc(32);
 
 /** A text of its own: a slice would keep the whole hash, and three times the memory. */
 function digest(content: Uint8Array | string): string {
-  scratch.latin1Write(hash("sha256", content, "hex"), 0, DIGEST);
-  return scratch.latin1Slice(0, DIGEST);
+  scratch.write(hash("sha256", content, "hex"), "latin1");
+  return scratch.toString("latin1");
 }
