@@ -6,7 +6,9 @@ import { formatHostPort, type HostPort } from "./settings/host-port.ts";
 
 /** Whether the process can do its work, and if not, why. */
 export interface Readiness {
+  /** Whether everything was read once: from then on what is known is served, whatever fails. */
   readonly ready: boolean;
+  /** What isn't read yet, or can't be read now. */
   readonly reasons: readonly string[];
 }
 
@@ -67,7 +69,8 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
   if (path === "/healthz") return send(response, 200, "text/plain", "ok\n");
   if (path === "/readyz") {
     const { ready, reasons } = options.readiness();
-    return send(response, ready ? 200 : 503, "text/plain", ready ? "ok\n" : `${reasons.join("\n")}\n`);
+    const lines = [...(ready ? ["ok"] : []), ...reasons];
+    return send(response, ready ? 200 : 503, "text/plain", `${lines.join("\n")}\n`);
   }
   if (path === "/metrics") {
     const { contentType, text } = await options.metrics();

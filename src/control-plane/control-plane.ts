@@ -219,10 +219,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   }
 
   const readiness = (): Readiness => {
-    const reasons =
-      engine === undefined ? [unreadable ?? "the settings aren't read yet"] : engine.fed ? [] : engine.waitingFor();
+    const reasons = [...(unreadable === undefined ? [] : [unreadable]), ...(engine?.waitingFor() ?? [])];
     const ready = engine?.fed === true;
-    return { ready, reasons: ready || reasons.length > 0 ? reasons : ["starting"] };
+    if (ready || reasons.length > 0) return { ready, reasons };
+    return { ready, reasons: [engine === undefined ? "the settings aren't read yet" : "starting"] };
   };
 
   let closed: Promise<void> | undefined;

@@ -153,7 +153,7 @@ describe("a control plane that is started again", () => {
 });
 
 describe("a control plane whose Consul is down when it is started", () => {
-  it("serves a new Envoy what it served before, says what it waits for, and goes on when Consul is back", async () => {
+  it("serves a new Envoy what it served before, says what it waits for, goes on when Consul is back, and tells when it is away again", async () => {
     const folder = await mkdtemp(join(tmpdir(), "epoxy-down-"));
     const [port, xdsPort, adminPort] = [await freePort(), await freePort(), await freePort()];
     await using consul = await startConsul({ persistent: true });
@@ -192,7 +192,16 @@ describe("a control plane whose Consul is down when it is started", () => {
     await consul.start();
     await put("VirtualService/gloo-system/a", answering("a", "'*'", "fresh"));
     await waitFor(async () => (await answer()) === "fresh", { timeout: 20_000 });
-    expect(second.readiness()).toEqual({ ready: true, reasons: [] });
+    const readyz = () => httpGet(`http://127.0.0.1:${adminPort}/readyz`);
+    await waitFor(async () => (await readyz()).body === "ok\n");
+    await consul.kill();
+    const away = await waitFor(async () => {
+      const answer = await readyz();
+      return /^ok\n.*^virtualservices: .*ECONN/ms.test(answer.body) && answer;
+    });
+    expect(away.status).toBe(200);
+    expect(second.readiness().ready).toBe(true);
+    expect(await answer()).toBe("fresh");
     // What isn't read isn't empty.
     expect(`${ready.body}${log.join("\n")}`).not.toContain("there is nothing at all");
     expect(envoy.log()).not.toMatch(/rejected/i);
