@@ -3,11 +3,19 @@ import { VirtualServiceKind } from "../../../generated/sdk/index.ts";
 import { EpoxyError } from "../../../src/errors/index.ts";
 import { parseResources } from "../../../src/resources/index.ts";
 
-/** Reads a text, which must neither throw nor take long, and holds each problem to what people need. */
-export function judge(text: string, limit = 15_000): readonly EpoxyError[] {
-  const start = performance.now();
+const cpuMs = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+};
+
+/**
+ * Reads a text, which must neither throw nor take long, and holds each problem to what people need. Reading is synchronous: its CPU time is what
+ * it takes on a quiet machine, whatever else this one does.
+ */
+export function judge(text: string, limitMs = 15_000): readonly EpoxyError[] {
+  const start = cpuMs();
   const { problems } = parseResources(VirtualServiceKind, text, "some/vs.yaml");
-  expect(performance.now() - start).toBeLessThan(limit);
+  expect(cpuMs() - start).toBeLessThan(limitMs);
   for (const problem of problems) {
     expect(problem).toBeInstanceOf(EpoxyError);
     expect(problem.code).toBe("invalid");
