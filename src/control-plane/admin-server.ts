@@ -79,7 +79,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
   const view = /^\/debug\/([a-z-]+)$/.exec(path)?.[1];
   if (view !== undefined && Object.hasOwn(options.debug, view)) {
     const body = JSON.stringify(
-      options.debug[view]?.(new URLSearchParams(query)),
+      await options.debug[view]?.(new URLSearchParams(query)),
       (_key, value) => (typeof value === "bigint" ? `${value}` : value),
       2,
     );

@@ -20,6 +20,7 @@ import { type Logger, silentLogger } from "./logger.ts";
 import { mergeEvents } from "./merge-events.ts";
 import { createMetrics } from "./metrics.ts";
 import { openStorages } from "./open-storages.ts";
+import { contentsView } from "./contents-view.ts";
 import { proxiesView } from "./proxy-views.ts";
 import { reportRefusals } from "./refusal-reports.ts";
 import { savedCache } from "./saved-state/saved-cache.ts";
@@ -258,6 +259,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         metrics: metrics.render,
         debug: {
           proxies: proxiesView({ cache, quarantine, streams: () => frontend?.streams() ?? [] }),
+          contents: contentsView({ cache, streams: () => frontend?.streams() ?? [] }),
           ...debugViews({
             cache,
             streams: () => frontend?.streams() ?? [],

@@ -1,6 +1,6 @@
 import { type LoadReport, type StreamState, type TypeStreamState, typeUrls, type XdsCache } from "../xds/index.ts";
 
-/** What `/debug/<name>` answers to a query. */
+/** What `/debug/<name>` answers to a query, or a promise of it. */
 export type DebugView = (query: URLSearchParams) => unknown;
 
 export interface DebugSources {

@@ -114,6 +114,45 @@ describe("epoxy proxy", () => {
     ]);
   });
 
+  it("diff compares contents where Envoy asks for the state of the world, whose versions tell nothing of one resource", async () => {
+    const line = `proxy bootstrap --sotw --xds-address 127.0.0.1:${xdsPort} --node-id edge-sotw`;
+    const sotw = await startEnvoy({ bootstrap: (await epoxy(line.split(" "))).stdout });
+    try {
+      await sotw.live();
+      const diff = (port: number) => proxy(`diff edge-sotw --json --envoy-admin 127.0.0.1:${port}`);
+      await waitFor(async () => (await proxy("status edge-sotw")).code === 0);
+      expect(JSON.parse((await diff(sotw.adminPort)).stdout)).toEqual({ proxy: "edge-sotw", differences: [] });
+      const dump = JSON.parse(await sotw.admin("/config_dump?include_eds"));
+      const all = (name: string, list: string): any[] =>
+        dump.configs.find((it: any) => it["@type"].endsWith(`.${name}`))[list];
+      const clusters = all("ClustersConfigDump", "dynamic_active_clusters");
+      const routes = all("RoutesConfigDump", "dynamic_route_configs");
+      const listeners = all("ListenersConfigDump", "dynamic_listeners");
+      for (const { cluster } of clusters) cluster.connect_timeout = "77s";
+      for (const { route_config } of routes) route_config.max_direct_response_body_size_bytes = 77;
+      for (const { active_state } of listeners) active_state.listener.stat_prefix = "other";
+      listeners.push({ ...listeners[0], name: "unasked" });
+      const page = createServer((_, response) => response.end(JSON.stringify(dump)));
+      await new Promise<void>((done) => page.listen(0, "127.0.0.1", done));
+      const { port } = page.address() as AddressInfo;
+      const found = async () =>
+        (JSON.parse((await diff(port)).stdout).differences as { type: string; why: string }[]).map(
+          ({ type, why }) => `${type} ${why}`,
+        );
+      const surplus = "LDS Envoy has it, the control plane doesn't";
+      expect(new Set(await found())).toEqual(
+        new Set([...["CDS", "LDS", "RDS"].map((type) => `${type} Envoy runs another version`), surplus]),
+      );
+      // What Envoy doesn't show can't be compared.
+      for (const { cluster } of clusters) cluster.alt_stat_name = "[redacted]";
+      expect(await found()).not.toContain("CDS Envoy runs another version");
+      page.close();
+    } finally {
+      await sotw.stop();
+    }
+    await waitFor(async () => !(await proxy("status")).stdout.includes("edge-sotw"));
+  });
+
   it("diff and status name what Envoy refuses, with its words, and go back to synced", async () => {
     const file = "config/gateways/gloo-system/taken.yaml";
     await bed.write(file, gateway("taken", (taken.address() as AddressInfo).port));

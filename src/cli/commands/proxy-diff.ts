@@ -1,8 +1,8 @@
 import type { ProxyReport } from "../../control-plane/index.ts";
 import type { Invocation } from "../command.ts";
 import { askAdmin } from "../proxy/ask-admin.ts";
-import { connectedProxy } from "../proxy/connected-proxies.ts";
-import { runningResources } from "../proxy/running-resources.ts";
+import { connectedProxy, givenContents } from "../proxy/connected-proxies.ts";
+import { type RunningResource, runningResources } from "../proxy/running-resources.ts";
 import { renderTable } from "../tables/table.ts";
 import type { proxyDiffOptions } from "./proxy-specs.ts";
 
@@ -28,7 +28,11 @@ export async function proxyDiff({
   const differences = isServed(proxy)
     ? envoy === undefined
       ? unacknowledged(proxy)
-      : againstEnvoy(proxy, await askAdmin(envoy, "/config_dump?include_eds", what, signal))
+      : againstEnvoy(
+          proxy,
+          await askAdmin(envoy, "/config_dump?include_eds", what, signal),
+          await compareBy(proxy, values["admin-address"], signal),
+        )
     : proxy.types.map(({ type }) => unserved(proxy.role, type));
   if (values.json) terminal.out(`${JSON.stringify({ proxy: proxy.id, differences }, undefined, 2)}\n`);
   else if (differences.length > 0) {
@@ -74,7 +78,22 @@ const words: Readonly<Record<string, string>> = {
   removing: "to be removed once nothing uses it",
 };
 
-function againstEnvoy({ mode, types }: ProxyReport, dump: unknown): readonly Difference[] {
+/** Whether what Envoy runs of a type is known not to be the version that it is given. */
+type Differs = (typeUrl: string, has: RunningResource, given: string) => boolean;
+
+async function compareBy({ id, mode }: ProxyReport, address: string, signal: AbortSignal): Promise<Differs> {
+  if (mode === "delta") return (_, { version }, given) => version !== "" && version !== given;
+  // In state of the world a version is that of a whole response, which tells nothing of one resource: so contents are compared.
+  const { contents } = await givenContents(address, id, signal);
+  const { digestOfJson } = await import("../../control-plane/index.ts");
+  return (typeUrl, { content }, given) => {
+    const wanted = contents[given];
+    const has = wanted === undefined || content === undefined ? undefined : digestOfJson(typeUrl, content);
+    return has !== undefined && has !== wanted;
+  };
+}
+
+function againstEnvoy({ types }: ProxyReport, dump: unknown, differs: Differs): readonly Difference[] {
   return types.flatMap(({ typeUrl, type, resources }): readonly Difference[] => {
     const running = runningResources(dump, typeUrl);
     if (running === undefined) return [];
@@ -82,20 +101,20 @@ function againstEnvoy({ mode, types }: ProxyReport, dump: unknown): readonly Dif
       ({ given, state }) => (given !== undefined && state !== "removing") || state === "refused",
     );
     const changed = due.flatMap(({ name, served, given, state, reason }): Difference[] => {
-      const has = running.get(name);
+      const runs = running.get(name);
+      const has = runs?.version;
       if (given === undefined && has === undefined) return [{ type, name, served, has, why: `refused: ${reason}` }];
       const refused = state === "refused" ? `; its version now is refused: ${reason}` : "";
-      if (has === undefined) return [{ type, name, served, has, why: `Envoy doesn't have it${refused}` }];
-      // In state of the world a version is that of the whole response, which tells nothing of one resource.
-      const differs = mode === "delta" && has !== "" && has !== given;
-      if (differs) return [{ type, name, served, has, why: `Envoy runs another version${refused}` }];
+      if (runs === undefined) return [{ type, name, served, has, why: `Envoy doesn't have it${refused}` }];
+      if (given !== undefined && differs(typeUrl, runs, given))
+        return [{ type, name, served, has, why: `Envoy runs another version${refused}` }];
       return state === "refused" ? [{ type, name, served, has: given, why: `refused: ${reason}` }] : [];
     });
     const names = new Set(due.map(({ name }) => name));
     const surplus = [...running].filter(([name]) => !names.has(name));
     return [
       ...changed,
-      ...surplus.map(([name, has]) => ({
+      ...surplus.map(([name, { version: has }]) => ({
         type,
         name,
         served: undefined,

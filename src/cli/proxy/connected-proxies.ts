@@ -1,5 +1,5 @@
 import { EpoxyError } from "../../errors/index.ts";
-import type { ProxyReport } from "../../control-plane/index.ts";
+import type { ContentsReport, ProxyReport } from "../../control-plane/index.ts";
 import { askAdmin } from "./ask-admin.ts";
 
 const what = "the control plane's admin server (--admin-address)";
@@ -36,4 +36,9 @@ export async function connectedProxy(
   if (newest !== undefined) return newest;
   const known = ids.length === 0 ? "none is" : `there are ${ids.slice(0, 20).join(", ")}`;
   throw new EpoxyError("not_found", `no proxy with the node id ${wanted} is connected: ${known}`);
+}
+
+/** Digests of what a proxy is given. @throws `unavailable` */
+export async function givenContents(address: string, id: string, signal: AbortSignal): Promise<ContentsReport> {
+  return (await askAdmin(address, `/debug/contents?proxyID=${encodeURIComponent(id)}`, what, signal)) as ContentsReport;
 }

@@ -1,8 +1,20 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+
 type Json = Readonly<Record<string, any>>;
 
 interface Section {
   readonly dump: string;
-  entries(section: Json): readonly (readonly [name: string | undefined, version: string | undefined])[];
+  entries(section: Json): readonly Entry[];
+}
+
+type Entry = readonly [name: string | undefined, version: string | undefined, content?: unknown];
+
+/** What an Envoy runs under a name. */
+export interface RunningResource {
+  /** "": the dump has none. */
+  readonly version: string;
+  /** As it was received; undefined: the dump has it in another form. */
+  readonly content: JsonObject | undefined;
 }
 
 const list = (value: unknown): readonly Json[] => (Array.isArray(value) ? value : []);
@@ -15,6 +27,7 @@ const sections: Readonly<Record<string, Section>> = {
       [...list(it["dynamic_active_clusters"]), ...list(it["dynamic_warming_clusters"])].map((entry) => [
         entry["cluster"]?.name,
         entry["version_info"],
+        entry["cluster"],
       ]),
   },
   ClusterLoadAssignment: {
@@ -27,13 +40,17 @@ const sections: Readonly<Record<string, Section>> = {
     entries: (it) =>
       list(it["dynamic_listeners"]).flatMap((entry) => {
         const state = entry["active_state"] ?? entry["warming_state"];
-        return state === undefined ? [] : [[entry["name"], state.version_info]];
+        return state === undefined ? [] : [[entry["name"], state.version_info, state.listener]];
       }),
   },
   RouteConfiguration: {
     dump: "RoutesConfigDump",
     entries: (it) =>
-      list(it["dynamic_route_configs"]).map((entry) => [entry["route_config"]?.name, entry["version_info"]]),
+      list(it["dynamic_route_configs"]).map((entry) => [
+        entry["route_config"]?.name,
+        entry["version_info"],
+        entry["route_config"],
+      ]),
   },
   Secret: {
     dump: "SecretsConfigDump",
@@ -41,13 +58,17 @@ const sections: Readonly<Record<string, Section>> = {
   },
 };
 
-/** Versions by name of what an Envoy runs of a type; "" where the dump has none. Undefined: the dump doesn't tell of this type. */
-export function runningResources(dump: unknown, typeUrl: string): ReadonlyMap<string, string> | undefined {
+/** By name, what an Envoy runs of a type. Undefined: the dump doesn't tell of this type. */
+export function runningResources(dump: unknown, typeUrl: string): ReadonlyMap<string, RunningResource> | undefined {
   const section = sections[typeUrl.slice(typeUrl.lastIndexOf(".") + 1)];
   if (section === undefined) return undefined;
   const found = list((dump as Json)["configs"]).filter((config) =>
     String(config["@type"]).endsWith(`.${section.dump}`),
   );
   const entries = found.flatMap((config) => section.entries(config));
-  return new Map(entries.flatMap(([name, version]) => (name === undefined ? [] : [[name, version ?? ""]])));
+  return new Map(
+    entries.flatMap(([name, version = "", content]) =>
+      name === undefined ? [] : [[name, { version, content: content as JsonObject | undefined }]],
+    ),
+  );
 }
