@@ -128,7 +128,7 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
     graph.derive("envoy/listener-problems", listeners, ({ problems }) => nonEmpty(problems)),
     graph.derive("envoy/virtual-host-problems", virtualHosts, ({ problems }) => nonEmpty(problems)),
   ];
-  const { tables, ownTables, scopes } = serveRoutes(graph, inputs.listeners, listeners, virtualHosts);
+  const { tables, ownTables } = serveRoutes(graph, inputs.listeners, listeners, virtualHosts);
 
   // Most changes of a virtual host leave its clusters as they are, which may be thousands.
   const reached = graph.derive("envoy/reached-clusters", virtualHosts, ({ snapshotKey, clusters: used }) => ({
@@ -147,7 +147,7 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
     },
     () => true,
   );
-  const served = serveClusters(graph, inputs, upstreams, clusters, wanted);
+  const servedClusters = serveClusters(graph, inputs, upstreams, clusters, wanted);
   const servedListeners = graph.deriveMany("envoy/served-listeners", listeners, ({ snapshotKey, resource }) =>
     resource === undefined ? [] : [servedEntry(snapshotKey, resource)],
   );
@@ -155,15 +155,9 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
   return {
     served: graph.join(
       "envoy/served",
-      { ...served, servedListeners, tables, ownTables, scopes },
+      { servedClusters, servedListeners, tables, ownTables },
       // They have no key in common.
-      (values) =>
-        values.clusters ??
-        values.assignments ??
-        values.servedListeners ??
-        values.tables ??
-        values.ownTables ??
-        values.scopes,
+      (values) => values.servedClusters ?? values.servedListeners ?? values.tables ?? values.ownTables,
       { equals: sameResource },
     ),
     upstreams,
@@ -329,7 +323,7 @@ function serveClusters(
   upstreams: Collection<Upstream>,
   clusters: Collection<BuiltUpstream>,
   wanted: Collection<unknown>,
-): { readonly clusters: Collection<ServedResource>; readonly assignments: Collection<ServedResource> } {
+): Collection<ServedResource> {
   const resources = graph.derive("envoy/cluster-resources", clusters, ({ part, clusterName: name, edsServiceName }) => {
     const resendWith = edsServiceName === undefined ? [] : [{ typeUrl: typeUrls.endpoint, name: edsServiceName }];
     const resource = part && resourceFromParts(typeUrls.cluster, name, [part], { resendWith });
@@ -353,19 +347,19 @@ function serveClusters(
     const bar = use.indexOf("|");
     return [use.slice(0, bar), use.slice(bar + 1)];
   };
-  return {
-    clusters: graph.deriveMany("envoy/served-clusters", wanted, (_wanted, use, lookup) => {
+  return graph.deriveMany(
+    "envoy/served-clusters",
+    wanted,
+    (_wanted, use, lookup) => {
       const [snapshotKey, cluster] = split(use);
       const found = lookup.get(resources, cluster);
+      if (found === undefined) return [];
+      const { resource, edsServiceName } = found;
+      if (edsServiceName === undefined) return [servedEntry(snapshotKey, resource)];
+      const assignment = lookup.get(assignments, edsServiceName);
       // Without its endpoints a cluster would be empty for a moment, and Envoy would answer 503 from it.
-      const known = found?.edsServiceName === undefined || lookup.has(assignments, found.edsServiceName);
-      return found === undefined || !known ? [] : [servedEntry(snapshotKey, found.resource)];
-    }),
-    assignments: graph.deriveMany("envoy/served-assignments", wanted, (_wanted, use, lookup) => {
-      const [snapshotKey, cluster] = split(use);
-      const service = lookup.get(resources, cluster)?.edsServiceName;
-      const found = service === undefined ? undefined : lookup.get(assignments, service);
-      return found === undefined ? [] : [servedEntry(snapshotKey, found)];
-    }),
-  };
+      return assignment === undefined ? [] : [servedEntry(snapshotKey, resource), servedEntry(snapshotKey, assignment)];
+    },
+    { equals: sameResource },
+  );
 }

@@ -116,8 +116,8 @@ export function serveRoutes(
   virtualHosts: Collection<BuiltVirtualHost>,
 ): {
   readonly tables: Collection<ServedResource>;
+  /** Of single virtual hosts, with the scopes that lead to them. */
   readonly ownTables: Collection<ServedResource>;
-  readonly scopes: Collection<ServedResource>;
 } {
   const headers = graph.derive(
     "envoy/route-headers",
@@ -171,25 +171,17 @@ export function serveRoutes(
       const header = lookup.get(headers, `${listenerKey}|`);
       if (own === undefined || header === undefined) return [];
       const table = scopedTableName(header.name, name);
-      return [servedEntry(snapshotKey, resourceFromParts(typeUrls.route, table, [header.header(table), own.part]))];
-    },
-    { equals: sameResource },
-  );
-  const scopes = graph.deriveMany(
-    "envoy/scopes",
-    placed,
-    ({ snapshotKey, listenerKey, name, own }, _key, lookup) => {
-      const header = lookup.get(headers, `${listenerKey}|`);
-      if (own === undefined || header === undefined) return [];
-      const table = scopedTableName(header.name, name);
       const origin = own.part.origin ?? "";
-      return own.domains.map((domain) =>
-        servedScope(snapshotKey, routeScope(header.listenerName, domain, table), origin),
-      );
+      return [
+        servedEntry(snapshotKey, resourceFromParts(typeUrls.route, table, [header.header(table), own.part])),
+        ...own.domains.map((domain) =>
+          servedScope(snapshotKey, routeScope(header.listenerName, domain, table), origin),
+        ),
+      ];
     },
     { equals: sameResource },
   );
-  return { tables, ownTables, scopes };
+  return { tables, ownTables };
 }
 
 const samePlace = (a: Placed, b: Placed): boolean =>

@@ -1,6 +1,6 @@
 import { type Status, Status_State } from "../../generated/proto/epoxy/core/v1/status.ts";
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
-import type { Collection, Graph, Lookup } from "../collections/index.ts";
+import type { Collection, Graph, Index, Lookup } from "../collections/index.ts";
 import {
   type AnyKind,
   type Ref,
@@ -43,14 +43,20 @@ const ownersOf = (fragment: ProxyFragment): string[] => {
   return ref === undefined ? [] : [problemKey({ kind, ref })];
 };
 
+const NO_PROXIES: readonly Ref[] = [];
+
 /** A status for each resource of the kinds, by refKey; changes only where the verdict does. */
 export function statusGraph(graph: Graph, inputs: StatusInputs): ReadonlyMap<string, Collection<JudgedResource>> {
-  const own = indexProblems(graph, "status/own-problems", inputs.ownProblems);
-  const ofProxy = indexProblems(graph, "status/proxy-problems", inputs.proxyProblems);
-  const fragments = [inputs.listeners, inputs.virtualHosts].map((collection) => collection.index("by-owner", ownersOf));
+  const allProblems = indexProblems(graph, "status/problems", [inputs.ownProblems, inputs.proxyProblems]);
+  const fragments: Partial<Record<string, Index<ProxyFragment>>> = {
+    Gateway: inputs.listeners.index("by-owner", ownersOf),
+    VirtualService: inputs.virtualHosts.index("by-owner", ownersOf),
+  };
 
-  const proxiesOf = (lookup: Lookup, owner: string): readonly Ref[] => {
-    const found = fragments.flatMap((index) => lookup.index(index, owner)).flatMap(({ proxy }) => proxy ?? []);
+  /** Of a resource of a kind that has a listener or virtual hosts of its own. */
+  const proxiesOf = (lookup: Lookup, kind: string, owner: string): readonly Ref[] => {
+    const own = fragments[kind];
+    const found = own === undefined ? NO_PROXIES : lookup.index(own, owner).flatMap(({ proxy }) => proxy ?? []);
     if (found.length < 2) return found;
     return [...new Map(found.map((proxy) => [refKey(proxy), proxy])).values()];
   };
@@ -63,9 +69,9 @@ export function statusGraph(graph: Graph, inputs: StatusInputs): ReadonlyMap<str
         (resource, key, lookup): JudgedResource => {
           // The key is the resource's refKey.
           const source = sharedText(`${judged.kind.kind}/${key}`);
-          const proxies = proxiesOf(lookup, source);
-          const proxyProblems = ofProxy.of(lookup, source);
-          const problems = [...own.of(lookup, source), ...proxyProblems];
+          const proxies = proxiesOf(lookup, judged.kind.kind, source);
+          const [own = [], proxyProblems = []] = allProblems.of(lookup, source);
+          const problems = [...own, ...proxyProblems];
           if (judged.mustBeServed && proxies.length === 0 && problems.length === 0) problems.push(notServed);
           return { resource, status: statusOf(judged, problems, proxies, proxyProblems) };
         },
@@ -83,7 +89,7 @@ function statusOf(
 ): Status {
   const state = worst(proxyProblems);
   const subresourceStatuses = Object.fromEntries(
-    (judged.kind.kind === "Proxy" ? [] : proxies).map((proxy) => [
+    proxies.map((proxy) => [
       `*v1.Proxy.${proxy.namespace}.${proxy.name}`,
       { state, reason: "", reportedBy: "gloo", subresourceStatuses: {}, details: undefined, messages: [] },
     ]),
