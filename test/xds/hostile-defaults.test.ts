@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { request as post } from "node:http";
+import { constants } from "node:http2";
 import { connect as connectTcp, type Socket } from "node:net";
 import { credentials } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -25,6 +26,8 @@ const HEAP_MIB = 512;
 const BOUND_MIB = 1024;
 /** After the attack, what is left of it once its clients have gone and garbage is collected. */
 const LEFT_MIB = 8;
+/** Of an open stream that has said nothing, whatever its headers. */
+const KEPT_OF_STREAM_MIB = 0.05;
 
 let target: Target;
 beforeAll(async () => {
@@ -204,7 +207,7 @@ const attacks: Record<string, () => Promise<unknown>> = {
   },
   "headers as long as they may be, on thousands of streams that say nothing": async () => {
     for (const client of attackers(2)) {
-      for (let stream = 0; stream < 300 * times; stream++) client.open({ junk: text(50_000, stream).toString() });
+      for (let stream = 0; stream < 300 * times; stream++) client.open({ junk: text(30_000, stream).toString() });
     }
   },
   "long bodies over REST that come slowly, on hundreds of connections": async () => {
@@ -257,6 +260,35 @@ describe("by the limits that hold where nothing is said", () => {
       expect(target.said().filter((line) => !line.startsWith("holds "))).toEqual([]);
     },
   );
+
+  test("headers, of which a library makes ten thousands of small values, are forgotten while their streams are open", async () => {
+    const before = await target.held();
+    const [client] = attackers(1) as [RawClient];
+    const paths = ["DeltaAggregatedResources", LRS, `${CSDS}/StreamClientStatus`];
+    const streams = paths.flatMap((path) => {
+      const [{ open }] = path === paths[0] ? [client] : (attackers(1, path) as [RawClient]);
+      return Array.from({ length: 20 }, () => open({ "junk-bin": ",".repeat(30_000) }));
+    });
+    await target.honest();
+    const grown = (await target.held()) - before;
+    expect(streams.filter(({ stream }) => stream.closed)).toEqual([]);
+    expect(grown).toBeLessThan(streams.length * KEPT_OF_STREAM_MIB);
+    await leave();
+  });
+
+  test.each([
+    ["more than 32 KiB of headers", { junk: text(34_000, 1).toString() }],
+    ["more than 64 headers", Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`h${index}`, "1"]))],
+  ])("a stream with %s isn't opened, and others of the connection are", async (_, headers) => {
+    const [client] = attackers(1) as [RawClient];
+    // A stream that has been answered: by then both sides have each other's settings.
+    await ask(client.open(), encodeAsk("delta", { node: { id: "n" }, typeUrl: CDS }));
+    const { stream } = client.open(headers);
+    await new Promise((done) => stream.once("close", done));
+    expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    await ask(client.open(), encodeAsk("delta", { node: { id: "n" }, typeUrl: CDS }));
+    await leave();
+  });
 
   test("half of a TLS handshake on hundreds of connections doesn't keep others out", async () => {
     await using authority = await createAuthority();

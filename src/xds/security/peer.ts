@@ -16,6 +16,14 @@ export function peerOf(
   };
 }
 
+/**
+ * Forgets what a client has sent as headers, once `peerOf` has seen them. A call may last for ever, and the library keeps them with it: of 64 KiB that
+ * are mostly commas, a hundred times as many bytes.
+ */
+export function forgetHeaders({ metadata }: Pick<ServerDuplexStream<unknown, unknown>, "metadata">): void {
+  for (const name of Object.keys(metadata.getMap())) metadata.remove(name);
+}
+
 function bearerToken(metadata: Metadata): string | undefined {
   const [value] = metadata.get("authorization");
   return typeof value === "string" ? /^bearer +(\S+) *$/i.exec(value)?.[1] : undefined;

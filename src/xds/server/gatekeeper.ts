@@ -1,6 +1,6 @@
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import type { Denial, XdsAuthorizer, XdsPeer } from "../security/authorizer.ts";
-import { peerOf } from "../security/peer.ts";
+import { forgetHeaders, peerOf } from "../security/peer.ts";
 import type { XdsSecurity } from "../security/security.ts";
 import { decodeRequestNode, type XdsNode } from "../wire.ts";
 import type { DenialEvent } from "./events.ts";
@@ -62,6 +62,7 @@ export function createGatekeeper({ security, snapshotKey, onDenied }: Gatekeeper
   return {
     enter(call, mode) {
       const peer = peerOf(call);
+      forgetHeaders(call);
       const stranger = security.authorizer?.authenticate?.(peer);
       if (stranger !== undefined) {
         turnAway(call, peer, undefined, stranger);

@@ -1,24 +1,50 @@
 type Log = (fields: object, message: string) => void;
 
-/** What remote clients cause may be logged this often; the rest is counted. */
-const LINES_PER_WINDOW = 20;
-const WINDOW_MS = 10_000;
+/** Writes a line that a remote client caused, or counts it. @param source who caused it */
+export type LimitedLog = (source: string, fields: object, message: string) => void;
 
-/** Wraps a log: of a flood, the first lines of each ten seconds are written, and then how many weren't. */
-export function limitLines(log: Log, now: () => number = () => performance.now()): Log {
-  let windowStart = Number.NEGATIVE_INFINITY;
+export interface LineLimits {
+  /** Of one window. Defaults to 20. */
+  readonly lines?: number | undefined;
+  /** Of those, for each source, so that one that floods the log doesn't hide what others do. Defaults to 5. */
+  readonly perSource?: number | undefined;
+  /** In ms. Defaults to 10,000. */
+  readonly windowMs?: number | undefined;
+}
+
+/** Limits what remote clients may write: of a flood, the first lines of each window are logged, and at its end how many weren't, and who caused most of them. */
+export function limitLines(log: Log, { lines = 20, perSource = 5, windowMs = 10_000 }: LineLimits = {}): LimitedLog {
+  const counts = new Map<string, number>();
   let written = 0;
   let dropped = 0;
-  return (fields, message) => {
-    if (now() - windowStart >= WINDOW_MS) {
-      if (dropped > 0) log({ dropped }, `${dropped} similar lines were left out`);
-      windowStart = now();
-      written = 0;
-      dropped = 0;
+  let windowEnd: NodeJS.Timeout | undefined;
+
+  function endWindow(): void {
+    if (dropped > 0) {
+      const [most] = [...counts].sort((a, b) => b[1] - a[1]);
+      log({ dropped, most: most?.[0] }, `${dropped} similar lines were left out, most of them caused by ${most?.[0]}`);
     }
-    if (written < LINES_PER_WINDOW) {
-      written++;
-      log(fields, message);
-    } else dropped++;
+    counts.clear();
+    written = 0;
+    dropped = 0;
+    windowEnd = undefined;
+  }
+
+  return (source, fields, message) => {
+    windowEnd ??= setTimeout(endWindow, windowMs).unref();
+    const count = (counts.get(source) ?? 0) + 1;
+    counts.set(source, count);
+    if (count > perSource || written >= lines) {
+      dropped++;
+      return;
+    }
+    written++;
+    log(fields, message);
   };
+}
+
+/** The address of a client without its port: one that comes again has another one. */
+export function hostOf(peer: string): string {
+  const colon = peer.lastIndexOf(":");
+  return colon < 0 ? peer : peer.slice(0, colon);
 }

@@ -20,6 +20,8 @@ export interface XdsLimits {
   readonly unfinishedBytes: number;
   /** So many new clients have what they begin with under way at once; the others wait for their turn. Defaults to 32. */
   readonly admitted: number;
+  /** A client counts as new for so many ms at least: it asks for one type after the other. Defaults to 10,000. */
+  readonly newForMs: number;
   /** A client that takes so long, in ms, to read or to answer what it was sent is reported. Defaults to 30,000. */
   readonly slowAfterMs: number;
   /** It is given up after so many ms, and may come back. Defaults to 300,000. */
@@ -37,6 +39,7 @@ export const defaultLimits: XdsLimits = {
   unreadBytes: 512 * 1024 * 1024,
   unfinishedBytes: 256 * 1024 * 1024,
   admitted: 32,
+  newForMs: 10_000,
   slowAfterMs: 30_000,
   closeAfterMs: 300_000,
 };

@@ -1,7 +1,7 @@
 import { type Server, status } from "@grpc/grpc-js";
 import type { LoadIncrement, LoadReport, LoadStream } from "../load/load-reports.ts";
 import type { Denial, XdsPeer } from "../security/authorizer.ts";
-import { peerOf } from "../security/peer.ts";
+import { forgetHeaders, peerOf } from "../security/peer.ts";
 import type { XdsSecurity } from "../security/security.ts";
 import type { ClientStatusSources } from "../status/client-status.ts";
 import { decodeRequestNode, type XdsNode } from "../wire.ts";
@@ -75,6 +75,7 @@ export function addSideServices(server: Server, options: SideServicesOptions): S
   function serveStatuses(call: SideCall): void {
     closeWhenAnswered(call);
     const peer = peerOf(call);
+    forgetHeaders(call);
     const refused = stranger(peer);
     if (refused !== undefined) {
       call.emit("error", refused);
@@ -133,6 +134,7 @@ export function addSideServices(server: Server, options: SideServicesOptions): S
       StreamLoadStats(call: SideCall) {
         closeWhenAnswered(call);
         const peer = peerOf(call);
+        forgetHeaders(call);
         const refused = stranger(peer);
         if (refused !== undefined) return call.emit("error", refused);
         for (const event of ["cancelled", "error", "close", "end"]) call.on(event, () => loads.delete(call));

@@ -71,6 +71,8 @@ const MAX_TYPES = 64;
 const MAX_NODE_ID = 1024;
 /** Types are counted by name, also when the stream has ended. */
 const MAX_TYPE_URL = 1024;
+/** Of a type, in an error. */
+const MAX_QUOTED = 200;
 /** What a name takes beside its text: its places in maps. */
 const NAME_BYTES = 150;
 /** Names that were added and removed again are counted until so many bytes came in. */
@@ -122,7 +124,9 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   function typeOf(request: Request): string {
     const { onlyType } = options;
     if (onlyType !== undefined && request.typeUrl !== "" && request.typeUrl !== onlyType) {
-      throw new InvalidRequest(`type_url is ${request.typeUrl}, but this service serves ${onlyType} only`);
+      throw new InvalidRequest(
+        `type_url is ${request.typeUrl.slice(0, MAX_QUOTED)}, but this service serves ${onlyType} only`,
+      );
     }
     const typeUrl = onlyType ?? request.typeUrl;
     if (typeUrl === "") throw new InvalidRequest("type_url is missing; on an aggregated stream each request needs one");

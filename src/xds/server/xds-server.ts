@@ -11,11 +11,13 @@ import { createQuarantine, type Quarantine } from "../quarantine/quarantine.ts";
 import { fetchOnce } from "../rest/fetch-once.ts";
 import type { Fetched } from "../rest/rest-server.ts";
 import type { XdsPeer } from "../security/authorizer.ts";
+import { forgetHeaders } from "../security/peer.ts";
 import type { XdsSecurity } from "../security/security.ts";
 import { typeUrls } from "../type-urls.ts";
 import type { CommonRequest, XdsNode } from "../wire.ts";
 import { type Batching, createBatcher } from "./batcher.ts";
 import { checkPlaintext } from "./check-plaintext.ts";
+import { createClientLog } from "./client-log.ts";
 import { closeWhenAnswered } from "./close-when-answered.ts";
 import { delta } from "./delta.ts";
 import {
@@ -29,7 +31,8 @@ import {
 import { createAdmission, type Newcomer } from "./admission.ts";
 import { createGatekeeper, endCall, type Entry } from "./gatekeeper.ts";
 import { defaultLimits, type XdsLimits } from "./limits.ts";
-import { limitLines } from "./limit-lines.ts";
+import { hostOf } from "./limit-lines.ts";
+import { limitHeaders } from "./limit-headers.ts";
 import { limitMemory } from "./memory-limits.ts";
 import { createOutbox } from "./outbox.ts";
 import { createResponses, type Responses } from "./responses.ts";
@@ -108,10 +111,8 @@ export interface XdsServer extends AsyncDisposable {
   readonly metrics: XdsMetrics;
 }
 
-/** Of a client's own words in the log. */
-const MAX_WORDS = 2000;
-/** A client counts as new for so many ms at least: it asks for one type after the other. */
-const NEW_FOR_MS = 10_000;
+/** Of a connection, for the services beside discovery and for being told that there are too many. */
+const SPARE_STREAMS = 1000;
 /** A stream is for asking: one that doesn't is ended after so many ms. */
 const FIRST_REQUEST_MS = 30_000;
 
@@ -132,20 +133,21 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     if (call !== undefined) guard(call, () => stream.flush());
   });
   const responses = { sotw: createResponses("sotw", identifier), delta: createResponses("delta", identifier) };
-  // Who is turned away comes again; that mustn't fill the log.
-  const warnOfDenial = limitLines((fields, message) => logger?.warn(fields, message));
-  const warnOfLimit = limitLines((fields, message) => logger?.warn(fields, message));
+  const log = createClientLog((fields, message) => logger?.warn(fields, message));
   let streamIds = 0;
   let closing: Promise<void> | undefined;
 
   const server = new Server({
     "grpc.max_receive_message_length": limits.requestBytes,
     "grpc.max_send_message_length": -1,
+    // Of those that are open and those that have ended but whose client doesn't read that; our own limits, which say what is wrong, come first.
+    "grpc.max_concurrent_streams": limits.streamsPerConnection + SPARE_STREAMS,
     "grpc.keepalive_time_ms": keepaliveMs,
     "grpc.keepalive_timeout_ms": Math.ceil((keepaliveMs * 2) / 3),
     ...(options.maxConnectionAgeMs !== undefined && { "grpc.max_connection_age_ms": options.maxConnectionAgeMs }),
     "grpc.max_connection_age_grace_ms": 10_000,
   });
+  limitHeaders(server);
   for (const { definition, methods } of discoveryServices) {
     const handlers: UntypedServiceImplementation = {};
     for (const { name, mode, typeUrl } of methods) {
@@ -173,7 +175,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     limits,
     connections: () => transport.connections,
     cut(peer, bytes, reason) {
-      warnOfLimit({ peer, bytes }, `an xDS client is cut off: ${reason}`);
+      log.limited(peer, { bytes }, `an xDS client is cut off: ${reason}`);
       transport.cut(peer);
     },
   });
@@ -211,8 +213,10 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     } catch (error) {
       const code = statusOf(error);
       const failed = code === status.INTERNAL;
-      logger?.warn({ peer: call.getPeer(), err: error }, failed ? "an xDS stream failed" : "invalid xDS request");
-      endCall(call, code, failed ? "internal error" : (error as Error).message);
+      const { message } = error as Error;
+      if (failed) log.failed(call.getPeer(), error);
+      else log.invalid(call.getPeer(), message);
+      endCall(call, code, failed ? "internal error" : message);
     }
   }
 
@@ -228,7 +232,8 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     if (open.size >= limits.streams || onConnection >= limits.streamsPerConnection) {
       const [count, where] =
         open.size >= limits.streams ? [limits.streams, ""] : [limits.streamsPerConnection, " on this connection"];
-      warnOfLimit({ peer }, `${count} xDS streams are open${where}, which is the limit`);
+      log.limited(peer, {}, `${count} xDS streams are open${where}, which is the limit`);
+      forgetHeaders(call);
       endCall(call, status.RESOURCE_EXHAUSTED, `${count} streams are open already${where}`);
       return;
     }
@@ -254,8 +259,15 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       write: outbox.write,
       wake: () => batcher.add(stream),
     });
-    const host = peer.slice(0, peer.lastIndexOf(":"));
-    const connection: Connection = { stream, call, entry, outbox, host, openedAt: performance.now(), settled: false };
+    const connection: Connection = {
+      stream,
+      call,
+      entry,
+      outbox,
+      host: hostOf(peer),
+      openedAt: performance.now(),
+      settled: false,
+    };
     const impatience = setTimeout(() => {
       endCall(call, status.DEADLINE_EXCEEDED, "no request came on this stream");
     }, FIRST_REQUEST_MS).unref();
@@ -292,7 +304,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   /** Established clients are answered at once; new ones take turns, and aren't read from while they wait. */
   function receive(connection: Connection, bytes: Buffer): void {
     const { stream, call, openedAt } = connection;
-    const isNew = !connection.settled || performance.now() - openedAt < NEW_FOR_MS;
+    const isNew = !connection.settled || performance.now() - openedAt < limits.newForMs;
     if (!isNew) return guard(call, () => take(stream, bytes));
     let done = false;
     admission.run(connection, () => {
@@ -314,12 +326,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   }
 
   function slow(event: SlowClientEvent): void {
-    const { stream, waitingFor, typeUrl, waitedMs, bytes, closed } = event;
-    const what = waitingFor === "reading" ? `hasn't read ${bytes} bytes` : `hasn't answered a response (${typeUrl})`;
-    warnOfLimit(
-      { peer: stream.peer, node: stream.node?.id, key: stream.key, typeUrl, waitedMs, bytes },
-      `an xDS client ${what} for ${Math.round(waitedMs / 1000)} s${closed ? ": it is given up" : ""}`,
-    );
+    log.slow(event);
     events.onSlow(event);
   }
 
@@ -333,16 +340,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   }
 
   function denied(event: DenialEvent): void {
-    warnOfDenial(event, `an xDS client is turned away: ${event.reason}`);
+    log.denied(event);
     events.onDenied(event);
   }
 
   function refused(event: NackEvent): void {
-    const { node, key, typeUrl, version, errorDetail } = event;
-    logger?.warn(
-      { node: node.id, key, typeUrl, version, error: errorDetail.message.slice(0, MAX_WORDS) },
-      "a proxy refused its configuration",
-    );
+    log.refused(event);
     events.onNack(event);
   }
 
