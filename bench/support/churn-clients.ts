@@ -3,7 +3,7 @@
 // markers. Usage: node churn-clients.ts PORT M N TABLE_PREFIX
 import { fork } from "node:child_process";
 import { typeUrls } from "../../src/xds/index.ts";
-import { openAdsStream } from "./ads-stream.ts";
+import { openAdsStream } from "../../test/xds/support/ads-stream.ts";
 
 /** What a change's number follows, as a route's new path. */
 export const MARKER = "/mk-";

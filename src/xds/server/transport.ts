@@ -31,16 +31,16 @@ export interface Transport {
 
 /** A client that connects and then says nothing is given up after so many ms. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** A handshake costs a millisecond or so of the one thread that also sends updates: so many begin per turn of the event loop, the others wait. */
-const HANDSHAKES_PER_TURN = 4;
+/** A handshake, and what comes at once on a new connection, cost a millisecond or so of the one thread that also sends updates: so many begin per turn of the event loop, the others wait. */
+const CONNECTIONS_PER_TURN = 4;
 /** Those that wait are looked at in this order anyway; a rush longer than this is no fleet. */
 const BACKLOG = 1024;
 
 export function createTransport(options: TransportOptions): Transport {
   const { host, port, injector, onFailure } = options;
-  const waiting: Socket[] = [];
-  /** By address and port of the client. */
-  const handshaking = new Map<string, Socket>();
+  const waiting: { readonly socket: Socket; readonly secured: boolean }[] = [];
+  /** Connections that aren't ready yet, by address and port of the client. */
+  const beginning = new Map<string, Socket>();
   let turn: NodeJS.Immediate | undefined;
   let secure: { readonly material: TlsMaterial; readonly server: TlsServer } | undefined;
 
@@ -53,31 +53,33 @@ export function createTransport(options: TransportOptions): Transport {
     socket.once("close", () => {
       if (open.get(address) !== socket) return;
       open.delete(address);
-      handshaking.delete(address);
+      beginning.delete(address);
       options.onClose(address);
     });
-    if (options.tls() === undefined) {
-      injector.injectConnection(socket.resume());
-      return;
-    }
-    handshaking.set(address, socket);
-    waiting.push(socket);
-    turn ??= setImmediate(shakeHands);
+    beginning.set(address, socket);
+    waiting.push({ socket, secured: options.tls() !== undefined });
+    turn ??= setImmediate(begin);
   });
   server.maxConnections = options.maxConnections;
   server.on("drop", (drop) =>
     onFailure(addressOf(drop ?? {}), `${options.maxConnections} connections are open, which is the limit`),
   );
 
-  function shakeHands(): void {
+  function begin(): void {
     turn = undefined;
-    for (const socket of waiting.splice(0, HANDSHAKES_PER_TURN)) {
+    for (const { socket, secured } of waiting.splice(0, CONNECTIONS_PER_TURN)) {
       const material = options.tls();
-      if (material === undefined) socket.destroy();
-      if (material === undefined || socket.destroyed) continue;
-      tlsServer(material).emit("connection", socket);
+      // What was to be secured isn't served in plain text, whatever has changed meanwhile.
+      if (secured && material === undefined) socket.destroy();
+      if (socket.destroyed) continue;
+      if (material !== undefined) {
+        tlsServer(material).emit("connection", socket);
+        continue;
+      }
+      beginning.delete(addressOf(socket));
+      injector.injectConnection(socket.resume());
     }
-    if (waiting.length > 0) turn = setImmediate(shakeHands);
+    if (waiting.length > 0) turn = setImmediate(begin);
   }
 
   /** One for each version of the files: nothing of an earlier one, such as session tickets, outlives it. */
@@ -91,7 +93,7 @@ export function createTransport(options: TransportOptions): Transport {
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
     created.on("secureConnection", (socket) => {
-      handshaking.delete(addressOf(socket));
+      beginning.delete(addressOf(socket));
       socket.on("error", () => {});
       injector.injectConnection(socket);
     });
@@ -127,7 +129,7 @@ export function createTransport(options: TransportOptions): Transport {
     close() {
       server.close();
       clearImmediate(turn);
-      for (const socket of handshaking.values()) socket.destroy();
+      for (const socket of beginning.values()) socket.destroy();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { type ClientHttp2Stream, connect } from "node:http2";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { encodeAsk } from "../../test/xds/support/messages.ts";
+import { encodeAsk } from "./messages.ts";
 
 const DELTA = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources";
 const WINDOW = 64 * 1024 * 1024;
