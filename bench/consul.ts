@@ -9,7 +9,7 @@ import { typeUrls } from "../src/xds/index.ts";
 import { type RunningConsul, startConsul } from "../test/support/consul.ts";
 import { glooBootstrap, startEnvoy } from "../test/support/envoy.ts";
 import { freePort } from "../test/support/free-port.ts";
-import { openAdsStream } from "./support/ads-stream.ts";
+import { openAdsStream } from "../test/xds/support/ads-stream.ts";
 import { benchOptions, median, quantile, type Row, report, rounded } from "./support/bench-run.ts";
 import { type RunningControlPlane, startControlPlane } from "./support/control-plane-process.ts";
 import { domainOf, gateway, type Ports, settings, upstream, virtualService } from "./support/data-folder.ts";

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { typeUrls } from "../src/xds/index.ts";
 import { glooBootstrap, startEnvoy } from "../test/support/envoy.ts";
 import { freePort } from "../test/support/free-port.ts";
-import { openAdsStream } from "./support/ads-stream.ts";
+import { openAdsStream } from "../test/xds/support/ads-stream.ts";
 import { benchOptions, median, quantile, type Row, report, rounded } from "./support/bench-run.ts";
 import { type RunningControlPlane, startControlPlane } from "./support/control-plane-process.ts";
 import { filesSource, gateway, pathOf, save, settings, upstream } from "./support/data-folder.ts";
