@@ -67,6 +67,26 @@ describe("newcomers", () => {
     expect(admission.waiting).toBe(0);
   });
 
+  test("whose answers are taken at once have a slice of each turn, not all of it", async () => {
+    admission = createAdmission({ concurrent: 32 });
+    let served = 0;
+    let turnsTaken = 0;
+    const over = new AbortController();
+    const count = (): void => void (turnsTaken++, over.signal.aborted || setImmediate(count));
+    const clients = Array.from({ length: 60 }, () => newcomer());
+    for (const client of clients) {
+      admission.run(client, () => {
+        served++;
+        for (const end = performance.now() + 1; performance.now() < end; );
+      });
+    }
+    expect(served).toBeLessThan(10);
+    setImmediate(count);
+    while (served < clients.length) await nextTurn();
+    over.abort();
+    expect(turnsTaken).toBeGreaterThan(5);
+  });
+
   test("that leave wait no longer, and hold up nobody", async () => {
     admission = createAdmission({ concurrent: 1 });
     const [first, leaver, last] = [newcomer(), newcomer("b"), newcomer("c")];

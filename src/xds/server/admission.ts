@@ -38,6 +38,19 @@ export function createAdmission({ concurrent, placeMs = PLACE_MS }: AdmissionOpt
   const places = new Map<Newcomer, NodeJS.Timeout>();
   let waiting = 0;
   let turn: NodeJS.Immediate | undefined;
+  /** When the time of those that needn't wait is over, in this turn of the event loop. */
+  let sliceEnd: number | undefined;
+  let nextSlice: NodeJS.Immediate | undefined;
+
+  /** One turn may bring the requests of hundreds, each of whose answers the connection takes at once: free places alone would hold nobody up. */
+  function hasTime(): boolean {
+    const now = performance.now();
+    if (sliceEnd === undefined) {
+      sliceEnd = now + SLICE_MS;
+      nextSlice = setImmediate(() => (sliceEnd = undefined));
+    }
+    return now < sliceEnd;
+  }
 
   function free(newcomer: Newcomer): void {
     clearTimeout(places.get(newcomer));
@@ -75,7 +88,12 @@ export function createAdmission({ concurrent, placeMs = PLACE_MS }: AdmissionOpt
       const queued = queues.get(newcomer.host)?.get(newcomer);
       if (queued !== undefined) {
         queued.push(work);
-      } else if (waiting === 0 && turn === undefined && (places.size < concurrent || places.has(newcomer))) {
+      } else if (
+        waiting === 0 &&
+        turn === undefined &&
+        (places.size < concurrent || places.has(newcomer)) &&
+        hasTime()
+      ) {
         start(newcomer, [work]);
       } else {
         const queue = queues.get(newcomer.host) ?? new Map<Newcomer, (() => void)[]>();
@@ -95,6 +113,7 @@ export function createAdmission({ concurrent, placeMs = PLACE_MS }: AdmissionOpt
     },
     close() {
       clearImmediate(turn);
+      clearImmediate(nextSlice);
       for (const timer of places.values()) clearTimeout(timer);
       places.clear();
       queues.clear();
