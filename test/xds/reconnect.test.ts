@@ -38,14 +38,14 @@ test("while 1,000 clients ask at once, a change goes to an established one befor
   await waitFor(() => server.metrics.streams === CLIENTS + 1, { timeout: 40_000 });
 
   const answered = (): number => server.metrics.byType.get(CDS)?.responses ?? 0;
-  let over = false;
+  const over = new AbortController();
   const start = performance.now();
-  const all = fleet.ask().finally(() => (over = true));
+  const all = fleet.ask().finally(() => over.abort());
   /** Of each change: how many of the fleet were answered before it had arrived. */
   const overtaking: number[] = [];
   const latencies: number[] = [];
   let mostWaiting = 0;
-  while (!over) {
+  while (!over.signal.aborted) {
     received = Promise.withResolvers();
     const before = answered();
     const at = performance.now();
