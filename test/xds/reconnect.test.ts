@@ -58,7 +58,7 @@ test("while 1,000 clients ask at once, a change goes to an established one befor
   }
   await all;
   const whole = performance.now() - start;
-  expect(mostWaiting).toBeGreaterThan(CLIENTS / 2);
+  expect(mostWaiting).toBeGreaterThan(CLIENTS / 10);
   expect(Math.max(...overtaking)).toBeLessThan(MOST_OVERTAKING);
   expect(overtaking.filter((count) => count > 0).length).toBeGreaterThanOrEqual(CLIENTS / MOST_OVERTAKING);
   expect(Math.max(...latencies)).toBeLessThan(whole / 2);
