@@ -63,6 +63,7 @@ export function statusGraph(graph: Graph, inputs: StatusInputs): ReadonlyMap<str
 
   return new Map(
     inputs.kinds.map((judged) => {
+      const cleanStatus = keepLast((proxies: readonly Ref[]) => statusOf(judged, [], proxies, []));
       const collection = graph.derive(
         `status/${judged.kind.plural}`,
         judged.resources,
@@ -73,12 +74,24 @@ export function statusGraph(graph: Graph, inputs: StatusInputs): ReadonlyMap<str
           const [own = [], proxyProblems = []] = allProblems.of(lookup, source);
           const problems = [...own, ...proxyProblems];
           if (judged.mustBeServed && proxies.length === 0 && problems.length === 0) problems.push(notServed);
-          return { resource, status: statusOf(judged, problems, proxies, proxyProblems) };
+          const status =
+            problems.length === 0 ? cleanStatus(proxies) : statusOf(judged, problems, proxies, proxyProblems);
+          return { resource, status };
         },
       );
       return [judged.kind.kind, collection] as const;
     }),
   );
+}
+
+/** Almost all resources have nothing wrong and are in the same Proxies, and so have one status. */
+function keepLast(make: (proxies: readonly Ref[]) => Status): (proxies: readonly Ref[]) => Status {
+  let last: { readonly key: string; readonly status: Status } | undefined;
+  return (proxies) => {
+    const key = proxies.map(refKey).join(" ");
+    if (last?.key !== key) last = { key, status: make(proxies) };
+    return last.status;
+  };
 }
 
 function statusOf(
