@@ -386,3 +386,34 @@ test("of proxies that refuse something and go, the last four thousand are rememb
   expect(nodes).toEqual([...nodes.slice(0, -1), "stays"]);
   expect(nodes.slice(0, 3_999)).toEqual(numbered(6_000).toReversed().slice(0, 3_999));
 });
+
+test("a proxy that refuses everything is looked after in its own turns only, and only while that is served", () => {
+  const names = numbered(100);
+  const all = (content: string) => names.map((name) => resource(CDS, name, content));
+  const { cache, quarantine } = setUp(all("bad"));
+  const witness = (node: string) => ({
+    ...{ key: KEY, typeUrl: CDS, node, nodeVersion: "1", covers: () => true },
+    ...{ hasAccepted: () => false, wake() {} },
+  });
+  const [refusing, second, other] = [witness("refusing"), witness("second"), witness("other")];
+  const refuse = (by: typeof other, name: string) => {
+    const digest = cache.get(KEY, CDS, name)?.version ?? "";
+    quarantine.note([{ ...by, name, digest, message: "no", at: 0 }]);
+  };
+  for (const name of names) refuse(refusing, name);
+  expect(quarantine.names(refusing)).toEqual(names);
+  expect(quarantine.names(other)).toEqual([]);
+  refuse(second, "n0005");
+  expect([second, other].map((it) => quarantine.names(it))).toEqual([["n0005"], ["n0005"]]);
+  cache.apply(KEY, { upsert: all("mended") });
+  expect([refusing, second, other].map((it) => quarantine.names(it))).toEqual([[], [], []]);
+  cache.apply(KEY, { upsert: [resource(CDS, "n0005", "bad"), resource(CDS, "n0006", "bad")] });
+  expect([refusing, second, other].map((it) => quarantine.names(it).toSorted())).toEqual([
+    ["n0005", "n0006"],
+    ["n0005"],
+    ["n0005"],
+  ]);
+  const accepted = cache.get(KEY, CDS, "n0005");
+  quarantine.accepted(second, accepted === undefined ? [] : [accepted]);
+  expect([refusing, second, other].map((it) => quarantine.names(it).toSorted())).toEqual([["n0005", "n0006"], [], []]);
+});

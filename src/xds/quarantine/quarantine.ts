@@ -3,6 +3,7 @@ import type { Subscription } from "../cache/subscription.ts";
 import type { XdsCache } from "../cache/xds-cache.ts";
 import { rememberAbsentNodes } from "./absent-nodes.ts";
 import { type CanaryOptions, createCanary } from "./canary.ts";
+import { createEffects, type Effects } from "./effects.ts";
 import { type CanaryNews, createFleet } from "./fleet.ts";
 import type { QuarantinedContent, Refusal, Witness } from "./refusal.ts";
 import { plainRoles, type Roles } from "./roles.ts";
@@ -20,8 +21,8 @@ export interface Quarantine {
   connected(): ReadonlyMap<string, ReadonlySet<string>>;
   /** Notes that a proxy accepted these. */
   accepted(witness: Witness, resources: readonly XdsResource[]): void;
-  /** Names of which some content was refused. Asked in each turn of each stream. */
-  names(key: string, typeUrl: string): readonly string[];
+  /** Names of which this proxy may not be given all that is served. Asked in each turn of each stream. */
+  names(witness: Witness): readonly string[];
   /**
    * How long new content that one proxy of a role gets first, its canary, is kept from the others for want of its answer, in ms; undefined, the
    * default: all get everything at once.
@@ -53,6 +54,7 @@ interface TypeVerdicts {
   readonly role: string;
   readonly typeUrl: string;
   readonly byName: Map<string, Map<string, Verdict>>;
+  readonly effects: Effects;
   /** By snapshot key. */
   readonly watches: Map<string, Subscription>;
 }
@@ -88,6 +90,9 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
         verdict.acceptedBy.delete(node);
       }
     }
+    for (const type of types.values()) {
+      if (type.role === role) for (const name of type.byName.keys()) type.effects.touch(name);
+    }
     changed();
   });
   const canary = createCanary({
@@ -105,7 +110,13 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
     const id = typeKey(role, typeUrl);
     let found = types.get(id);
     if (found === undefined) {
-      found = { role, typeUrl, byName: new Map(), watches: new Map() };
+      const byName: TypeVerdicts["byName"] = new Map();
+      const effects = createEffects((name) =>
+        [...(byName.get(name) ?? [])].flatMap(([digest, verdict]) =>
+          verdict.refusals.size > 0 && servedAs(role, typeUrl, name, digest).length > 0 ? [verdict] : [],
+        ),
+      );
+      found = { role, typeUrl, byName, effects, watches: new Map() };
       types.set(id, found);
     }
     watchAll(found);
@@ -113,14 +124,18 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
   }
 
   /** Of the keys of a role some come later. */
-  function watchAll({ role, typeUrl, byName, watches }: TypeVerdicts): void {
+  function watchAll({ role, typeUrl, byName, effects, watches }: TypeVerdicts): void {
     for (const key of roles.keysOf(role)) {
       if (watches.has(key)) continue;
       const watch = cache.subscribe(key, typeUrl, () => {
+        for (const name of watch.changedNames.keys()) effects.touch(name);
         watch.changedNames.clear();
         changed();
       });
-      for (const name of byName.keys()) watch.add(name);
+      for (const name of byName.keys()) {
+        watch.add(name);
+        effects.touch(name);
+      }
       watches.set(key, watch);
       if (byName.size > 0) changed();
     }
@@ -145,6 +160,7 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
     dropOldest(byDigest, MAX_CONTENTS);
     for (const dropped of dropOldest(type.byName, MAX_NAMES)) {
       for (const watch of type.watches.values()) watch.delete(dropped);
+      type.effects.touch(dropped);
     }
     return verdict;
   }
@@ -159,11 +175,13 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
   function forgive({ key, typeUrl, node, nodeVersion }: Witness): boolean {
     let any = false;
     const role = roles.roleOf(key);
-    for (const [name, byDigest] of types.get(typeKey(role, typeUrl))?.byName ?? []) {
+    const type = types.get(typeKey(role, typeUrl));
+    for (const [name, byDigest] of type?.byName ?? []) {
       for (const { refusals } of byDigest.values()) {
         const refusal = refusals.get(node);
         if (refusal === undefined || (refusal.nodeVersion === nodeVersion && !isLocal(refusal))) continue;
         refusals.delete(node);
+        type?.effects.touch(name);
         any = true;
         if (refusal.canary === true) canary.begin(role, typeUrl, name);
       }
@@ -194,6 +212,7 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
         verdict.acceptedBy.delete(refusal.node);
         verdict.refusals.delete(refusal.node);
         verdict.refusals.set(refusal.node, { ...refusal, message: refusal.message.slice(0, MAX_MESSAGE) });
+        typeOf(refusal.key, refusal.typeUrl).effects.touch(refusal.name);
         touched.add(typeKey(refusal.key, refusal.typeUrl));
         if (!fleet.isConnected(refusal.key, refusal.node)) absent.note(refusal.key, refusal.node);
         if (refusal.canary === true) canary.end(refusal);
@@ -205,7 +224,10 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
       const touched = new Set<string>();
       for (const { key, typeUrl, name, digest, node } of refusals) {
         const id = typeKey(roles.roleOf(key), typeUrl);
-        if (types.get(id)?.byName.get(name)?.get(digest)?.refusals.delete(node) === true) touched.add(id);
+        const type = types.get(id);
+        if (type?.byName.get(name)?.get(digest)?.refusals.delete(node) !== true) continue;
+        type.effects.touch(name);
+        touched.add(id);
       }
       wake(touched);
       if (touched.size > 0) changed();
@@ -224,15 +246,18 @@ export function createQuarantine(cache: XdsCache, options: QuarantineOptions = {
           const verdict = byDigest.get(digest);
           if (verdict === undefined) continue;
           verdict.acceptedBy.add(node);
-          if (verdict.refusals.delete(node)) changed();
+          if (!verdict.refusals.delete(node)) continue;
+          type.effects.touch(name);
+          changed();
         }
       }
     },
-    names(key, typeUrl) {
+    names({ key, typeUrl, node }) {
       const role = roles.roleOf(key);
       const tried = canary.names(role, typeUrl);
-      if (types.size === 0 && tried.length === 0) return NO_NAMES;
-      return [...(types.get(typeKey(role, typeUrl))?.byName.keys() ?? []), ...tried];
+      if (types.size === 0) return tried;
+      const refused = types.get(typeKey(role, typeUrl))?.effects.namesFor(node) ?? NO_NAMES;
+      return tried.length === 0 ? refused : [...refused, ...tried];
     },
     setCanaryTimeout(ms) {
       canary.setTimeout(ms);

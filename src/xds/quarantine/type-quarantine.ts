@@ -116,7 +116,7 @@ export function createTypeQuarantine(options: TypeQuarantineOptions): TypeQuaran
       due.delete(name);
       if (parts?.name === name) parts = undefined;
     }
-    const others = quarantine.names(key, typeUrl);
+    const others = quarantine.names(witness);
     if (others.length === 0 && suspects.size === 0 && subscription.overridden.size === 0) return;
     for (const name of new Set([...subscription.overridden.keys(), ...suspects.keys(), ...others]))
       if (subscription.covers(name)) apply(name);
