@@ -194,9 +194,6 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         traces,
         traffic,
         // Later engines: other sources were asked for.
-        isFirst: engine === undefined && restored.length === 0,
-        awaited: (key) =>
-          frontend?.streams().some((stream) => stream.key !== undefined && roleOf(stream.key) === key) === true,
         keepIfEmpty: engine === undefined && restored.length > 0 && options.acceptEmpty !== true,
       });
     }

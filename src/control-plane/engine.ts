@@ -20,7 +20,6 @@ import { createStatusReporter, type WatchedSource } from "../snapshot/index.ts";
 import type { Quarantine, XdsCache } from "../xds/index.ts";
 import type { Component } from "./components.ts";
 import { startDiscovery } from "./discovery-run.ts";
-import { createEarlyClusters } from "./early-clusters.ts";
 import { envoyGraph } from "./envoy-graph.ts";
 import { openKubernetesSources } from "./kubernetes-sources.ts";
 import { startLeaderRun } from "./leader-run.ts";
@@ -79,10 +78,6 @@ export interface EngineOptions {
   readonly keepIfEmpty: boolean;
   readonly traces: ChangeTraces;
   readonly traffic: Traffic;
-  /** Nothing was served before, in this process or in an earlier one. */
-  readonly isFirst: boolean;
-  /** Whether proxies of this snapshot key wait for what they are to have. */
-  awaited(snapshotKey: string): boolean;
 }
 
 export function startEngine({
@@ -98,8 +93,6 @@ export function startEngine({
   keepIfEmpty,
   traces,
   traffic,
-  isFirst,
-  awaited,
 }: EngineOptions): Engine {
   warnOfMissingFolders(view, logger);
   const first = holdFirstFlush((flush) => setImmediate(() => traces.derive(flush)));
@@ -109,10 +102,9 @@ export function startEngine({
       logger.error({ collection, key, err: error }, `${collection} failed: ${error.message}`),
   });
   const leader = startLeaderRun({ view, storages, components, logger });
+  const sources = openSources(graph, storages.config, view.watchNamespaces, logger, saved, traces);
   const translating = components.has("gateway");
   const serving = components.has("xds");
-  const early = isFirst && translating && serving ? createEarlyClusters(awaited) : undefined;
-  const sources = openSources(graph, storages.config, view.watchNamespaces, logger, saved, traces, early?.hold);
   const gatewaySettings = graph.value<GatewaySettings>("gateway-settings");
   const translationSettings = graph.value<TranslationSettings>("translation-settings");
   const warnShortCircuits = graph.value<boolean>("warn-short-circuits");
@@ -274,18 +266,7 @@ export function startEngine({
     envoy.served.subscribe(() => isSuspicious() && logger.error({}, SUSPICIOUSLY_EMPTY), { initial: true });
   }
 
-  sources.onceAnswered(() => {
-    if (early === undefined) return first.release();
-    void early.send({
-      graph,
-      cache,
-      clusters: envoy.clusters,
-      routeTables: inputs.routeTables,
-      upstreamGroups,
-      writeNamespace: view.gateway.writeNamespace,
-      flush: first.release,
-    });
-  });
+  sources.onceAnswered(first.release);
   let closing: Promise<void> | undefined;
   return {
     graph,
@@ -307,7 +288,6 @@ export function startEngine({
     close() {
       closing ??= (async () => {
         first.release();
-        early?.close();
         feed?.stop();
         stopReporting();
         for (const stop of stopSaving) stop();

@@ -24,14 +24,7 @@ import {
   type UpstreamState,
 } from "../envoy/index.ts";
 import { parseRefKey, refKey, refOf, sharedText, type TranslationProblem } from "../resources/index.ts";
-import {
-  resourceFromBytes,
-  resourceFromParts,
-  typeUrls,
-  type XdsPart,
-  type XdsResource,
-  xdsPart,
-} from "../xds/index.ts";
+import { resourceFromBytes, resourceFromParts, typeUrls, type XdsPart, xdsPart } from "../xds/index.ts";
 import {
   endpointsOfServices,
   type KubernetesInputs,
@@ -71,8 +64,6 @@ export interface EnvoyInputs {
 export interface EnvoyOutputs {
   /** Everything that proxies get, by `<snapshot key>|<type URL>|<name>`. */
   readonly served: Collection<ServedResource>;
-  /** All clusters, by name, whether a proxy gets them or not. */
-  readonly clusters: Collection<ClusterResource>;
   /** All Upstreams, those too that stand for Consul services which routes name directly. By refKey. */
   readonly upstreams: Collection<Upstream>;
   /** Of Upstreams and UpstreamGroups. */
@@ -81,12 +72,6 @@ export interface EnvoyOutputs {
   /** By fragmentKey; a fault leaves here what was good last. */
   readonly listeners: Collection<BuiltListener>;
   readonly virtualHosts: Collection<BuiltVirtualHost>;
-}
-
-export interface ClusterResource {
-  readonly resource: XdsResource;
-  /** What it asks EDS for; undefined: its endpoints are its own. */
-  readonly edsServiceName: string | undefined;
 }
 
 interface Inputs extends EnvoyInputs {
@@ -162,8 +147,7 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
     },
     () => true,
   );
-  const resources = clusterResources(graph, clusters);
-  const servedClusters = serveClusters(graph, inputs, upstreams, resources, wanted);
+  const servedClusters = serveClusters(graph, inputs, upstreams, clusters, wanted);
   const servedListeners = graph.deriveMany("envoy/served-listeners", listeners, ({ snapshotKey, resource }) =>
     resource === undefined ? [] : [servedEntry(snapshotKey, resource)],
   );
@@ -176,7 +160,6 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
       (values) => values.servedClusters ?? values.servedListeners ?? values.tables ?? values.ownTables,
       { equals: sameResource },
     ),
-    clusters: resources,
     upstreams,
     listeners,
     virtualHosts,
@@ -333,22 +316,19 @@ function allClusters(graph: Graph, inputs: Inputs, clusters: Collection<BuiltUps
   });
 }
 
-function clusterResources(graph: Graph, clusters: Collection<BuiltUpstream>): Collection<ClusterResource> {
-  return graph.derive("envoy/cluster-resources", clusters, ({ part, clusterName: name, edsServiceName }) => {
-    const resendWith = edsServiceName === undefined ? [] : [{ typeUrl: typeUrls.endpoint, name: edsServiceName }];
-    const resource = part && resourceFromParts(typeUrls.cluster, name, [part], { resendWith });
-    return resource && { resource, edsServiceName };
-  });
-}
-
 /** Each proxy gets the clusters that its routes can reach, and their endpoints, not all there are. */
 function serveClusters(
   graph: Graph,
   inputs: Inputs,
   upstreams: Collection<Upstream>,
-  resources: Collection<ClusterResource>,
+  clusters: Collection<BuiltUpstream>,
   wanted: Collection<unknown>,
 ): Collection<ServedResource> {
+  const resources = graph.derive("envoy/cluster-resources", clusters, ({ part, clusterName: name, edsServiceName }) => {
+    const resendWith = edsServiceName === undefined ? [] : [{ typeUrl: typeUrls.endpoint, name: edsServiceName }];
+    const resource = part && resourceFromParts(typeUrls.cluster, name, [part], { resendWith });
+    return resource && { resource, edsServiceName };
+  });
   const { kubernetes } = inputs;
   const endpoints =
     kubernetes === undefined

@@ -3,15 +3,12 @@ import type { Secret } from "../../generated/proto/epoxy/gloo/v1/secret.ts";
 import type { Collection, Graph } from "../collections/index.ts";
 import type { Kind, Resource } from "../resources/index.ts";
 import { fromWatch, type WatchedSource } from "../snapshot/index.ts";
-import type { ResourceClient, Storage } from "../storage/index.ts";
+import type { Storage } from "../storage/index.ts";
 import type { Logger } from "./logger.ts";
 import { keepLastGood } from "./saved-state/keep-last-good.ts";
 import { savedResource } from "./saved-state/last-good.ts";
 import type { SavedState } from "./saved-state/saved-state.ts";
 import type { ChangeTraces } from "./tracing/change-traces.ts";
-
-/** May hand on what a client's watches tell first later than it is there, which it then says by `onThere`. */
-export type HoldState = <T extends Resource>(client: ResourceClient<T>, onThere: () => void) => ResourceClient<T>;
 
 /** The watches of one engine. */
 export interface Sources {
@@ -44,7 +41,6 @@ export function openSources(
   logger: Logger,
   saved: SavedState,
   traces: ChangeTraces,
-  hold: HoldState = (client) => client,
 ): Sources {
   const watches = new Map<string, WatchedSource<any>>();
   const secretsByStorage = new Map<Storage, Collection<Secret>>();
@@ -63,8 +59,7 @@ export function openSources(
         ? live
         : keepLastGood(live, saved.section(`resources ${name}`, savedResource(kind)), logger);
     silent.add(name);
-    const held = hold(client, () => answered(name));
-    const watch = fromWatch(graph, name, held, {
+    const watch = fromWatch(graph, name, client, {
       namespaces,
       onEvent: (event) => {
         answered(name);

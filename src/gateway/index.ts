@@ -4,7 +4,7 @@ export type { Lookups } from "./lookups.ts";
 export { fragmentKey } from "./make-fragment.ts";
 export { type ShortCircuit, shortCircuits } from "./short-circuit.ts";
 export { compareMatchers, sortRoutes } from "./sort-routes.ts";
-export { defaultGateway, proxyNamesOf } from "./translate-gateway.ts";
+export { defaultGateway } from "./translate-gateway.ts";
 export {
   domainsOf,
   type TranslatedVirtualService,

@@ -61,30 +61,6 @@ describe("wildcard subscriptions", () => {
     expect(rig.answer()).toMatchObject({ resources: {}, removed: [] });
   });
 
-  test("what a type begins with is for clients that have nothing: additions go on, and whoever could lose something waits", () => {
-    const rig = typeRig("delta", CDS);
-    const begin = { upsert: resources(CDS, { a: "1", b: "1" }), begin: [CDS] };
-    const open = (mode: "delta" | "sotw", ask: Parameters<typeof rig.ask>[0]) => {
-      const other = streamRig(mode, { cache: rig.cache, onlyType: CDS });
-      other.ask(ask);
-      return other;
-    };
-    rig.ask({});
-    const resuming = open("delta", { initial: { a: "1", gone: "1" } });
-    const named = open("delta", { subscribe: ["a", "c"] });
-    const whole = open("sotw", {});
-    rig.cache.apply(KEY, begin);
-    const first = rig.answer();
-    expect(first).toMatchObject({ resources: { a: "a=1", b: "b=1" }, removed: [] });
-    rig.ack(first);
-    expect([resuming, named, whole].map((it) => it.answer())).toEqual([undefined, undefined, undefined]);
-    rig.cache.apply(KEY, { upsert: resources(CDS, { c: "1" }), remove: [resource(CDS, "b", "1")], complete: true });
-    expect(rig.answer()).toMatchObject({ resources: { c: "c=1" }, removed: ["b"] });
-    expect(resuming.answer()).toMatchObject({ removed: ["gone"] });
-    expect(named.answer()).toMatchObject({ resources: { a: "a=1", c: "c=1" } });
-    expect(whole.answer()).toMatchObject({ resources: { a: "a=1", c: "c=1" } });
-  });
-
   test("rule 32: nothing is answered before the type is complete, and then all of it", () => {
     const rig = typeRig("delta");
     rig.cache.apply(KEY, { upsert: resources(CDS, { a: "1" }) });

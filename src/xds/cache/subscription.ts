@@ -168,7 +168,7 @@ export class Subscription implements LogReader {
     this.#wake();
   }
 
-  /** Told when the type became complete, or has begun, and so may be answered. */
+  /** Told when the type became complete, and so may be answered. */
   completed(): void {
     this.#wake();
   }

@@ -29,8 +29,6 @@ export interface TypeLog {
   readonly typeUrl: string;
   /** Whether the source of this type has been read whole; before that nothing may be answered. */
   complete: boolean;
-  /** Whether newcomers may be given what is there before that, which to them is all additions. */
-  begun: boolean;
   /** Sequence of the newest change. */
   readonly head: number;
   /** Number of resources. */
@@ -124,7 +122,6 @@ export function createTypeLog(typeUrl: string): TypeLog {
   return {
     typeUrl,
     complete: false,
-    begun: false,
     readers,
     readersByName,
     get head() {

@@ -13,11 +13,6 @@ export interface XdsChange {
    * so until the key is deleted.
    */
   readonly complete?: true | readonly string[] | undefined;
-  /**
-   * Of these types, clients that have nothing yet are given what is there, ahead of what is still to come: it is all additions to them, and takes
-   * nothing away. Only delta can say that; who resumes, asks by name or has the state of the world waits until the type is complete.
-   */
-  readonly begin?: readonly string[] | undefined;
 }
 
 /** One type under one key, as `dump` shows it. */
@@ -94,11 +89,6 @@ export function createXdsCache(): XdsCache {
     for (const subscription of state.subscriptions.get(typeUrl) ?? []) subscription.completed();
   }
 
-  function begin(state: KeyState, typeUrl: string): void {
-    logOf(state, typeUrl).begun = true;
-    for (const subscription of state.subscriptions.get(typeUrl) ?? []) subscription.completed();
-  }
-
   function served(state: KeyState): boolean {
     if (state.complete) return true;
     for (const log of state.logs.values()) if (log.complete || log.size > 0) return true;
@@ -114,7 +104,6 @@ export function createXdsCache(): XdsCache {
         if (!kept?.has(`${typeUrl} ${name}`)) state.logs.get(typeUrl)?.delete(name);
       }
       for (const resource of upsert) logOf(state, resource.typeUrl).set(resource);
-      for (const typeUrl of change.begin ?? []) begin(state, typeUrl);
       if (change.complete === true) {
         state.complete = true;
         for (const typeUrl of state.logs.keys()) complete(state, typeUrl);
@@ -128,7 +117,7 @@ export function createXdsCache(): XdsCache {
       state.complete = false;
       for (const log of state.logs.values()) {
         // First, so that no stream takes the removals for news.
-        log.complete = log.begun = false;
+        log.complete = false;
         for (const { name } of log.resources()) log.delete(name);
       }
       if (state.subscriptions.size === 0) states.delete(key);

@@ -140,13 +140,8 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     return subscription.changedNames.size > 0 || (subscription.wildcard && subscription.cursor !== log.head);
   }
 
-  /** Before a type is complete, a client that has nothing can lose nothing by what isn't there yet. */
-  function isAnswered(): boolean {
-    return log.complete || (log.begun && !resuming && subscription.wildcard && subscription.names.size === 0);
-  }
-
   function next(gates: Gates): Outgoing | undefined {
-    if (!started || !isAnswered() || outstanding.size >= MAX_OUTSTANDING) return undefined;
+    if (!started || !log.complete || outstanding.size >= MAX_OUTSTANDING) return undefined;
     return nextNews(gates) ?? nextProlonged();
   }
 
@@ -313,7 +308,7 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       return Math.max(subscription.names.size, claimed?.size ?? 0);
     },
     get pending() {
-      return started && isAnswered() && moved();
+      return started && log.complete && moved();
     },
     get outstanding() {
       return outstanding.size;
