@@ -32,7 +32,8 @@ import {
   serviceLookup,
   servicesByCluster,
 } from "./kubernetes-graph.ts";
-import { listenerKeyOf, originOf, proxyOf, snapshotKeyOf } from "./fragment-keys.ts";
+import { domainKeyOf, domainKeysOf, listenerKeyOf, originOf, proxyOf, snapshotKeyOf } from "./fragment-keys.ts";
+import { leaveDomains } from "./leave-domains.ts";
 import { type BuiltListener, type BuiltVirtualHost, partsOf, sameVirtualHost, serveRoutes } from "./route-graph.ts";
 import { type ServedResource, sameResource, servedEntry } from "./served-resource.ts";
 
@@ -237,6 +238,7 @@ function buildVirtualHosts(
     inputs.listeners,
     (fragment) => fragment.listener?.routeOptions?.maxDirectResponseBodySizeBytes,
   );
+  const claims = inputs.virtualHosts.index("by-domain", domainKeysOf);
   return graph.derive(
     "envoy/virtual-hosts",
     inputs.virtualHosts,
@@ -247,7 +249,12 @@ function buildVirtualHosts(
         lookup.part(part, values, make),
       );
       const { clusters, problems, fatal } = translated;
-      const last = fatal ? (previous ?? inputs.lastGood?.virtualHost(key)) : undefined;
+      const kept = fatal ? (previous ?? inputs.lastGood?.virtualHost(key)) : undefined;
+      const last =
+        kept &&
+        leaveDomains(kept, (domain) =>
+          lookup.index(claims, domainKeyOf(fragment, domain)).some((claimant) => claimant !== fragment),
+        );
       if (last?.parts !== undefined) return { ...last, problems };
       const snapshotKey = snapshotKeyOf(proxyOf(fragment));
       const parts = partsOf(translated, originOf(fragment));

@@ -52,7 +52,10 @@ export interface BuiltListener {
 }
 
 /** The parts of a virtual host; undefined where there is nothing that could be served. */
-export function partsOf({ virtualHost, routes }: TranslatedVirtualHost, origin: string): VirtualHostParts | undefined {
+export function partsOf(
+  { virtualHost, routes }: Pick<TranslatedVirtualHost, "virtualHost" | "routes">,
+  origin: string,
+): VirtualHostParts | undefined {
   if (virtualHost === undefined) return undefined;
   const frames = cutByScope(virtualHost);
   const { exact, wildcard } = frames;

@@ -1,4 +1,5 @@
 export type { KubernetesService, TranslationContext, TranslationSettings, UpstreamState } from "./context.ts";
+export { normalizeDomain } from "./checks/domain.ts";
 export { translationSettings } from "./context.ts";
 export type { EndpointAddress, TranslatedEndpoints } from "./endpoints.ts";
 export { translateEndpoints } from "./endpoints.ts";
@@ -23,7 +24,7 @@ export {
   routeConfigurationName,
   virtualHostName,
 } from "./names.ts";
-export { routeConfigHeader, virtualHostPieces } from "./route-configuration.ts";
+export { readVirtualHost, routeConfigHeader, virtualHostPieces } from "./route-configuration.ts";
 export { cutByScope, routeScope, scopedTableName } from "./scoped-routes.ts";
 export { checkFragmentTls } from "./tls/check-tls.ts";
 export {

@@ -1,6 +1,6 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import type { RouteConfigurationOptions } from "../../generated/proto/epoxy/gloo/v1/route_configuration_options.ts";
-import { RouteConfiguration } from "./api.ts";
+import { type EnvoyVirtualHost, RouteConfiguration } from "./api.ts";
 import { SCOPE_HEADER } from "./scoped-routes.ts";
 
 const EMPTY = RouteConfiguration.fromPartial({});
@@ -45,4 +45,9 @@ export function virtualHostPieces(
   for (const piece of routes) length += piece.length;
   const writer = new BinaryWriter().tag(VIRTUAL_HOSTS_FIELD, WireType.LengthDelimited).uint32(length).raw(frame);
   return [writer.finish(), ...routes];
+}
+
+/** Reads the virtual host that {@link virtualHostPieces}, joined, are; undefined where there is none. */
+export function readVirtualHost(joined: Uint8Array): EnvoyVirtualHost | undefined {
+  return RouteConfiguration.decode(joined).virtualHosts[0];
 }

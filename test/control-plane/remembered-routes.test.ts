@@ -1,4 +1,7 @@
 import { expect, it } from "vitest";
+import { RouteConfiguration } from "../../generated/envoy/envoy/config/route/v3/route.ts";
+import type { Route } from "../../generated/envoy/envoy/config/route/v3/route_components.ts";
+import { translationSettings } from "../../src/envoy/index.ts";
 import { createChain } from "./support/chain.ts";
 import { outcome } from "./support/outcome.ts";
 import { memoryOf } from "./support/remembering-graph.ts";
@@ -106,3 +109,45 @@ it("tables that a selector finds are sorted together, and only the edited one is
     { remove: ["RouteTable", "third"] },
   );
 });
+
+const bodyOf = (route: Route | undefined) =>
+  route?.action?.$case === "directResponse" ? route.action.value.body?.specifier?.value : undefined;
+
+it.each([true, false])(
+  "a faulty virtual host leaves the domains that another has now, and keeps the rest (scopes: %s)",
+  (scopedRoutes) => {
+    const chain = createChain();
+    chain.translation.set({ ...translationSettings(undefined), scopedRoutes });
+    const host = (name: string, domains: string[], body: string): string =>
+      document("VirtualService", name, { virtualHost: { domains, routes: [respond("/", body)] } });
+    /** Of all route configurations, what each domain answers. */
+    const bodies = () =>
+      chain.envoy.served
+        .keys()
+        .filter((key) => key.includes("|type.googleapis.com/envoy.config.route.v3.RouteConfiguration|"))
+        .map((key) => Buffer.concat(chain.envoy.served.get(key)?.resource.parts.map(({ bytes }) => bytes) ?? []))
+        .flatMap((bytes) => RouteConfiguration.decode(bytes).virtualHosts)
+        .flatMap(({ domains, routes }) => domains.map((domain) => [domain, bodyOf(routes[0])]))
+        .sort();
+    chain.apply(gateway("gw") + host("vs-2", ["a.test", "b.test", "*.test"], "two"));
+    chain.apply(host("vs-1", ["A.test", "*.test"], "one"));
+    expect(bodies()).toEqual([
+      ["*.test", "two"],
+      ["a.test", "two"],
+      ["b.test", "two"],
+    ]);
+    chain.apply(host("vs-2", ["a/b"], "faulty"));
+    expect(bodies()).toEqual([
+      ["*.test", "one"],
+      ["a.test", "one"],
+      ["b.test", "two"],
+    ]);
+    chain.apply(host("vs-3", ["b.test"], "three"));
+    expect(bodies()).toEqual([
+      ["*.test", "one"],
+      ["a.test", "one"],
+      ["b.test", "three"],
+    ]);
+    expect(chain.failures).toEqual([]);
+  },
+);
