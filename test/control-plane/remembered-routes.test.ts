@@ -131,23 +131,11 @@ it.each([true, false])(
         .sort();
     chain.apply(gateway("gw") + host("vs-2", ["a.test", "b.test", "*.test"], "two"));
     chain.apply(host("vs-1", ["A.test", "*.test"], "one"));
-    expect(bodies()).toEqual([
-      ["*.test", "two"],
-      ["a.test", "two"],
-      ["b.test", "two"],
-    ]);
+    expect(bodies()).toEqual(["*.test: two", "a.test: two", "b.test: two"]);
     chain.apply(host("vs-2", ["a/b"], "faulty"));
-    expect(bodies()).toEqual([
-      ["*.test", "one"],
-      ["a.test", "one"],
-      ["b.test", "two"],
-    ]);
+    expect(bodies()).toEqual(["*.test: one", "a.test: one", "b.test: two"]);
     chain.apply(host("vs-3", ["b.test"], "three"));
-    expect(bodies()).toEqual([
-      ["*.test", "one"],
-      ["a.test", "one"],
-      ["b.test", "three"],
-    ]);
+    expect(bodies()).toEqual(["*.test: one", "a.test: one", "b.test: three"]);
     expect(chain.failures).toEqual([]);
   },
 );
