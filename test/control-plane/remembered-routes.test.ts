@@ -127,7 +127,7 @@ it.each([true, false])(
         .filter((key) => key.includes("|type.googleapis.com/envoy.config.route.v3.RouteConfiguration|"))
         .map((key) => Buffer.concat(chain.envoy.served.get(key)?.resource.parts.map(({ bytes }) => bytes) ?? []))
         .flatMap((bytes) => RouteConfiguration.decode(bytes).virtualHosts)
-        .flatMap(({ domains, routes }) => domains.map((domain) => `${domain}: ${bodyOf(routes[0])}`))
+        .flatMap(({ domains, routes }) => domains.map((domain) => `${domain}: ${String(bodyOf(routes[0]))}`))
         .sort();
     chain.apply(gateway("gw") + host("vs-2", ["a.test", "b.test", "*.test"], "two"));
     chain.apply(host("vs-1", ["A.test", "*.test"], "one"));
