@@ -9,6 +9,8 @@ export interface Bisection {
   readonly faults: readonly string[];
   /** Not accepted, and not found to be faults. */
   readonly open: ReadonlySet<string>;
+  /** Whether the unit is among those. A look-up, while `open` is put together. */
+  isOpen(unit: string): boolean;
   /** Takes the answer to the trial. `hinted` names the units that the answer seems to blame; it decides what is tried first, no more. */
   settle(accepted: boolean, hinted?: Iterable<string>): void;
   /** Adds units of which nothing is known. */
@@ -64,6 +66,7 @@ export function createBisection(refused: Iterable<string>, hinted: Iterable<stri
     get open() {
       return new Set([...guilty, ...unknown]);
     },
+    isOpen: (unit) => guilty.has(unit) || unknown.has(unit),
     settle(accepted, nextHints = []) {
       if (trial === undefined) return;
       const { units, rest, byHint } = trial;

@@ -92,7 +92,7 @@ export function createTypeQuarantine(options: TypeQuarantineOptions): TypeQuaran
     if (current === undefined) return undefined;
     if (parts?.name === name) return parts.search.given;
     const refused = quarantine.refusedFor(witness, name);
-    const open = search !== undefined && (search.open.has(name) || search.faults.indexOf(name, examined) >= 0);
+    const open = search !== undefined && (search.isOpen(name) || search.faults.indexOf(name, examined) >= 0);
     const aside = open && trial?.names.has(name) !== true;
     const affected = aside || refused.has(current.version) || current.parts.some(({ digest }) => refused.has(digest));
     if (!affected) return current;
