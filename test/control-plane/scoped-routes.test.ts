@@ -180,12 +180,17 @@ describe.each([
 
   it("never change a listener: a WebSocket survives 1,000 edits of virtual services, with wildcards too", async () => {
     const backend = await startBackend();
-    const fixed = backend.routes("socket", ["*.socket.test"]);
-    replaceAll(scoped, fixed, "socket");
+    const [first] = scoped.ports;
+    replaceAll(scoped, backend.routes("exact", ["exact.test"]), "socket");
     await untilInForce(scoped, "socket");
-    const socket = await openWebSocket(scoped.ports[0], "a.socket.test");
+    const socket = await openWebSocket(first, "exact.test");
     expect(await socket.echo("before")).toBe("before");
     const modified = await scoped.envoy.stat("listener_manager.listener_modified");
+    // The first wildcard of all, and at the end the last one goes.
+    scoped.chain.apply(backend.routes("wild", ["*.wild.test"]));
+    await waitFor(async () => (await ask(first, "a.wild.test")).startsWith("200"));
+    const wild = await openWebSocket(first, "a.wild.test");
+    expect(await wild.echo("before")).toBe("before");
     for (let edit = 0; edit < 1_000; edit++) {
       const name = `edited-${edit % 7}`;
       const domains = [`${name}.test`, `*.${name}.test`, `${name}.*`].slice(edit % 3);
@@ -195,10 +200,17 @@ describe.each([
       if (edit % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     scoped.chain.apply(virtualService("last", ["*.last.test"], 'first: "yes"', "last"));
-    await waitFor(async () => (await ask(scoped.ports[0], "x.last.test")) === "200 last");
+    await waitFor(async () => (await ask(first, "x.last.test")) === "200 last");
+    for (const key of scoped.chain.source("VirtualService").keys()) {
+      const name = key.slice(key.indexOf("/") + 1);
+      if (name !== "exact") scoped.chain.remove("VirtualService", name);
+    }
+    await waitFor(async () => (await ask(first, "a.wild.test")).startsWith("404"));
     expect(await socket.echo("after")).toBe("after");
+    expect(await wild.echo("after")).toBe("after");
     expect(await scoped.envoy.stat("listener_manager.listener_modified")).toBe(modified);
     socket.close();
+    wild.close();
     await backend.close();
   });
 });
