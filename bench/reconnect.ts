@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { createXdsCache, createXdsServer, typeUrls } from "../src/xds/index.ts";
 import { connect } from "../test/xds/support/grpc-client.ts";
 import { resources } from "../test/xds/support/messages.ts";
+import { median, quantile, report, rounded } from "./support/bench-run.ts";
 
 // How long a change takes to an established client while a fleet connects.
 // Usage: node bench/reconnect.ts [--smoke] [--clients 1000] [--clusters 500] [--admitted 32]
@@ -55,12 +56,19 @@ async function measure(count: number, clusters: number, admitted: number): Promi
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   child.kill();
-  latencies.sort((a, b) => a - b);
-  const at = (share: number) => Math.round(latencies[Math.floor(latencies.length * share)] ?? 0);
-  const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(
-    `${count} clients × ${clusters} clusters, ${admitted} at a time: all connected in ${seconds} s; ${latencies.length} changes to an established client: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, worst ${at(0.999999)} ms; peak ${Math.round(peak / 1048576)} MiB`,
-  );
+  await report("reconnect", [
+    {
+      clients: count,
+      clusters,
+      admitted,
+      "all connected s": rounded((performance.now() - start) / 1000),
+      changes: latencies.length,
+      "median ms": Math.round(median(latencies)),
+      "p95 ms": Math.round(quantile(latencies, 0.95)),
+      "worst ms": Math.round(Math.max(...latencies)),
+      "peak MiB": Math.round(peak / 1048576),
+    },
+  ]);
 }
 
 const [first, ...rest] = process.argv.slice(2);

@@ -87,10 +87,12 @@ async function measure(n: number, way: Way): Promise<Row> {
       await load(port, host, REQUESTS);
       return rounded((1_000 * (cpuMs(envoy.pid) - before)) / REQUESTS);
     };
+    const exact = await perRequest(`d${n >> 1}.test`);
     const row = {
       n,
       way,
-      "exact µs": await perRequest(`d${n >> 1}.test`),
+      "exact µs": exact,
+      "requests/s of a core": Math.round(1_000_000 / exact),
       "upper case µs": await perRequest(`D${n >> 1}.TEST`),
       "wildcard µs": way === "on demand" ? "–" : await perRequest("a.wild.test"),
       "all asked once ms": Math.round(cold),
