@@ -141,7 +141,9 @@ gloo: {xdsBindAddr: "127.0.0.1:0"}
     await cluster.kill();
     const whenKilled = load.report().sent;
     await waitFor(() => load.report().sent > whenKilled + 200);
-    await waitFor(() => controlPlane.readiness().reasons.some((reason) => /listing services.*ECONNREFUSED/.test(reason)));
+    await waitFor(() =>
+      controlPlane.readiness().reasons.some((reason) => /listing services.*ECONNREFUSED/.test(reason)),
+    );
     expect(controlPlane.readiness().ready).toBe(true);
     await cluster.start();
     await setRoutes([answering("/new", "after-restart"), toPets]);
