@@ -108,8 +108,10 @@ export async function startVault(options: VaultOptions = {}): Promise<RunningVau
       await api("PUT", "sys/seal");
     },
     async unseal() {
-      const key = /Unseal Key: (\S+)/.exec(child?.output() ?? "")?.[1];
-      await api("PUT", "sys/unseal", { key });
+      // It may answer before it has told the key.
+      const key = (): string | undefined => /Unseal Key: (\S+)\s/.exec(child?.output() ?? "")?.[1];
+      await waitFor(() => key() !== undefined);
+      await api("PUT", "sys/unseal", { key: key() });
       await waitFor(async () => (await ask("GET", "secret/config")).status === 200);
     },
     async kill() {
