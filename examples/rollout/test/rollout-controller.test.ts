@@ -50,7 +50,7 @@ test("a group that somebody else made is left alone, and the rollout tried again
   expect(await weights(storage)).toEqual([100]);
 });
 
-test("the derived collection makes anew only the groups of rollouts that look at what has changed", async () => {
+test("the derived collection changes only the groups of rollouts that look at what has changed", async () => {
   await using storage = createMemoryStorage();
   const graph = createGraph();
   await using rollouts = fromWatch(graph, "rollouts", createRolloutClient(storage));
