@@ -99,15 +99,15 @@ describe.concurrent("epoxy get", () => {
       "config/routetables/gloo-system/node-0.yaml": `
 metadata: {name: node-0, namespace: gloo-system}
 routes:
-- {name: testRouteName, matchers: [{prefix: /root/0}], delegateAction: {ref: {name: node-1, namespace: gloo-system}}}
+- {name: testRouteName, matchers: [{prefix: /base/0}], delegateAction: {ref: {name: node-1, namespace: gloo-system}}}
 `,
     });
-    // From Gloo's own tests of its command line.
+    // From Gloo's own tests of its command line, but for the prefix.
     expect((await bed.run("get rt")).stdout).toBe(`\
 +-------------+--------------------------------+---------+
 | ROUTE TABLE |             ROUTES             | STATUS  |
 +-------------+--------------------------------+---------+
-| node-0      | testRouteName: /root/0 ->      | Pending |
+| node-0      | testRouteName: /base/0 ->      | Pending |
 |             | gloo-system.node-1 (route      |         |
 |             | table)                         |         |
 +-------------+--------------------------------+---------+

@@ -4,6 +4,7 @@ import type { Graph, Lookup } from "../../src/collections/index.ts";
 import { createChain } from "./support/chain.ts";
 import { outcome } from "./support/outcome.ts";
 import { memoryOf } from "./support/remembering-graph.ts";
+import { withDerive } from "./support/with-derive.ts";
 
 /* So many route tables that they are kept in groups. */
 
@@ -142,13 +143,7 @@ function counting() {
         },
         options,
       );
-    return new Proxy(graph, {
-      get(target, property) {
-        if (property === "derive") return derive;
-        const value: unknown = Reflect.get(target, property, target);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
+    return withDerive(graph, derive);
   };
   return { counted, observe };
 }

@@ -3,6 +3,7 @@ import { beforeAll, expect, it } from "vitest";
 import type { Graph } from "../../src/collections/index.ts";
 import { createAuthority } from "../support/certificates.ts";
 import { createChain } from "./support/chain.ts";
+import { withDerive } from "./support/with-derive.ts";
 
 let pairs: readonly { readonly certChain: string; readonly privateKey: string }[] = [];
 beforeAll(async () => {
@@ -42,13 +43,7 @@ function counting(): { readonly asked: string[]; readonly observe: (graph: Graph
         },
         options,
       );
-    return new Proxy(graph, {
-      get(target, property) {
-        if (property === "derive") return derive;
-        const value: unknown = Reflect.get(target, property, target);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
+    return withDerive(graph, derive);
   };
   return { asked, observe };
 }

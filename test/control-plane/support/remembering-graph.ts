@@ -1,4 +1,5 @@
 import type { Graph } from "../../../src/collections/index.ts";
+import { withDerive } from "./with-derive.ts";
 
 /** What a graph made from scratch must be told of the past: outputs, by derivation and key. */
 export type Memory = ReadonlyMap<string, ReadonlyMap<string, unknown>>;
@@ -26,13 +27,7 @@ export function remembering(graph: Graph, memory: Memory): Graph {
       options,
     );
   };
-  return new Proxy(graph, {
-    get(target, property) {
-      if (property === "derive") return derive;
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  return withDerive(graph, derive);
 }
 
 /** What of a graph's state the next one made from scratch has to know. */
