@@ -216,6 +216,8 @@ export class GraphEngine implements Graph, Engine {
 
   report(collection: string, key: string | undefined, error: Error): void {
     this.#reports.push({ collection, key, error });
+    // Such as of an index made of what is there already.
+    if (!this.#flushing) this.wake();
   }
 
   /** Brings all values to the new revision, and returns what is to be told to whom. */

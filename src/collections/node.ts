@@ -97,11 +97,17 @@ export abstract class Node<V> implements Collection<V> {
     // A function of its own, so that one listener can subscribe twice and end each by itself.
     const entry: ChangeListener<V> = (changes, state) => listener(changes, state);
     this.listeners.add(entry);
-    if (options.initial === true) {
-      const changes = this.keys().map((key) => ({ key, before: undefined, after: this.values.get(key) }));
+    const end = (): void => void this.listeners.delete(entry);
+    if (options.initial !== true) return end;
+    const changes = this.keys().map((key) => ({ key, before: undefined, after: this.values.get(key) }));
+    try {
       listener(changes, { synced: this.synced, revision: this.engine.revision });
+    } catch (error) {
+      // The caller gets the error and no way to end the subscription.
+      end();
+      throw error;
     }
-    return () => void this.listeners.delete(entry);
+    return end;
   }
 
   /** Marks this node as having work. */

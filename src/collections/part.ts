@@ -28,8 +28,8 @@ export class Part {
   /** Has it, and all that it is in, made again. */
   invalidate(): void {
     this.isValid = false;
-    // A function may have gone on without a part that couldn't be made: then what is around is valid, and this isn't.
-    for (let part = this.around; part?.isValid === true; part = part.around) part.isValid = false;
+    // All of them: where a function went on without a part that couldn't be made, one is valid around one that isn't.
+    for (let part = this.around; part !== undefined; part = part.around) part.isValid = false;
   }
 }
 

@@ -21,7 +21,8 @@ export class SourceNode<V> extends Node<V> implements Source<V> {
   }
 
   apply(edits: Iterable<readonly [key: string, value: V | undefined]>): void {
-    for (const [key, value] of edits) this.#stage(key, value);
+    // All or, where the iterable throws, nothing.
+    for (const [key, value] of [...edits]) this.#stage(key, value);
     this.wake();
   }
 

@@ -25,6 +25,7 @@ import {
 } from "../envoy/index.ts";
 import { parseRefKey, refKey, refOf, sharedText, type TranslationProblem } from "../resources/index.ts";
 import { resourceFromBytes, resourceFromParts, typeUrls, type XdsPart, xdsPart } from "../xds/index.ts";
+import { allClusters, type ReachedClusters } from "./all-clusters.ts";
 import {
   endpointsOfServices,
   type KubernetesInputs,
@@ -144,7 +145,7 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
     "envoy/wanted-clusters",
     {
       used: graph.groupBy("envoy/cluster-uses", uses),
-      all: allClusters(graph, inputs, clusters),
+      all: allClusters(graph, { ...inputs, clusters, reached }),
     },
     () => true,
   );
@@ -283,7 +284,7 @@ function namedServices(
   graph: Graph,
   inputs: Inputs,
   built: Collection<BuiltUpstream>,
-  reached: Collection<{ readonly clusters: readonly string[] }>,
+  reached: Collection<ReachedClusters>,
 ): { readonly upstreams: Collection<Upstream>; readonly clusters: Collection<BuiltUpstream> } {
   const users = graph.groupBy("envoy/service-uses", reached, ({ clusters }) =>
     clusters.filter((cluster) => cluster.startsWith(SERVICE_PREFIX) || cluster.startsWith(KUBERNETES_SERVICE_PREFIX)),
@@ -310,17 +311,6 @@ function namedServices(
     ),
     clusters: graph.join("envoy/clusters", { stored, named }, (values) => values.stored ?? values.named),
   };
-}
-
-/** By the settings, a proxy gets all clusters, those too that none of its routes reaches: `<snapshot key>|<cluster>`. */
-function allClusters(graph: Graph, inputs: Inputs, clusters: Collection<BuiltUpstream>): Collection<true> {
-  const snapshotKeys = graph.groupBy("envoy/snapshot-keys", inputs.listeners, (fragment) => [
-    snapshotKeyOf(proxyOf(fragment)),
-  ]);
-  return graph.deriveMany("envoy/all-clusters", clusters, (_cluster, name, lookup) => {
-    if (lookup.value(inputs.settings)?.allUpstreams !== true) return [];
-    return lookup.list(snapshotKeys).map(({ key }) => [`${key}|${name}`, true] as const);
-  });
 }
 
 /** Each proxy gets the clusters that its routes can reach, and their endpoints, not all there are. */

@@ -3,6 +3,7 @@ import type { EnvoyDirectResponseAction, EnvoyRedirectAction, EnvoyRouteAction }
 import { headerNameFault } from "./checks/header.ts";
 import type { TranslationContext } from "./context.ts";
 import { invalidDestination, resolveDestination } from "./destination.ts";
+import { ANY_CLUSTER } from "./names.ts";
 import { translateRedirect } from "./redirect.ts";
 import { directResponse, FAULTY, maxBodyBytes, missingDestination, UNPROTECTED, UNSUPPORTED } from "./refusal.ts";
 import type { Report } from "./report.ts";
@@ -102,7 +103,7 @@ function translateRouteAction(
       return {
         kind: "forward",
         action: { clusterSpecifier: { $case: "clusterHeader", value: destination.value } },
-        clusters: [],
+        clusters: [ANY_CLUSTER],
       };
     }
     case "dynamicForwardProxy":

@@ -15,6 +15,7 @@ export type {
 export type { TranslatedListener } from "./listener.ts";
 export { translateListener } from "./listener.ts";
 export {
+  ANY_CLUSTER,
   clusterName,
   consulUpstreamRef,
   KUBERNETES_SERVICE_PREFIX,

@@ -7,6 +7,9 @@ export const clusterName = (upstream: Ref): string => `${upstream.name}_${upstre
 /** A cluster that can't exist: every cluster of an Upstream has an underscore in its name, and no DNS name has one. */
 export const MISSING_CLUSTER = "missing-destination";
 
+/** Stands for all clusters where those are listed that a route leads to: a request names the one that it wants. */
+export const ANY_CLUSTER = "*";
+
 /** The in-memory Upstream that a `consul` destination stands for. */
 export const consulUpstreamRef = (serviceName: string): Ref => ({ namespace: "", name: `consul-svc:${serviceName}` });
 

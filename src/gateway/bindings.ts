@@ -42,6 +42,19 @@ export interface Bindings {
   readonly problems: Collection<readonly TranslationProblem[]>;
 }
 
+/** All that decides what a slot serves, and where; unchanged by edits of other things that a gateway says. */
+interface Place extends Omit<Binding, "virtualService"> {
+  readonly ssl: boolean;
+  readonly http: HttpGateway;
+}
+
+function placeOf({ key, listenerName: name, claim, proxy, gateway, http, listener }: Slot): Place | undefined {
+  if (listener === undefined || http === undefined) return undefined;
+  const { ssl } = gateway;
+  const where = { slot: key, listenerName: name, listenerKey: claim, proxy, gateway: refOf(gateway) };
+  return { ...where, ssl, http: { ...http, options: undefined } };
+}
+
 /** The gateways that count: the stored ones, or the default one if there is none and somebody has a virtual service. */
 function effectiveGateways(graph: Graph, inputs: GatewayInputs): Collection<Gateway> {
   const stored = graph.derive("gateway/stored", inputs.gateways, (gateway, _key, lookup) => {
@@ -84,21 +97,14 @@ export function bindVirtualServices(graph: Graph, inputs: GatewayInputs): Bindin
   });
   const slotOwners = ownerships(graph, "gateway/addresses", slots, (slot) => slot.claim, inputs.lastOwners?.addresses);
 
+  const places = graph.derive("gateway/places", slots, placeOf);
   const bindings = graph.deriveMany("gateway/bindings", summaries, (virtualService, key, lookup) =>
     lookup
-      .list(slots)
-      .filter((slot) => slot.listener !== undefined && slot.http !== undefined)
-      .filter((slot) => selects(slot.gateway, slot.http as HttpGateway, virtualService))
-      .map((slot): readonly [string, Binding] => [
-        `${slot.key}|${key}`,
-        {
-          slot: slot.key,
-          listenerName: slot.listenerName,
-          listenerKey: slot.claim,
-          proxy: slot.proxy,
-          gateway: refOf(slot.gateway),
-          virtualService,
-        },
+      .list(places)
+      .filter(({ ssl, http }) => selects({ ssl }, http, virtualService))
+      .map(({ ssl: _ssl, http: _http, ...place }): readonly [string, Binding] => [
+        `${place.slot}|${key}`,
+        { ...place, virtualService },
       ]),
   );
 

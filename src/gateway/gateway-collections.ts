@@ -1,11 +1,12 @@
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
-import type { Collection, Graph, Index, Lookup } from "../collections/index.ts";
-import { matchesSelector, parseRefKey, refKey, refOf, refText, type TranslationProblem } from "../resources/index.ts";
+import type { Collection, Graph, Lookup } from "../collections/index.ts";
+import { parseRefKey, refKey, refOf, refText, type TranslationProblem } from "../resources/index.ts";
 import { type Binding, bindVirtualServices } from "./bindings.ts";
 import { type Ownership, ownerships } from "./claims.ts";
 import type { GatewayInputs, GatewayOutputs, ProxyDecision } from "./gateway-inputs.ts";
-import { type Lookups, summarizeTable, type TableSummary } from "./lookups.ts";
+import { type Lookups, summarizeTable } from "./lookups.ts";
 import { fragmentKey, makeFragment } from "./make-fragment.ts";
+import { type SelectTables, tableSelection } from "./select-tables.ts";
 import { splitProxy } from "./stored-proxy.ts";
 import { translateVirtualService, virtualHostName } from "./translate-virtual-service.ts";
 
@@ -14,23 +15,11 @@ interface TranslatedBinding {
   readonly problems: readonly TranslationProblem[];
 }
 
-interface TableSummaries {
-  readonly all: Collection<TableSummary>;
-  readonly byNamespace: Index<TableSummary>;
-}
-
 /** Keeps the look-ups of one translation as dependencies of the graph. */
-function trackedLookups(inputs: GatewayInputs, summaries: TableSummaries, lookup: Lookup): Lookups {
-  const tablesIn = (namespaces: readonly string[]): readonly TableSummary[] => {
-    if (namespaces.includes("*")) return lookup.list(summaries.all);
-    // As all tables are sorted.
-    const inOrder = [...new Set(namespaces)].sort((a, b) => (`${a}/` < `${b}/` ? -1 : 1));
-    return inOrder.flatMap((namespace) => lookup.index(summaries.byNamespace, namespace));
-  };
+function trackedLookups(inputs: GatewayInputs, selectTables: SelectTables, lookup: Lookup): Lookups {
   return {
     routeTable: (ref) => lookup.get(inputs.routeTables, refKey(ref)),
-    routeTables: (namespaces, selector) =>
-      tablesIn(namespaces).filter((table) => matchesSelector(selector, table.labels)),
+    routeTables: (namespaces, selector) => selectTables(lookup, namespaces, selector),
     routeOption: (ref) => lookup.get(inputs.routeOptions, refKey(ref)),
     virtualHostOption: (ref) => lookup.get(inputs.virtualHostOptions, refKey(ref)),
     part: (key, values, make) => lookup.part(key, values, make),
@@ -56,6 +45,9 @@ export function gatewayCollections(graph: Graph, inputs: GatewayInputs): Gateway
     return wanted && owns && free && slot.listener !== undefined ? slot : undefined;
   });
 
+  // Most edits of a gateway leave it served, and so concern no virtual host.
+  const servedKeys = graph.derive("gateway/served-slot-keys", served, () => true);
+
   const ownListeners = graph.deriveMany("gateway/listeners", served, (slot) => {
     const owner = { kind: "Gateway", ref: refOf(slot.gateway) };
     const { proxy, listenerName, listener } = slot;
@@ -63,7 +55,7 @@ export function gatewayCollections(graph: Graph, inputs: GatewayInputs): Gateway
   });
   const idleListeners = graph.deriveMany("gateway/idle-listeners", slots, (slot, key, lookup) => {
     const { proxy, listenerName, listener } = slot;
-    if (listener === undefined || lookup.has(served, key)) return [];
+    if (listener === undefined || lookup.has(servedKeys, key)) return [];
     const owner = { kind: "Gateway", ref: refOf(slot.gateway) };
     return [[key, makeFragment({ proxy, owner, listenerName, listener })] as const];
   });
@@ -72,7 +64,7 @@ export function gatewayCollections(graph: Graph, inputs: GatewayInputs): Gateway
     translated,
     (value, key, lookup) => {
       const binding = lookup.get(bindings, key);
-      if (value.fragment === undefined || binding === undefined || !lookup.has(served, binding.slot)) return [];
+      if (value.fragment === undefined || binding === undefined || !lookup.has(servedKeys, binding.slot)) return [];
       return [
         [fragmentKey(binding.proxy, binding.listenerName, virtualHostName(binding.virtualService.ref)), value.fragment],
       ];
@@ -159,8 +151,9 @@ function translateBindings(
   );
   const owners = ownerships(graph, "gateway/domains", claims, (claim) => claim.claim, inputs.lastOwners?.domains);
 
-  const all = graph.derive("gateway/route-table-summaries", inputs.routeTables, (table) => summarizeTable(table));
-  const summaries = { all, byNamespace: all.index("by-namespace", ({ ref }) => [ref.namespace]) };
+  const selectTables = tableSelection(
+    graph.derive("gateway/route-table-summaries", inputs.routeTables, (table) => summarizeTable(table)),
+  );
   const translated = graph.derive(
     "gateway/translated",
     bindings,
@@ -179,7 +172,7 @@ function translateBindings(
       const { virtualHost, problems } = translateVirtualService(
         virtualService,
         target,
-        trackedLookups(inputs, summaries, lookup),
+        trackedLookups(inputs, selectTables, lookup),
       );
       const { proxy, listenerName } = binding;
       const owner = { kind: "VirtualService", ref };

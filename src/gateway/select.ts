@@ -25,7 +25,11 @@ export function summarize(virtualService: VirtualService): VirtualServiceSummary
  * Whether a gateway serves a virtual service. `ssl` must agree with the presence of sslConfig; then the first that is set
  * decides: expressions, labels, references, else all (Gloo's order). Namespaces narrow selection by labels and expressions.
  */
-export function selects(gateway: Gateway, http: HttpGateway, virtualService: VirtualServiceSummary): boolean {
+export function selects(
+  gateway: Pick<Gateway, "ssl">,
+  http: HttpGateway,
+  virtualService: VirtualServiceSummary,
+): boolean {
   if (gateway.ssl !== virtualService.ssl) return false;
   const expressions = http.virtualServiceExpressions?.expressions ?? [];
   const byExpression = expressions.length > 0;

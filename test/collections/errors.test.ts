@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createGraph, type Source } from "../../src/collections/index.ts";
+import { type CollectionError, createGraph, type Source } from "../../src/collections/index.ts";
 import { isAlreadyExists, isInvalid } from "../../src/errors/index.ts";
 import { manualGraph } from "./support/manual-graph.ts";
 
@@ -91,6 +91,42 @@ describe("errors", () => {
     graph.flush();
     expect(index.get("x")).toEqual([["x"]]);
     expect(errors.map(({ collection, key }) => [collection, key])).toEqual([["lists.word", "b"]]);
+  });
+
+  test("what an index makes of items that are there already is reported without any further edit", async () => {
+    const errors: CollectionError[] = [];
+    const graph = createGraph({ onError: (error) => void errors.push(error) });
+    const source = graph.source<string>("texts");
+    source.set("a", "{");
+    await graph.settled();
+    source.index("parsed", (text) => [String(JSON.parse(text))]);
+    await graph.settled();
+    expect(errors.map(({ collection, key }) => [collection, key])).toEqual([["texts.parsed", "a"]]);
+  });
+
+  test("edits that throw while they are listed change nothing", () => {
+    const { graph } = manualGraph();
+    const source = graph.source<number>("numbers");
+    const broken = function* (): Generator<[string, number]> {
+      yield ["a", 1];
+      throw new Error("no more");
+    };
+    expect(() => source.apply(broken())).toThrow("no more");
+    source.set("b", 2);
+    graph.flush();
+    expect(source.keys()).toEqual(["b"]);
+  });
+
+  test("a subscriber that throws at what is there already isn't subscribed", () => {
+    const { graph, errors } = manualGraph();
+    const source = graph.source<number>("numbers");
+    const refuse = (): void => {
+      throw new Error("not now");
+    };
+    expect(() => source.subscribe(refuse, { initial: true })).toThrow("not now");
+    source.set("a", 1);
+    graph.flush();
+    expect(errors).toEqual([]);
   });
 
   test("a subscriber that throws is reported and keeps no other from being called", () => {

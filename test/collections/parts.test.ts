@@ -102,6 +102,31 @@ describe("a part of an output", () => {
     expect(shares.get("x")).toBe(3);
   });
 
+  it("is made again after a failure within a failure that the function went on from", () => {
+    const graph = manual();
+    const source = graph.source<number>("source");
+    const divisors = graph.source<number>("divisors");
+    const shares = graph.derive("shares", source, (value, key, lookup) =>
+      lookup.part("outer", [value], () => {
+        try {
+          return lookup.part("middle", [], () => {
+            const divisor = lookup.part("inner", [], () => lookup.get(divisors, key) ?? 1);
+            if (divisor === 0) throw new Error("zero");
+            return value / divisor;
+          });
+        } catch {
+          return "none";
+        }
+      }),
+    );
+    divisors.set("x", 0);
+    source.set("x", 6);
+    graph.flush();
+    divisors.set("x", 2);
+    graph.flush();
+    expect(shares.get("x")).toBe(3);
+  });
+
   it("is the same object as before, or gets what it was", () => {
     const graph = manual();
     const source = graph.source<readonly number[]>("source");

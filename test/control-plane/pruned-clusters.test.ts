@@ -71,3 +71,26 @@ it("a proxy gets the clusters and endpoints that its routes reach, also through 
   chain.graph.flush();
   both({ "gloo-system~a": [three], "gloo-system~b": [two] });
 });
+
+it("a proxy gets all clusters while one of its routes takes its cluster from a header", () => {
+  const chain = createChain();
+  for (const name of ["one", "two"]) chain.endpoints.set(`gloo-system/${name}`, [{ address: "10.0.0.1", port: 80 }]);
+  const chosen = (header: object): string =>
+    document("VirtualService", "vs-a", {
+      virtualHost: { domains: ["a.test"], routes: [{ matchers: [{ prefix: "/" }], ...header }] },
+    });
+  const byHeader = { routeAction: { clusterHeader: "x-cluster" } };
+  chain.apply(
+    ["one", "two"].map(upstream).join("") +
+      gateway("gw-a", 8080, "a", "vs-a") +
+      gateway("gw-b", 8081, "b", "vs-b") +
+      chosen(byHeader) +
+      delegated("vs-b", "rt-b") +
+      table("rt-b", "two"),
+  );
+  const [one, two] = ["one_gloo-system", "two_gloo-system"] as const;
+  expect(servedBy(chain, ".Cluster")).toEqual({ "gloo-system~a": [one, two], "gloo-system~b": [two] });
+  expect(servedBy(chain, ".ClusterLoadAssignment")).toEqual(servedBy(chain, ".Cluster"));
+  chain.apply(chosen({ directResponseAction: { status: 200 } }));
+  expect(servedBy(chain, ".Cluster")).toEqual({ "gloo-system~b": [two] });
+});

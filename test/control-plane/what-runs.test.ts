@@ -2,8 +2,8 @@ import { beforeEach, expect, it } from "vitest";
 import type { Graph } from "../../src/collections/index.ts";
 import { type Chain, createChain } from "./support/chain.ts";
 
-const document = (kind: string, name: string, spec: object): string =>
-  `${JSON.stringify({ apiVersion: `${kind === "Upstream" ? "gloo" : "gateway"}.solo.io/v1`, kind, metadata: { name, namespace: "gloo-system" }, spec })}\n---\n`;
+const document = (kind: string, name: string, spec: object, labels: object = {}): string =>
+  `${JSON.stringify({ apiVersion: `${kind === "Upstream" ? "gloo" : "gateway"}.solo.io/v1`, kind, metadata: { name, namespace: "gloo-system", labels }, spec })}\n---\n`;
 const route = (action: object): object => ({ matchers: [{ prefix: "/" }], ...action });
 const to = (name: string): object =>
   route({ routeAction: { single: { upstream: { name, namespace: "gloo-system" } } } });
@@ -12,6 +12,8 @@ const virtualService = (name: string, target: object): string =>
 const delegating = (name: string, table: string): string =>
   virtualService(name, route({ delegateAction: { ref: { name: table, namespace: "gloo-system" } } }));
 const table = (name: string, target: object): string => document("RouteTable", name, { routes: [target] });
+const selecting = (name: string, selector: object): string =>
+  virtualService(name, route({ delegateAction: { selector } }));
 const upstream = (name: string, timeout = "1s"): string =>
   document("Upstream", name, { consul: { serviceName: name }, connectionConfig: { connectTimeout: timeout } });
 
@@ -103,4 +105,38 @@ it("a changed endpoint touches its assignment and nothing else", () => {
   expect(served).toEqual(["ClusterLoadAssignment red_gloo-system"]);
   expect([...ran.keys()].toSorted()).toEqual(["envoy/assignment-resources", "envoy/served", "envoy/served-clusters"]);
   expect(concerned()).toEqual(["red"]);
+});
+
+it.each([
+  ["labels", (app: string) => ({ labels: { app } })],
+  ["an expression", (app: string) => ({ expressions: [{ key: "app", operator: "In", values: [app, "more"] }] })],
+])(
+  "a route table that comes, is labelled anew or goes concerns the virtual services that select it by %s",
+  (_, selector) => {
+    chain.apply(NAMES.map((name) => selecting(name, selector(name))).join(""));
+    const steps: [() => void, string[]][] = [
+      [() => chain.apply(document("RouteTable", "new", { routes: [] }, { app: "none" })), []],
+      [() => chain.apply(document("RouteTable", "new", { routes: [] }, { app: "red" })), ["red"]],
+      [() => chain.apply(document("RouteTable", "new", { routes: [] }, { app: "green" })), ["red", "green"]],
+      [() => chain.remove("RouteTable", "new"), ["green"]],
+    ];
+    for (const [edit, expected] of steps) {
+      ran.clear();
+      edit();
+      expect(concerned()).toEqual(expected);
+    }
+  },
+);
+
+it("an edit of what a gateway says of its listener alone is no virtual service's concern", () => {
+  chain.apply(
+    document("Gateway", "gw", {
+      bindAddress: "::",
+      bindPort: 8080,
+      httpGateway: { options: { httpConnectionManagerSettings: { via: "edited" } } },
+      options: { perConnectionBufferLimitBytes: 4096 },
+    }),
+  );
+  expect(concerned()).toEqual([]);
+  expect(layers()).toContain("gateway");
 });
