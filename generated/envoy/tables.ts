@@ -1323,6 +1323,10 @@ message DirectResponseAction
 3 body_format .envoy.config.core.v3.SubstitutionFormatString
 message FilterAction
 1 action .google.protobuf.Any
+message FilterConfig
+1 config .google.protobuf.Any
+2 is_optional bool
+3 disabled bool
 message HeaderMatcher
 1 name string
 4 exact_match string oneof=headerMatchSpecifier deprecated

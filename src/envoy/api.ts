@@ -55,6 +55,7 @@ export { Filter, FilterChain } from "../../generated/envoy/envoy/config/listener
 export { RouteConfiguration } from "../../generated/envoy/envoy/config/route/v3/route.ts";
 export {
   DirectResponseAction as EnvoyDirectResponseAction,
+  FilterConfig as EnvoyFilterConfig,
   HeaderMatcher as EnvoyHeaderMatcher,
   QueryParameterMatcher as EnvoyQueryParameterMatcher,
   RedirectAction as EnvoyRedirectAction,

@@ -1,6 +1,7 @@
 import {
   EarlyHeaderMutation,
   type EnvoyExtensionConfig,
+  EnvoyFilterConfig,
   EnvoyHeaderValueOption,
   type EnvoyMetadata,
   EnvoyVirtualHost,
@@ -23,6 +24,7 @@ import { packAny } from "./pack.ts";
  * The header is set before Envoy looks for a route (so what a client sends in it has no effect) and never reaches a backend. Envoy compares
  * scopes exactly and hosts without regard to case, and a scope that isn't there leads nowhere: a small Lua filter, first in the chain,
  * corrects the header in both cases and has Envoy look again. It depends on no virtual host, so none of their changes touches the listener.
+ * Tables of exact domains switch it off: Envoy decides that by the route that it has found before it makes the filters of a request.
  *
  * The listener's name is part of the scope since Envoy gives all scopes of a proxy to each of its listeners.
  */
@@ -33,6 +35,14 @@ export const SCOPE_HEADER = "x-epoxy-scope";
 /** Metadata of virtual hosts by which the filter knows that one was found, and name of the filter, which reads that metadata. */
 const FILTER_NAME = "epoxy.scope";
 const MARKER: EnvoyMetadata = { filterMetadata: { [FILTER_NAME]: { found: true } }, typedFilterMetadata: {} };
+
+/** Switches the filter off. */
+const WITHOUT_FILTER = {
+  [FILTER_NAME]: packAny(
+    "envoy.config.route.v3.FilterConfig",
+    EnvoyFilterConfig.encode({ ...EnvoyFilterConfig.fromPartial({}), disabled: true }),
+  ),
+};
 
 /** Scope of a host (in lower case) or of everything without a scope of its own (`*`). */
 const scopeKey = (listenerName: string, host: string): string => `${listenerName} ${host}`;
@@ -56,17 +66,20 @@ export function cutByScope(virtualHost: EnvoyVirtualHost): {
   readonly exact: CutVirtualHost | undefined;
   readonly wildcard: CutVirtualHost | undefined;
 } {
-  const cut = (domains: readonly string[], metadata: EnvoyMetadata | undefined): CutVirtualHost | undefined => {
+  const cut = (domains: readonly string[], marks: Partial<EnvoyVirtualHost>): CutVirtualHost | undefined => {
     if (domains.length === 0) return undefined;
-    return { domains, frame: EnvoyVirtualHost.encode({ ...virtualHost, domains, metadata }).finish() };
+    return { domains, frame: EnvoyVirtualHost.encode({ ...virtualHost, ...marks, domains }).finish() };
   };
   const filterMetadata = { ...virtualHost.metadata?.filterMetadata, ...MARKER.filterMetadata };
   return {
     whole: EnvoyVirtualHost.encode(virtualHost).finish(),
-    exact: cut(virtualHost.domains.filter(isExactDomain), { ...(virtualHost.metadata ?? MARKER), filterMetadata }),
+    exact: cut(virtualHost.domains.filter(isExactDomain), {
+      metadata: { ...(virtualHost.metadata ?? MARKER), filterMetadata },
+      typedPerFilterConfig: { ...virtualHost.typedPerFilterConfig, ...WITHOUT_FILTER },
+    }),
     wildcard: cut(
       virtualHost.domains.filter((domain) => !isExactDomain(domain)),
-      virtualHost.metadata,
+      {},
     ),
   };
 }

@@ -590,6 +590,12 @@ export interface InternalRedirectPolicy {
   readonly responseHeadersToCopy: readonly string[];
 }
 
+export interface FilterConfig {
+  readonly config: Any | undefined;
+  readonly isOptional: boolean;
+  readonly disabled: boolean;
+}
+
 function createBaseVirtualHost(): VirtualHost {
   return {
     name: "",
@@ -7378,6 +7384,87 @@ export const InternalRedirectPolicy: MessageFns<InternalRedirectPolicy> = {
     message.predicates = object.predicates?.map((e) => TypedExtensionConfig.fromPartial(e)) || [];
     message.allowCrossSchemeRedirect = object.allowCrossSchemeRedirect ?? false;
     message.responseHeadersToCopy = object.responseHeadersToCopy?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseFilterConfig(): FilterConfig {
+  return { config: undefined, isOptional: false, disabled: false };
+}
+
+export const FilterConfig: MessageFns<FilterConfig> = {
+  encode(message: FilterConfig, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.config !== undefined) {
+      Any.encode(message.config, writer.uint32(10).fork()).join();
+    }
+    if (message.isOptional !== false) {
+      writer.uint32(16).bool(message.isOptional);
+    }
+    if (message.disabled !== false) {
+      writer.uint32(24).bool(message.disabled);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FilterConfig {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFilterConfig() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.config = Any.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.isOptional = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.disabled = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FilterConfig>, I>>(base?: I): FilterConfig {
+    return FilterConfig.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FilterConfig>, I>>(object: I): FilterConfig {
+    const message = createBaseFilterConfig() as any;
+    message.config = (object.config !== undefined && object.config !== null)
+      ? Any.fromPartial(object.config)
+      : undefined;
+    message.isOptional = object.isOptional ?? false;
+    message.disabled = object.disabled ?? false;
     return message;
   },
 };
