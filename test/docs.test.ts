@@ -35,7 +35,7 @@ describe("the documentation", () => {
 
   it("shows Settings that can be read, and lists exactly the fields that are gone by", () => {
     const examples = [...codeBlocks("README.md", "yaml"), ...codeBlocks("docs/configuration.md", "yaml")];
-    expect(examples.length).toBe(2);
+    expect(examples.length).toBe(3);
     for (const example of examples) expect(parseResources(SettingsKind, example, "example").problems).toEqual([]);
     const table = text("docs/configuration.md").split("<!-- honoured:")[1] ?? "";
     const listed = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, field = ""]) => field);

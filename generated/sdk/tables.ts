@@ -2249,6 +2249,10 @@ message GlooOptions.XdsOptions
 6 max_connection_age .google.protobuf.Duration
 7 slow_after .google.protobuf.Duration
 8 give_up_after .google.protobuf.Duration
+9 batching GlooOptions.XdsOptions.Batching
+message GlooOptions.XdsOptions.Batching
+1 quiet .google.protobuf.Duration
+2 max_wait .google.protobuf.Duration
 message GlooOptions.XdsOptions.ClientRule
 1 san string
 2 common_name string

@@ -68,7 +68,7 @@ export function createXdsFrontend(
   }
 
   /** At the new address, beside the one in use. */
-  async function openServer({ address: { host, port }, server: options }: XdsView): Promise<void> {
+  async function openServer({ address: { host, port }, server: options, batching }: XdsView): Promise<void> {
     const next = createXdsServer({
       cache,
       quarantine,
@@ -82,6 +82,7 @@ export function createXdsFrontend(
       port,
       identifier: "epoxy",
       ...options,
+      batching,
       security,
       // The settings were judged already.
       plaintext: true,
@@ -126,6 +127,7 @@ export function createXdsFrontend(
       }
       files = previous;
       use(next);
+      server?.setBatching(view.batching);
       current = view;
       announce(view);
       if (JSON.stringify(view.server) !== JSON.stringify(started?.server)) {

@@ -165,6 +165,26 @@ describe.each([
     expect(await ask(first, "INNER.test", "/", { "x-epoxy-scope": "listener *" })).toBe("200 inner");
   });
 
+  it("need the filter that corrects them for no request that an exact domain's route answers", async () => {
+    replaceAll(
+      scoped,
+      virtualService("exact", ["exact.test"], 'first: "yes"', "exact", true) +
+        virtualService("wild", ["*.test"], 'first: "yes"', "wild"),
+      "without",
+    );
+    await untilInForce(scoped, "without");
+    const [first] = scoped.ports;
+    const executions = async (host: string, path: string): Promise<[string, number]> => {
+      const before = (await scoped.envoy.stat("http.http.lua.executions")) ?? Number.NaN;
+      const answer = await ask(first, host, path);
+      return [answer, ((await scoped.envoy.stat("http.http.lua.executions")) ?? Number.NaN) - before];
+    };
+    expect(await executions("exact.test", "/only")).toEqual(["200 exact", 0]);
+    expect(await executions("exact.test", "/other")).toEqual(["404 ", 1]);
+    expect(await executions("EXACT.test", "/only")).toEqual(["200 exact", 1]);
+    expect(await executions("wild.test", "/")).toEqual(["200 wild", 1]);
+  });
+
   it("stay out of what backends see", async () => {
     const backend = await startBackend();
     replaceAll(scoped, backend.routes("seen", ["seen.test", "*.seen.test"]), "seen");

@@ -188,9 +188,21 @@ gloo:
         { san: undefined, commonName: undefined, tokenFile: "/data/tokens", roles: ["x~y"], nodeIds: undefined },
         { tokenFile: "cli-tokens", roles: ["*"] },
       ],
+      batching: { quietMs: 0, maxWaitMs: 0 },
       server: { limits: {}, keepaliveMs: undefined, maxConnectionAgeMs: undefined },
     });
     expect(() => checkXds(view)).not.toThrow();
+  });
+
+  it.each([
+    ["gloo: {xds: {batching: {}}}", { quietMs: 0, maxWaitMs: 0 }],
+    ["gloo: {xds: {batching: {quiet: 0.1s}}}", { quietMs: 100, maxWaitMs: 1000 }],
+    ["gloo: {xds: {batching: {quiet: 120s}}}", { quietMs: 120_000, maxWaitMs: 600_000 }],
+    ["gloo: {xds: {batching: {quiet: 0.1s, maxWait: 0.25s}}}", { quietMs: 100, maxWaitMs: 250 }],
+  ])("batches changes as %j says: %j", (yaml, batching) => {
+    const given = settings(yaml);
+    expect(viewXds(given, "/data").batching).toEqual(batching);
+    expect(notHonoured(SettingsType, given)).toEqual([]);
   });
 
   it("has limits and times, where they are set", () => {
@@ -208,6 +220,14 @@ gloo:
   });
 
   it.each([
+    ["gloo: {xds: {batching: {quiet: -1s}}}", /gloo\.xds\.batching\.quiet can't be less than 0s/],
+    ["gloo: {xds: {batching: {quiet: 601s}}}", /gloo\.xds\.batching\.quiet can't be longer than 600s/],
+    ["gloo: {xds: {batching: {quiet: 1s, maxWait: 601s}}}", /gloo\.xds\.batching\.maxWait can't be longer than 600s/],
+    [
+      "gloo: {xds: {batching: {quiet: 0.5s, maxWait: 0.2s}}}",
+      /batching\.maxWait can't be shorter than .*quiet, which is 0\.5s/,
+    ],
+    ["gloo: {xds: {batching: {maxWait: 1s}}}", /gloo\.xds\.batching\.maxWait has no effect without .*quiet/],
     ["gloo: {xds: {keepalive: 0s}}", /gloo\.xds\.keepalive has to be longer than 0s/],
     ['gloo: {xdsBindAddr: "0.0.0.0:9977"}', /plain text at 0\.0\.0\.0.*gloo\.xds\.tls.*--xds-plaintext/],
     [`gloo: {xds: {tls: {${files}}, clients: [{san: x}]}}`, /gloo\.xds\.tls\.clientCaFile/],

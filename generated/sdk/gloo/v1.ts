@@ -84,6 +84,7 @@ import type {
   GlooOptions_InvalidConfigPolicy,
   GlooOptions_IstioOptions,
   GlooOptions_XdsOptions,
+  GlooOptions_XdsOptions_Batching,
   GlooOptions_XdsOptions_ClientRule,
   GlooOptions_XdsOptions_Limits,
   GlooOptions_XdsOptions_Tls,
@@ -798,6 +799,11 @@ export const GlooOptions_XdsOptions_ClientRuleType: MessageType<GlooOptions_XdsO
 /** The message `epoxy.gloo.v1.GlooOptions.XdsOptions.Limits`. */
 export const GlooOptions_XdsOptions_LimitsType: MessageType<GlooOptions_XdsOptions_Limits> = tables.message(
   "epoxy.gloo.v1.GlooOptions.XdsOptions.Limits",
+);
+
+/** The message `epoxy.gloo.v1.GlooOptions.XdsOptions.Batching`. */
+export const GlooOptions_XdsOptions_BatchingType: MessageType<GlooOptions_XdsOptions_Batching> = tables.message(
+  "epoxy.gloo.v1.GlooOptions.XdsOptions.Batching",
 );
 
 /** The message `epoxy.gloo.v1.VirtualServiceOptions`. */

@@ -27,6 +27,7 @@ export const honoured: ReadonlySet<string> = new Set([
   "gloo.xds.plaintext",
   "gloo.xds.clients",
   "gloo.xds.limits",
+  "gloo.xds.batching",
   "gloo.xds.keepalive",
   "gloo.xds.maxConnectionAge",
   "gloo.xds.slowAfter",

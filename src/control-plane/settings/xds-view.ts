@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { GlooOptions_XdsOptions, Settings } from "../../../generated/proto/epoxy/gloo/v1/settings.ts";
 import type { Duration } from "../../../generated/proto/google/protobuf/duration.ts";
 import { EpoxyError } from "../../errors/index.ts";
-import type { ClientRule, TlsFiles, XdsLimits } from "../../xds/index.ts";
+import type { Batching, ClientRule, TlsFiles, XdsLimits } from "../../xds/index.ts";
 import { durationMs } from "./source-view.ts";
 import { type HostPort, isLoopback, parseHostPort } from "./host-port.ts";
 
@@ -17,6 +17,8 @@ export interface XdsView {
   readonly plaintext: boolean;
   /** Empty: everybody who can connect is served. */
   readonly clients: readonly ClientRule[];
+  /** What of many changes in a row is sent together. */
+  readonly batching: Batching;
   /** What a server is started with, and keeps. */
   readonly server: {
     readonly limits: Partial<XdsLimits>;
@@ -46,6 +48,7 @@ export function viewXds(settings: Settings | undefined, dataDirectory: string, o
     tls: overrides.tls ?? readTls(xds, dataDirectory),
     plaintext: overrides.plaintext || xds?.plaintext === true,
     clients: [...readClients(xds, dataDirectory), ...(tokenFile === undefined ? [] : [{ tokenFile, roles: ["*"] }])],
+    batching: readBatching(xds),
     server: {
       limits: readLimits(xds),
       keepaliveMs: positive(xds?.keepalive, "keepalive"),
@@ -84,6 +87,27 @@ function readLimits(xds: GlooOptions_XdsOptions | undefined): Partial<XdsLimits>
     closeAfterMs: positive(xds?.giveUpAfter, "giveUpAfter"),
   });
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== 0));
+}
+
+/** Where `maxWait` isn't set, so many times `quiet`. */
+const MAX_WAIT_FACTOR = 10;
+/** A change that is kept back for longer looks like one that was lost. */
+const LONGEST_WAIT_MS = 600_000;
+
+function readBatching(xds: GlooOptions_XdsOptions | undefined): Batching {
+  const quietMs = durationMs(xds?.batching?.quiet) ?? 0;
+  const maxWaitMs = durationMs(xds?.batching?.maxWait) ?? Math.min(quietMs * MAX_WAIT_FACTOR, LONGEST_WAIT_MS);
+  const refuse = (field: string, text: string): never => {
+    const path = `gloo.xds.batching.${field}`;
+    throw new EpoxyError("invalid", `${path} ${text}`, at(path));
+  };
+  if (quietMs < 0) refuse("quiet", "can't be less than 0s");
+  if (quietMs > LONGEST_WAIT_MS) refuse("quiet", "can't be longer than 600s: changes would wait as long");
+  if (maxWaitMs > LONGEST_WAIT_MS) refuse("maxWait", "can't be longer than 600s: changes would wait as long");
+  if (maxWaitMs < quietMs)
+    refuse("maxWait", `can't be shorter than gloo.xds.batching.quiet, which is ${quietMs / 1000}s`);
+  if (maxWaitMs > 0 && quietMs === 0) refuse("maxWait", "has no effect without gloo.xds.batching.quiet: set that, too");
+  return { quietMs, maxWaitMs };
 }
 
 function positive(duration: Duration | undefined, field: string): number | undefined {

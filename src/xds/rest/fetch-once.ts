@@ -57,6 +57,7 @@ export async function fetchOnce(
       return true;
     },
     wake() {},
+    waits: () => false,
   });
   try {
     const { versionInfo } = decodeSotwRequest(request);

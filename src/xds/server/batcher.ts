@@ -10,13 +10,18 @@ export interface Batching {
 export interface Batcher<Item> {
   add(item: Item): void;
   delete(item: Item): void;
+  /** Whether it waits for a batch that has to be quiet first. */
+  waits(item: Item): boolean;
+  /** Groups like this from now on. What waits is handed on with the next turn of the event loop. */
+  set(batching: Batching): void;
   close(): void;
 }
 
 /** A batch for thousands of streams is cut into slices of this many milliseconds, so that requests are answered in between. */
 const SLICE_MS = 8;
 
-export function createBatcher<Item>({ quietMs, maxWaitMs }: Batching, handle: (item: Item) => void): Batcher<Item> {
+export function createBatcher<Item>(batching: Batching, handle: (item: Item) => void): Batcher<Item> {
+  let { quietMs, maxWaitMs } = batching;
   const items = new Set<Item>();
   let lastChange = Number.NEGATIVE_INFINITY;
   let waitingSince: number | undefined;
@@ -54,6 +59,15 @@ export function createBatcher<Item>({ quietMs, maxWaitMs }: Batching, handle: (i
     },
     delete(item) {
       items.delete(item);
+    },
+    waits: (item) => timer !== undefined && items.has(item),
+    set(next) {
+      ({ quietMs, maxWaitMs } = next);
+      if (timer === undefined) return;
+      clearTimeout(timer);
+      timer = undefined;
+      waitingSince = undefined;
+      immediate = setImmediate(run);
     },
     close() {
       items.clear();

@@ -39,6 +39,8 @@ export interface StreamOptions<Request extends CommonRequest> {
   write(body: Buffer): boolean;
   /** The cache has news; the owner calls `flush` when it is time. */
   wake(): void;
+  /** Whether that news waits to be sent with what may follow: until then the client is only sent what it asks for. */
+  waits(): boolean;
 }
 
 /** A response without an answer. */
@@ -221,14 +223,17 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
   function turn(): boolean {
     let sent = false;
     let held = false;
+    // What has begun is finished: what waits for an answer is sent when that has come. Patience with answers begins when the wait has ended.
+    const waits = awaited === undefined && options.waits();
+    if (waits && !uses.some((it) => it.outstanding > 0)) busyUntil = undefined;
     for (const type of types) {
       if (blocked) return false;
       const { order } = type.traits;
       const gates = {
-        holdChanges: order === "uses" && holdChanges(),
-        holdRemovals: order === "needed" && holdRemovals(),
+        holdChanges: waits || (order === "uses" && holdChanges()),
+        holdRemovals: order === "needed" && (waits || holdRemovals()),
       };
-      held ||= gates.holdRemovals;
+      held ||= !waits && gates.holdRemovals;
       const outgoing = type.next(gates);
       if (outgoing === undefined) continue;
       send(outgoing, type);

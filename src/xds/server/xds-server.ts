@@ -104,6 +104,8 @@ export interface XdsServer extends AsyncDisposable {
   /** Ends all streams; proxies keep their configuration and reconnect elsewhere. Idempotent. */
   close(): Promise<void>;
   streams(): StreamState[];
+  /** Groups changes like this from now on. What waits is sent at once. */
+  setBatching(batching: Batching): void;
   /** Answers an encoded DiscoveryRequest for one type, once: what a REST server in front hands on. */
   fetch(typeUrl: string, request: Uint8Array, peer: XdsPeer): Promise<Fetched>;
   /** What the clients that are connected have reported of their load. */
@@ -243,7 +245,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       (body, taken) => call.write(body, taken),
       () => guard(call, () => stream.drained()),
     );
-    const stream = createStream({
+    const stream: XdsStream = createStream({
       id: ++streamIds,
       peer,
       protocol,
@@ -258,6 +260,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       resumeGraceMs: 250,
       write: outbox.write,
       wake: () => batcher.add(stream),
+      waits: () => batcher.waits(stream),
     });
     const connection: Connection = {
       stream,
@@ -393,6 +396,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       return fetchOnce({ ...common, maxSubscriptions: limits.subscriptions }, typeUrl, request, peer);
     },
     loadReports: side.loadReports,
+    setBatching: (batching) => batcher.set(batching),
     metrics,
   };
 }

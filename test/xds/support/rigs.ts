@@ -63,6 +63,7 @@ export function streamRig(mode: "sotw" | "delta", options: StreamRigOptions = {}
       return writable;
     },
     wake() {},
+    waits: () => false,
   };
   const stream =
     mode === "sotw" ? createStream({ ...common, protocol: sotw }) : createStream({ ...common, protocol: delta });

@@ -795,7 +795,11 @@ export interface GlooOptions_XdsOptions {
     | Duration
     | undefined;
   /** It is given up after this time, and may connect again. Default 5m. */
-  readonly giveUpAfter: Duration | undefined;
+  readonly giveUpAfter:
+    | Duration
+    | undefined;
+  /** What of many changes in a row is sent together. Proxies that ask for something are answered at once nevertheless. */
+  readonly batching: GlooOptions_XdsOptions_Batching | undefined;
 }
 
 /** Tls names files in PEM. They are read again when they change: new connections get what is new, open ones live on. */
@@ -842,6 +846,19 @@ export interface GlooOptions_XdsOptions_Limits {
   readonly requestBytes: number;
   /** Proxies that are sent at the same time what they begin with; the others wait for their turn. Default 32. */
   readonly admitted: number;
+}
+
+/** Batching says what of many changes in a row is sent together. It may be changed while proxies are connected. */
+export interface GlooOptions_XdsOptions_Batching {
+  /**
+   * A first change is sent at once. Those that follow are sent when nothing has changed for this long. Default 0s: what
+   * changes in one turn of the event loop, such as by one save, is sent together, and nothing waits.
+   */
+  readonly quiet:
+    | Duration
+    | undefined;
+  /** But no change waits longer than this, 10m at most. Default: ten times `quiet`. */
+  readonly maxWait: Duration | undefined;
 }
 
 /** VirtualServiceOptions holds defaults for virtual services. */
@@ -5451,6 +5468,7 @@ function createBaseGlooOptions_XdsOptions(): GlooOptions_XdsOptions {
     maxConnectionAge: undefined,
     slowAfter: undefined,
     giveUpAfter: undefined,
+    batching: undefined,
   };
 }
 
@@ -5479,6 +5497,9 @@ export const GlooOptions_XdsOptions: MessageFns<GlooOptions_XdsOptions> = {
     }
     if (message.giveUpAfter !== undefined) {
       Duration.encode(message.giveUpAfter, writer.uint32(66).fork()).join();
+    }
+    if (message.batching !== undefined) {
+      GlooOptions_XdsOptions_Batching.encode(message.batching, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -5560,6 +5581,14 @@ export const GlooOptions_XdsOptions: MessageFns<GlooOptions_XdsOptions> = {
             message.giveUpAfter = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.batching = GlooOptions_XdsOptions_Batching.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5596,6 +5625,9 @@ export const GlooOptions_XdsOptions: MessageFns<GlooOptions_XdsOptions> = {
       : undefined;
     message.giveUpAfter = (object.giveUpAfter !== undefined && object.giveUpAfter !== null)
       ? Duration.fromPartial(object.giveUpAfter)
+      : undefined;
+    message.batching = (object.batching !== undefined && object.batching !== null)
+      ? GlooOptions_XdsOptions_Batching.fromPartial(object.batching)
       : undefined;
     return message;
   },
@@ -5894,6 +5926,77 @@ export const GlooOptions_XdsOptions_Limits: MessageFns<GlooOptions_XdsOptions_Li
     message.subscriptions = object.subscriptions ?? 0;
     message.requestBytes = object.requestBytes ?? 0;
     message.admitted = object.admitted ?? 0;
+    return message;
+  },
+};
+
+function createBaseGlooOptions_XdsOptions_Batching(): GlooOptions_XdsOptions_Batching {
+  return { quiet: undefined, maxWait: undefined };
+}
+
+export const GlooOptions_XdsOptions_Batching: MessageFns<GlooOptions_XdsOptions_Batching> = {
+  encode(message: GlooOptions_XdsOptions_Batching, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.quiet !== undefined) {
+      Duration.encode(message.quiet, writer.uint32(10).fork()).join();
+    }
+    if (message.maxWait !== undefined) {
+      Duration.encode(message.maxWait, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GlooOptions_XdsOptions_Batching {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGlooOptions_XdsOptions_Batching() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.quiet = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.maxWait = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GlooOptions_XdsOptions_Batching>): GlooOptions_XdsOptions_Batching {
+    return GlooOptions_XdsOptions_Batching.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GlooOptions_XdsOptions_Batching>): GlooOptions_XdsOptions_Batching {
+    const message = createBaseGlooOptions_XdsOptions_Batching() as any;
+    message.quiet = (object.quiet !== undefined && object.quiet !== null)
+      ? Duration.fromPartial(object.quiet)
+      : undefined;
+    message.maxWait = (object.maxWait !== undefined && object.maxWait !== null)
+      ? Duration.fromPartial(object.maxWait)
+      : undefined;
     return message;
   },
 };
