@@ -1,15 +1,30 @@
-import { unlinkSync, watch as watchPath, writeFileSync } from "node:fs";
+import { appendFileSync, renameSync, unlinkSync, watch as watchPath, writeFileSync } from "node:fs";
 import { mkdir, open, rename, rm, symlink, truncate, unlink, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { type Follower, follow } from "../contracts/support/follow.ts";
 import { type Widget, widget } from "../contracts/support/kinds.ts";
 import { waitFor } from "../support/wait-for.ts";
+import type { WatchFolder } from "../../src/storage/file/folder-watcher.ts";
 import { onNewFolder, yaml } from "./support/file-bed.ts";
 
 const text = (seen: Follower<Widget>, name: string) => seen.items.get(`ns-1/${name}`)?.text;
 const changesIn = (seen: Follower<Widget>) => seen.events.filter(({ type }) => type === "changes").length;
+
+/** A watch whose events come when the test says so. */
+function firedByHand(): { readonly watch: WatchFolder; fire(type: string, name: string): void } {
+  const listeners: ((type: string, name: string) => void)[] = [];
+  return {
+    watch(path, onEvent) {
+      if (path.endsWith("ns-1")) listeners.push(onEvent);
+      return watchPath(path, () => undefined);
+    },
+    fire: (type, name) => {
+      for (const listener of listeners) listener(type, name);
+    },
+  };
+}
 
 describe("a watch of files", () => {
   test(
@@ -33,6 +48,57 @@ describe("a watch of files", () => {
       expect(delays[5]).toBeLessThan(100);
     }),
   );
+
+  // Elsewhere the system doesn't tell a file that came from one that was written.
+  test.runIf(process.platform === "linux")(
+    "tells of a file that was moved into place without waiting for more to be written",
+    async () => {
+      const { fire, watch } = firedByHand();
+      const onBed = onNewFolder(
+        async ({ widgets, put, path, signal }) => {
+          await put("widgets/ns-1/one.yaml", yaml("one", "1"));
+          const seen = follow(widgets.watch({ signal }));
+          await seen.sees("ns-1/one");
+          const turnsUntilSeen: number[] = [];
+          for (const next of ["2", "3", "4", "5", "6"]) {
+            writeFileSync(`${path("one")}~`, yaml("one", next));
+            renameSync(`${path("one")}~`, path("one"));
+            fire("rename", "one.yaml");
+            let turns = 0;
+            for (; text(seen, "one") !== next; turns++) await nextTurn();
+            turnsUntilSeen.push(turns);
+          }
+          expect(Math.min(...turnsUntilSeen)).toBeLessThan(8);
+        },
+        { watch },
+      );
+      await onBed();
+    },
+  );
+
+  test("doesn't take a file that is written in place, and has just appeared, for one that was moved there", async () => {
+    const { fire, watch } = firedByHand();
+    const onBed = onNewFolder(
+      async ({ widgets, put, path, signal }) => {
+        await put("widgets/ns-1/other.yaml", yaml("other", "1"));
+        const seen = follow(widgets.watch({ signal }));
+        await seen.sees("ns-1/other");
+        for (let n = 1; n <= 20; n++) {
+          writeFileSync(path(`w-${n}`), `metadata:\n  name: w-${n}\n`);
+          fire("rename", `w-${n}.yaml`);
+          // After the look at the file, before it counts.
+          await nextTurn();
+          appendFileSync(path(`w-${n}`), "text: whole\n");
+          await seen.until(({ items }) => items.has(`ns-1/w-${n}`));
+        }
+        expect(
+          seen.events.flatMap((event) => (event.type === "changes" ? event.changed : [])).map((it) => it.text),
+        ).toEqual(Array.from({ length: 20 }, () => "whole"));
+      },
+      { watch },
+    );
+    await onBed();
+  });
 
   test(
     "reads only the file that has changed",

@@ -17,6 +17,8 @@ import { isResourceFile } from "./layout.ts";
 export interface FileCache<T> {
   /** What the file holds now; undefined: there is none. Costs one `stat` if the file is as it was. */
   load(path: string, namespace: string): FileContent<T> | undefined;
+  /** Whether the file is as it was when it was loaded last. */
+  isAsLoaded(path: string): boolean;
   /** What a text in the place of the file holds. It is remembered, so that the file is not parsed again once it has this text. */
   parse(text: FileText<T>, namespace: string): FileContent<T>;
 }
@@ -59,15 +61,17 @@ export function createFileCache<T extends Resource>(kind: Kind<T>): FileCache<T>
       return unreadableContent(path, namespace, fileError(error, path));
     }
   };
+  const isAsLoaded = (path: string): boolean => {
+    const cached = files.get(path);
+    const identity = cached && identityOrNone(path);
+    return cached !== undefined && identity !== undefined && sameIdentity(identity, cached.identity);
+  };
   return {
     parse,
+    isAsLoaded,
     load(path, namespace) {
       const cached = files.get(path);
-      if (cached?.settled === true) {
-        const identity = identityOrNone(path);
-        if (identity !== undefined && sameIdentity(identity, cached.identity)) return cached.content;
-      }
-      return reload(path, namespace);
+      return cached?.settled === true && isAsLoaded(path) ? cached.content : reload(path, namespace);
     },
   };
 }

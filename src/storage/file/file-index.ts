@@ -4,6 +4,7 @@ import type { Problem } from "../client.ts";
 import type { DriverEvent, StoredEntry } from "../driver.ts";
 import { createEventQueue, type EventQueue } from "../event-queue.ts";
 import { cleanLeftovers } from "./clean-leftovers.ts";
+import { createDelayedFiles } from "./delayed-files.ts";
 import { type FileCache, readFolder } from "./file-cache.ts";
 import { type FileContent, isLosing, retainLastGood } from "./file-content.ts";
 import { fileError } from "./file-snapshot.ts";
@@ -11,13 +12,12 @@ import { type FolderPlan, planFolders } from "./folder-plan.ts";
 import { createFolderWatcher, type WatchFolder } from "./folder-watcher.ts";
 import { createIndexState } from "./index-state.ts";
 import { isResourceFile, type Layout } from "./layout.ts";
+import { createPlacedFiles } from "./placed-files.ts";
 
 /** Milliseconds that a vanished file or document has to come back before it counts as deleted. */
 const grace = 50;
-/** Milliseconds without an event before a file is read: writing is several steps. */
+/** Milliseconds without an event before a file that is written in place is read: writing is several steps. */
 const quiet = 1;
-/** Milliseconds after the first event when a file is read at the latest. */
-const patience = 30;
 /** Milliseconds of work between two turns of the event loop. */
 const slice = 8;
 /** The same before all files have been read, when nobody is served yet. */
@@ -78,7 +78,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   /** To be looked at when there is nothing else to do. */
   const survey = new Set<string>();
   /** To be looked at when it is time. */
-  const delayed = new Map<string, { readonly at: number; readonly latest: number; readonly since: number }>();
+  const delayed = createDelayedFiles();
   const foldersToScan = new Set<string>();
   let plan: FolderPlan = { folders: new Map(), above: [], problems: [] };
   let statusFolders: ReadonlyMap<string, string> = new Map();
@@ -94,15 +94,18 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   let wakeAt = Infinity;
   let rescanTimer: NodeJS.Timeout | undefined;
 
-  function handleEvent(folder: string, name: string | undefined): void {
+  function handleEvent(folder: string, name: string | undefined, appeared: boolean): void {
     if (eventsInTurn++ === 0) setImmediate(endTurn).unref();
     if (plan.folders.has(folder) || statusFolders.has(folder)) {
       // Kubernetes swaps the link `..data` to change all files of a mount at once. A folder's own name: it was moved or removed.
       if (name === undefined || name.startsWith("..") || name === basename(folder)) {
         foldersToScan.add(folder);
         structureIsDue = true;
-      } else if (isResourceFile(name)) delay(join(folder, name), quiet);
-      else return;
+      } else if (isResourceFile(name)) {
+        const path = join(folder, name);
+        if (appeared && phase === "live" && !delayed.has(path) && placed.offer(path)) return;
+        delayed.add(path, quiet, placed.withdraw(path));
+      } else return;
     } else if (name === undefined || matters(folder, name)) structureIsDue = true;
     else return;
     const now = performance.now();
@@ -126,12 +129,6 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
     return name === basename(folder) || roots.some(isOnTheWay);
   }
 
-  function delay(path: string, milliseconds: number, eventAt?: number): void {
-    const now = performance.now();
-    const { latest = now + Math.max(patience, milliseconds), since = eventAt ?? now } = delayed.get(path) ?? {};
-    delayed.set(path, { at: Math.min(now + milliseconds, latest), latest, since });
-  }
-
   /** What is being looked at now was told of then. */
   function noteSeen(at: number | undefined): void {
     if (at !== undefined && (seenAt === undefined || at < seenAt)) seenAt = at;
@@ -151,7 +148,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
     if (backlog.size > 0 || phase === "reading") wakeBy(now);
     else if (structureIsDue) wakeBy(now + quiet);
     else {
-      if (delayed.size > 0) wakeBy(earliest(delayed.values()));
+      if (delayed.next !== undefined) wakeBy(delayed.next);
       if (survey.size > 0) wakeBy(now + surveyPause);
     }
   }
@@ -159,21 +156,17 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
   function run(): void {
     wakeAt = Infinity;
     try {
-      if (structureIsDue) {
-        noteSeen(structureSince);
-        readStructure(false);
-      }
+      noteSeen(structureSince);
+      if (structureIsDue) readStructure(false);
     } catch (error) {
       fail(error);
       return;
     }
-    const begin = performance.now();
-    for (const [path, { at, since }] of delayed) {
-      if (at > begin) continue;
-      delayed.delete(path);
+    for (const [path, since] of delayed.takeDue()) {
       backlog.add(path);
       noteSeen(since);
     }
+    const begin = performance.now();
     const isFirst = phase === "reading";
     lookAtSome(backlog, begin + (isFirst ? firstSlice : slice));
     if (backlog.size === 0) lookAtSome(survey, begin + (isFirst ? firstSlice : surveySlice));
@@ -222,7 +215,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       const left = since + grace - performance.now();
       if (left > 0) {
         if (content !== undefined) state.set(retainLastGood(before, content, false));
-        delay(path, left, since);
+        delayed.add(path, left, since);
         return;
       }
     }
@@ -235,6 +228,30 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       taken.set(path, content);
     }
   }
+
+  const placed = createPlacedFiles<T>({
+    read(path) {
+      const namespace = plan.folders.get(dirname(path));
+      const content = namespace === undefined ? undefined : cache.load(path, namespace);
+      // What is wrong or lacks something may be written again in a moment.
+      const isWhole = content !== undefined && content.problems.length === 0 && !isLosing(state.get(path), content);
+      return isWhole && !losing.has(path) ? content : undefined;
+    },
+    isAsRead: cache.isAsLoaded,
+    take(files) {
+      for (const { path, content, seenAt: at } of files) {
+        noteSeen(at);
+        state.set(content);
+        taken.set(path, content);
+      }
+      flush();
+      if (backlog.size === 0) seenAt = undefined;
+    },
+    leave(path, at) {
+      delayed.add(path, quiet, at);
+      schedule();
+    },
+  });
 
   /** Finds the folders, watches them, and reads the names in those that are new, or in all. */
   function readStructure(all: boolean): void {
@@ -346,6 +363,7 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
     clearTimeout(rescanTimer);
     watcher.close();
     [structureSince, seenAt] = [undefined, undefined];
+    placed.clear();
     backlog.clear();
     survey.clear();
     delayed.clear();
@@ -377,10 +395,4 @@ export function createFileIndex<T extends Resource>(options: FileIndexOptions<T>
       };
     },
   };
-}
-
-function earliest(delays: Iterable<{ readonly at: number }>): number {
-  let first = Infinity;
-  for (const { at } of delays) first = Math.min(first, at);
-  return first;
 }

@@ -7,8 +7,11 @@ import { hasErrno } from "./file-snapshot.ts";
 export type WatchFolder = (path: string, onEvent: (type: string, name: string | null) => void) => FSWatcher;
 
 export interface FolderWatcherOptions {
-  /** @param name of what has changed in the folder; undefined: anything, the folder itself included */
-  readonly onEvent: (folder: string, name: string | undefined) => void;
+  /**
+   * @param name of what has changed in the folder; undefined: anything, the folder itself included
+   * @param appeared whether something has come under that name or gone from it, and no more; false: nobody knows
+   */
+  readonly onEvent: (folder: string, name: string | undefined, appeared: boolean) => void;
   readonly watch?: WatchFolder | undefined;
 }
 
@@ -27,6 +30,9 @@ interface Watched {
   readonly problem: Problem | undefined;
 }
 
+/** Elsewhere the system sums up what has happened to a file: that it came, and that it was written, in one. */
+const TELLS_WRITES = process.platform === "linux";
+
 export function createFolderWatcher({ onEvent, watch = watchPath }: FolderWatcherOptions): FolderWatcher {
   const watched = new Map<string, Watched>();
 
@@ -36,11 +42,13 @@ export function createFolderWatcher({ onEvent, watch = watchPath }: FolderWatche
   };
   const start = (folder: string, inode: bigint): void => {
     try {
-      const watcher = watch(folder, (_type, name) => onEvent(folder, name ?? undefined));
+      const watcher = watch(folder, (type, name) =>
+        onEvent(folder, name ?? undefined, TELLS_WRITES && type === "rename"),
+      );
       // The folder is gone, or the system has withdrawn the watch: look again.
       watcher.on("error", () => {
         stop(folder);
-        onEvent(folder, undefined);
+        onEvent(folder, undefined, false);
       });
       watched.set(folder, { watcher, inode, problem: undefined });
     } catch (error) {
