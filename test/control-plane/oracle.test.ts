@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type EndpointAddress, type TranslationSettings, translationSettings } from "../../src/envoy/index.ts";
+import type { GatewaySettings } from "../../src/gateway/index.ts";
 import { refKey, refOf } from "../../src/resources/index.ts";
-import { type Chain, createChain, resourcesOf } from "./support/chain.ts";
+import { type Chain, createChain, gatewayDefaults, resourcesOf } from "./support/chain.ts";
 import { outcome } from "./support/outcome.ts";
 import { memoryOf } from "./support/remembering-graph.ts";
 
@@ -49,7 +50,13 @@ const action = fc.oneof(
       routeAction: { multi: { destinations: both.map((one, index) => ({ destination: one, weight: index + 1 })) } },
     })),
   },
-  { weight: 1, arbitrary: fc.constant({ routeAction: { upstreamGroup: ref("group") } }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<object>(
+      { routeAction: { upstreamGroup: ref("group") } },
+      { routeAction: { clusterHeader: "x-cluster" } },
+    ),
+  },
   {
     weight: 2,
     arbitrary: fc.constantFrom("ok", "x".repeat(50)).map((body) => ({ directResponseAction: { status: 200, body } })),
@@ -58,7 +65,19 @@ const action = fc.oneof(
 );
 const delegation = fc.oneof(
   tableName.map((name) => ({ delegateAction: { ref: ref(name) } })),
-  labels.map((wanted) => ({ delegateAction: { selector: { namespaces: ["gloo-system"], labels: wanted } } })),
+  fc
+    .tuple(
+      fc.constantFrom(["gloo-system"], ["*"], []),
+      fc.oneof(
+        labels.map((wanted) => ({ labels: wanted })),
+        fc.constantFrom(
+          { expressions: [{ key: "team", operator: "In", values: ["b", "a"] }] },
+          { expressions: [{ key: "team", operator: "NotEquals", values: ["a"] }] },
+          {},
+        ),
+      ),
+    )
+    .map(([namespaces, wanted]) => ({ delegateAction: { selector: { namespaces, ...wanted } } })),
 );
 // With a regex that is wrong now and then.
 const matchers = (prefix: string) =>
@@ -187,7 +206,8 @@ type Edit =
   | { readonly type: "set"; readonly kind: string; readonly name: string; readonly spec: Spec }
   | { readonly type: "delete" | "relabel" | "reorder" | "rename"; readonly kind: string; readonly name: string }
   | { readonly type: "endpoints"; readonly name: string; readonly endpoints: readonly EndpointAddress[] | undefined }
-  | { readonly type: "settings"; readonly change: Partial<TranslationSettings> };
+  | { readonly type: "settings"; readonly change: Partial<TranslationSettings> }
+  | { readonly type: "gateway settings"; readonly change: Partial<GatewaySettings> };
 
 const kindWeights = { VirtualService: 5, RouteTable: 4, Upstream: 3, Gateway: 2 } as Readonly<Record<string, number>>;
 const named = fc.oneof(
@@ -231,6 +251,17 @@ const edit: fc.Arbitrary<Edit> = fc.oneof(
       )
       .map((change): Edit => ({ type: "settings", change })),
   },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom<Partial<GatewaySettings>>(
+        { translateEmptyGateways: true },
+        { translateEmptyGateways: false },
+        { writeNamespace: "elsewhere", readGatewaysFromAllNamespaces: true },
+        { writeNamespace: "gloo-system" },
+      )
+      .map((change): Edit => ({ type: "gateway settings", change })),
+  },
 );
 
 /** What is stored: specifications by `<kind>/<name>`, endpoints and settings. */
@@ -238,6 +269,7 @@ interface World {
   readonly specs: Map<string, Spec>;
   readonly endpoints: Map<string, readonly EndpointAddress[]>;
   settings: Partial<TranslationSettings>;
+  gatewaySettings: Partial<GatewaySettings>;
 }
 
 const other = (team: unknown) => (team === "a" ? "b" : "a");
@@ -245,6 +277,8 @@ const other = (team: unknown) => (team === "a" ? "b" : "a");
 function change(world: World, edit: Edit): void {
   if (edit.type === "settings") {
     world.settings = { ...world.settings, ...edit.change };
+  } else if (edit.type === "gateway settings") {
+    world.gatewaySettings = { ...world.gatewaySettings, ...edit.change };
   } else if (edit.type === "endpoints") {
     if (edit.endpoints === undefined) world.endpoints.delete(`gloo-system/${edit.name}`);
     else world.endpoints.set(`gloo-system/${edit.name}`, edit.endpoints);
@@ -285,6 +319,7 @@ function fill(chain: Chain, world: World): void {
   for (const [kind, resources] of wanted) chain.source(kind).replaceAll(resources);
   chain.endpoints.replaceAll(world.endpoints);
   chain.translation.set({ ...translationSettings(undefined), ...world.settings });
+  chain.gatewaySettings.set({ ...gatewayDefaults, ...world.gatewaySettings });
   chain.graph.flush();
 }
 
@@ -292,7 +327,7 @@ it("after any edits, what is served and reported is what a translation from scra
   const seen = new Set<string>();
   fc.assert(
     fc.property(fc.array(fc.array(edit, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 14 }), (steps) => {
-      const world: World = { specs: new Map(), endpoints: new Map(), settings: {} };
+      const world: World = { specs: new Map(), endpoints: new Map(), settings: {}, gatewaySettings: {} };
       const incremental = createChain();
       incremental.graph.flush();
       let memory = memoryOf(incremental.graph);

@@ -50,7 +50,7 @@ export function resourcesOf(yaml: string): { readonly kind: string; readonly res
   return documents.map(({ kind, resource }) => ({ kind: kind.kind, resource }));
 }
 
-const gatewayDefaults: GatewaySettings = {
+export const gatewayDefaults: GatewaySettings = {
   writeNamespace: "gloo-system",
   readGatewaysFromAllNamespaces: false,
   translateEmptyGateways: false,
