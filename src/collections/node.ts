@@ -121,7 +121,7 @@ export abstract class Node<V> implements Collection<V> {
     const differing = new Map<string, V | undefined>();
     for (const [key, after] of supposed) {
       const before = this.values.get(key);
-      const isSame = before === undefined || after === undefined ? before === after : this.#equals(before, after);
+      const isSame = before === undefined || after === undefined ? before === after : this.#seemEqual(before, after);
       if (!isSame) differing.set(key, after);
     }
     return differing;
@@ -175,6 +175,15 @@ export abstract class Node<V> implements Collection<V> {
   #noteChange(key: string, before: V | undefined): void {
     if (this.#changed.size === 0) this.#sizeBefore = this.values.size;
     this.#changed.set(key, before);
+  }
+
+  /** As in a flush, where such an exception is reported. */
+  #seemEqual(before: V, after: V): boolean {
+    try {
+      return this.#equals(before, after);
+    } catch {
+      return false;
+    }
   }
 
   #areEqual(key: string, before: V, after: V): boolean {

@@ -73,6 +73,9 @@ describe("sources", () => {
     graph.flush();
     expect(source.get("a")).toBe(2);
     expect(errors.map((e) => [e.collection, e.key, e.error.message])).toEqual([["numbers", "a", "cannot compare"]]);
+    const supposed = graph.whatIf([{ source, key: "a", value: 3 }], [source]).changes(source);
+    expect(supposed).toEqual([{ key: "a", before: 2, after: 3 }]);
+    expect(source.get("a")).toBe(2);
   });
 });
 
