@@ -11,6 +11,8 @@ export interface Probe {
 
 /** Pause between two questions, in milliseconds: on few cores a tighter loop would slow down what it measures. */
 const PAUSE_MS = 0.5;
+/** The same while nobody listens, by a timer: a start lasts for seconds, and what waits for it must not use what it needs. */
+const UNREACHED_PAUSE_MS = 5;
 /** The pause is slept in pieces of this many milliseconds, so that whatever else this process has to do waits no longer than one. */
 const SLEEP_MS = 0.1;
 const never = new Int32Array(new SharedArrayBuffer(4));
@@ -69,8 +71,8 @@ export async function createProbe(port: number): Promise<Probe> {
         const { status, body } = await get(host, path);
         if (body === expected) return sent;
         if (sent - start > PATIENCE_MS) throw new Error(`${host} answers ${status} ${body}, never ${expected}`);
-        const resume = performance.now() + (status === 0 ? 5 : PAUSE_MS);
-        while (performance.now() < resume) {
+        if (status === 0) await new Promise((resolve) => setTimeout(resolve, UNREACHED_PAUSE_MS));
+        for (const resume = performance.now() + PAUSE_MS; performance.now() < resume; ) {
           // Timers of the event loop take a millisecond or two, and turning it without a sleep takes a whole core from what is measured.
           Atomics.wait(never, 0, 0, SLEEP_MS);
           await new Promise((resolve) => setImmediate(resolve));
