@@ -20,6 +20,7 @@ import { createStatusReporter, type WatchedSource } from "../snapshot/index.ts";
 import type { Quarantine, XdsCache } from "../xds/index.ts";
 import type { Component } from "./components.ts";
 import { startDiscovery } from "./discovery-run.ts";
+import { sendClustersFirst } from "./clusters-first.ts";
 import { envoyGraph } from "./envoy-graph.ts";
 import { openKubernetesSources } from "./kubernetes-sources.ts";
 import { startLeaderRun } from "./leader-run.ts";
@@ -108,6 +109,7 @@ export function startEngine({
   const gatewaySettings = graph.value<GatewaySettings>("gateway-settings");
   const translationSettings = graph.value<TranslationSettings>("translation-settings");
   const warnShortCircuits = graph.value<boolean>("warn-short-circuits");
+  const routesDue = graph.value<true>("routes-due");
   const update = (next: SettingsView): void => {
     warnShortCircuits.set(next.warnShortCircuits);
     gatewaySettings.set(next.gateway);
@@ -151,6 +153,7 @@ export function startEngine({
     secrets: sources.secrets(storages.secrets, serving),
     endpoints,
     settings: translationSettings,
+    routesDue,
     consul: storages.consul !== undefined,
     kubernetes: kubernetes?.inputs,
     lastGood: { listener: lastListeners.get, virtualHost: lastVirtualHosts.get },
@@ -266,8 +269,13 @@ export function startEngine({
     envoy.served.subscribe(() => isSuspicious() && logger.error({}, SUSPICIOUSLY_EMPTY), { initial: true });
   }
 
-  sources.onceAnswered(first.release);
   let closing: Promise<void> | undefined;
+  const beginRoutes = async (): Promise<void> => {
+    if (serving && closing === undefined) await sendClustersFirst(cache, fragments.virtualHosts.list(), envoy.clusters);
+    routesDue.set(true);
+  };
+  void graph.settled().then(beginRoutes);
+  sources.onceAnswered(first.release);
   return {
     graph,
     fragments,

@@ -24,7 +24,14 @@ import {
   type UpstreamState,
 } from "../envoy/index.ts";
 import { parseRefKey, refKey, refOf, sharedText, type TranslationProblem } from "../resources/index.ts";
-import { resourceFromBytes, resourceFromParts, typeUrls, type XdsPart, xdsPart } from "../xds/index.ts";
+import {
+  resourceFromBytes,
+  resourceFromParts,
+  typeUrls,
+  type XdsPart,
+  type XdsResource,
+  xdsPart,
+} from "../xds/index.ts";
 import { allClusters, type ReachedClusters } from "./all-clusters.ts";
 import {
   endpointsOfServices,
@@ -52,6 +59,8 @@ export interface EnvoyInputs {
   /** By refKey of the Upstream; only of those whose endpoints are discovered. Absent: not known yet. */
   readonly endpoints: Collection<readonly EndpointAddress[]>;
   readonly settings: Value<TranslationSettings>;
+  /** Virtual hosts, which take longest, aren't translated before it is set, so that clusters can go ahead. Absent: they are from the start. */
+  readonly routesDue?: Value<true> | undefined;
   /** Whether routes may name Consul services that have no Upstream. */
   readonly consul: boolean;
   /** Kubernetes, where it is configured; `unseen`: nobody looks at it, so whatever is said of its services is believed. */
@@ -68,6 +77,8 @@ export interface EnvoyOutputs {
   readonly served: Collection<ServedResource>;
   /** All Upstreams, those too that stand for Consul services which routes name directly. By refKey. */
   readonly upstreams: Collection<Upstream>;
+  /** By name, whether a proxy gets them or not. */
+  readonly clusters: Collection<BuiltCluster>;
   /** Of Upstreams and UpstreamGroups. */
   readonly upstreamProblems: readonly Collection<readonly TranslationProblem[]>[];
   readonly proxyProblems: readonly Collection<readonly TranslationProblem[]>[];
@@ -81,6 +92,12 @@ interface Inputs extends EnvoyInputs {
   readonly isUnseen: boolean;
   readonly serviceFacts: Collection<KubernetesService> | undefined;
   readonly tlsSecrets: Collection<TlsSecretState> | undefined;
+}
+
+/** A cluster as proxies get it, and under which name they ask for its endpoints, if these aren't part of it. */
+export interface BuiltCluster {
+  readonly resource: XdsResource;
+  readonly edsServiceName: string | undefined;
 }
 
 /** Of ten thousand clusters the messages would take far more memory than their bytes. */
@@ -149,7 +166,8 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
     },
     () => true,
   );
-  const servedClusters = serveClusters(graph, inputs, upstreams, clusters, wanted);
+  const built = buildClusters(graph, clusters);
+  const servedClusters = serveClusters(graph, inputs, upstreams, built, wanted);
   const servedListeners = graph.deriveMany("envoy/served-listeners", listeners, ({ snapshotKey, resource }) =>
     resource === undefined ? [] : [servedEntry(snapshotKey, resource)],
   );
@@ -163,6 +181,7 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
       { equals: sameResource },
     ),
     upstreams,
+    clusters: built,
     listeners,
     virtualHosts,
     upstreamProblems,
@@ -243,7 +262,8 @@ function buildVirtualHosts(
   return graph.derive(
     "envoy/virtual-hosts",
     inputs.virtualHosts,
-    (fragment, key, lookup, previous: BuiltVirtualHost | undefined): BuiltVirtualHost => {
+    (fragment, key, lookup, previous: BuiltVirtualHost | undefined): BuiltVirtualHost | undefined => {
+      if (inputs.routesDue !== undefined && lookup.value(inputs.routesDue) === undefined) return undefined;
       const limit = lookup.get(limits, `${listenerKeyOf(fragment)}|`);
       const context = contextOf(inputs, lookup, states, limit);
       const translated = translateVirtualHost(fragment, context, (part, values, make) =>
@@ -313,19 +333,22 @@ function namedServices(
   };
 }
 
+function buildClusters(graph: Graph, clusters: Collection<BuiltUpstream>): Collection<BuiltCluster> {
+  return graph.derive("envoy/cluster-resources", clusters, ({ part, clusterName: name, edsServiceName }) => {
+    const resendWith = edsServiceName === undefined ? [] : [{ typeUrl: typeUrls.endpoint, name: edsServiceName }];
+    const resource = part && resourceFromParts(typeUrls.cluster, name, [part], { resendWith });
+    return resource && { resource, edsServiceName };
+  });
+}
+
 /** Each proxy gets the clusters that its routes can reach, and their endpoints, not all there are. */
 function serveClusters(
   graph: Graph,
   inputs: Inputs,
   upstreams: Collection<Upstream>,
-  clusters: Collection<BuiltUpstream>,
+  clusters: Collection<BuiltCluster>,
   wanted: Collection<unknown>,
 ): Collection<ServedResource> {
-  const resources = graph.derive("envoy/cluster-resources", clusters, ({ part, clusterName: name, edsServiceName }) => {
-    const resendWith = edsServiceName === undefined ? [] : [{ typeUrl: typeUrls.endpoint, name: edsServiceName }];
-    const resource = part && resourceFromParts(typeUrls.cluster, name, [part], { resendWith });
-    return resource && { resource, edsServiceName };
-  });
   const { kubernetes } = inputs;
   const endpoints =
     kubernetes === undefined
@@ -349,7 +372,7 @@ function serveClusters(
     wanted,
     (_wanted, use, lookup) => {
       const [snapshotKey, cluster] = split(use);
-      const found = lookup.get(resources, cluster);
+      const found = lookup.get(clusters, cluster);
       if (found === undefined) return [];
       const { resource, edsServiceName } = found;
       if (edsServiceName === undefined) return [servedEntry(snapshotKey, resource)];

@@ -3,7 +3,7 @@ import { typeUrls } from "../../src/xds/index.ts";
 import { resource, resources } from "./support/messages.ts";
 import { KEY, streamRig, typeRig } from "./support/rigs.ts";
 
-const { cluster: CDS, endpoint: EDS } = typeUrls;
+const { cluster: CDS, endpoint: EDS, listener: LDS } = typeUrls;
 
 /** A stream of one type, with these resources in a complete cache. */
 function rigWith(typeUrl: string, values: Record<string, string>) {
@@ -274,6 +274,61 @@ describe("reconnects", () => {
     expect(rig.answer()).toBeUndefined();
     rig.cache.apply(KEY, { upsert: resources(CDS, { a: "1" }), complete: true });
     expect(rig.answer()).toMatchObject({ resources: {}, removed: ["gone"] });
+  });
+});
+
+describe("a type that goes ahead", () => {
+  test("is given to a client that has nothing, and the rest when it is complete; nothing is said of what is missing", () => {
+    const rig = typeRig("delta");
+    rig.ask({});
+    rig.cache.apply(KEY, { upsert: resources(CDS, { a: "1", b: "1" }), ahead: [CDS] });
+    const first = rig.answer();
+    expect(first).toMatchObject({ resources: { a: "a=1", b: "b=1" }, removed: [] });
+    rig.ack(first);
+    rig.cache.apply(KEY, { upsert: resources(CDS, { a: "1", b: "2", c: "1" }), complete: [CDS] });
+    expect(rig.answer()).toMatchObject({ resources: { b: "b=2", c: "c=1" }, removed: [] });
+  });
+
+  test("is given to a client that comes later, too", () => {
+    const rig = typeRig("delta");
+    rig.cache.apply(KEY, { upsert: resources(CDS, { a: "1" }), ahead: [CDS] });
+    rig.ask({});
+    expect(rig.answer()?.resources).toEqual({ a: "a=1" });
+  });
+
+  test.each([
+    { client: "has something from before", ask: { initial: { a: "0", other: "0" } } },
+    { client: "asks for a name", ask: { subscribe: ["*", "other"] } },
+    { client: "asks for names only", ask: { subscribe: ["other"] } },
+  ])("waits until it is complete where a client $client, which would take what is missing for deleted", ({ ask }) => {
+    const rig = typeRig("delta");
+    rig.cache.apply(KEY, { upsert: resources(CDS, { a: "1" }), ahead: [CDS] });
+    rig.ask(ask);
+    expect(rig.answer()).toBeUndefined();
+    rig.cache.apply(KEY, { upsert: resources(CDS, { other: "1" }), complete: [CDS] });
+    expect(rig.answer()).toMatchObject({ resources: { other: "other=1" }, removed: [] });
+  });
+
+  test("waits until it is complete in state of the world, which has no way to tell a part", () => {
+    const rig = typeRig("sotw");
+    rig.cache.apply(KEY, { upsert: resources(CDS, { a: "1" }), ahead: [CDS] });
+    rig.ask({});
+    expect(rig.answer()).toBeUndefined();
+    rig.cache.apply(KEY, { complete: [CDS] });
+    expect(rig.answer()?.resources).toEqual({ a: "a=1" });
+  });
+
+  test("lets no other type go ahead", () => {
+    const rig = streamRig("delta");
+    rig.ask({ typeUrl: CDS });
+    rig.ask({ typeUrl: LDS });
+    rig.cache.apply(KEY, { upsert: [...resources(CDS, { a: "1" }), ...resources(LDS, { l: "1" })], ahead: [CDS] });
+    const ahead = rig.answer();
+    expect(ahead).toMatchObject({ typeUrl: CDS, resources: { a: "a=1" } });
+    rig.ack(ahead);
+    expect(rig.answer()).toBeUndefined();
+    rig.cache.apply(KEY, { complete: true });
+    expect(rig.answer()).toMatchObject({ typeUrl: LDS, resources: { l: "l=1" } });
   });
 });
 

@@ -29,6 +29,8 @@ export interface TypeLog {
   readonly typeUrl: string;
   /** Whether the source of this type has been read whole; before that nothing may be answered. */
   complete: boolean;
+  /** Whether a client that has nothing yet may be given what there is before that. */
+  ahead: boolean;
   /** Sequence of the newest change. */
   readonly head: number;
   /** Number of resources. */
@@ -122,6 +124,7 @@ export function createTypeLog(typeUrl: string): TypeLog {
   return {
     typeUrl,
     complete: false,
+    ahead: false,
     readers,
     readersByName,
     get head() {

@@ -13,6 +13,11 @@ export interface XdsChange {
    * so until the key is deleted.
    */
   readonly complete?: true | readonly string[] | undefined;
+  /**
+   * Type URLs of which a proxy that has nothing yet may take what there is, though they aren't complete: it has a head start with what takes long.
+   * Only incremental streams that ask for everything can be told of a part without being told that the rest is gone.
+   */
+  readonly ahead?: readonly string[] | undefined;
 }
 
 /** One type under one key, as `dump` shows it. */
@@ -104,6 +109,7 @@ export function createXdsCache(): XdsCache {
         if (!kept?.has(`${typeUrl} ${name}`)) state.logs.get(typeUrl)?.delete(name);
       }
       for (const resource of upsert) logOf(state, resource.typeUrl).set(resource);
+      for (const typeUrl of change.ahead ?? []) logOf(state, typeUrl).ahead = true;
       if (change.complete === true) {
         state.complete = true;
         for (const typeUrl of state.logs.keys()) complete(state, typeUrl);
@@ -117,7 +123,7 @@ export function createXdsCache(): XdsCache {
       state.complete = false;
       for (const log of state.logs.values()) {
         // First, so that no stream takes the removals for news.
-        log.complete = false;
+        log.complete = log.ahead = false;
         for (const { name } of log.resources()) log.delete(name);
       }
       if (state.subscriptions.size === 0) states.delete(key);

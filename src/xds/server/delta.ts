@@ -140,8 +140,15 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     return subscription.changedNames.size > 0 || (subscription.wildcard && subscription.cursor !== log.head);
   }
 
+  /** Whether this client can be given what there is of a type that isn't complete. */
+  function mayGoAhead(): boolean {
+    const asksForAllOnly = subscription.wildcard && subscription.names.size === 0 && owed.size === 0;
+    return log.ahead && asksForAllOnly && !resuming;
+  }
+
   function next(gates: Gates): Outgoing | undefined {
-    if (!started || !log.complete || outstanding.size >= MAX_OUTSTANDING) return undefined;
+    if (!started || outstanding.size >= MAX_OUTSTANDING) return undefined;
+    if (!log.complete && !mayGoAhead()) return undefined;
     return nextNews(gates) ?? nextProlonged();
   }
 

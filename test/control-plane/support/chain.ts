@@ -61,6 +61,7 @@ export function createChain(
   settings: Partial<TranslationSettings> = {},
   memory?: Memory,
   observed: (graph: Graph) => Graph = (graph) => graph,
+  areRoutesDue = true,
 ) {
   const bare = createGraph({ schedule: () => {}, onError: ({ error }) => failures.push(error) });
   const failures: Error[] = [];
@@ -77,6 +78,8 @@ export function createChain(
   gatewaySettings.set(gatewayDefaults);
   const translation = graph.value<TranslationSettings>("translation settings");
   translation.set({ ...translationSettings(undefined), ...settings });
+  const routesDue = graph.value<true>("routes due");
+  if (areRoutesDue) routesDue.set(true);
   const endpoints = graph.source<readonly EndpointAddress[]>("endpoints");
   endpoints.markSynced();
   const gateway = gatewayCollections(graph, {
@@ -97,6 +100,7 @@ export function createChain(
     secrets: source("Secret"),
     endpoints,
     settings: translation,
+    routesDue,
     consul: false,
   });
   const judged = (kind: AnyKind, mustBeServed = false): JudgedKind => ({
@@ -127,6 +131,7 @@ export function createChain(
     endpoints,
     gatewaySettings,
     translation,
+    routesDue,
     source,
     /** Creates or replaces what the YAML holds. */
     apply(yaml: string): void {
