@@ -12,7 +12,7 @@ import { dropScopeFilter } from "./support/without-scope-filter.ts";
 
 const options = benchOptions({ sizes: [1_000, 5_000], smokeSizes: [20] });
 /** Each way gets a turn in each round, so that what the machine does besides meets all of them. */
-const ROUNDS = options.smoke ? 1 : 5;
+const ROUNDS = options.smoke ? 1 : 9;
 const REQUESTS = options.smoke ? 1_000 : 20_000;
 const PROXY = "gloo-system~gateway-proxy";
 const meta = (name: string) => `metadata: {name: ${name}, namespace: gloo-system}`;

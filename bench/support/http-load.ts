@@ -11,6 +11,8 @@ export interface Asker {
 const STATUS_AT = 9;
 const OK = [0x32, 0x30, 0x30];
 
+const PATIENCE_MS = 60_000;
+
 export async function openAsker(port: number): Promise<Asker> {
   let answered: PromiseWithResolvers<boolean> | undefined;
   const onread = {
@@ -56,7 +58,11 @@ export async function askAll(port: number, hosts: readonly string[], connections
   const left = [...hosts];
   await overConnections(port, connections, async (asker) => {
     for (let host = left.pop(); host !== undefined; host = left.pop()) {
-      while (!(await asker.ask(host))) await new Promise((resolve) => setTimeout(resolve, 1));
+      const start = performance.now();
+      while (!(await asker.ask(host))) {
+        if (performance.now() - start > PATIENCE_MS) throw new Error(`${host} is never answered 200`);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
     }
   });
 }
