@@ -64,7 +64,8 @@ export function writeMessage(
   }
 }
 
-function writeField(writer: BinaryWriter, field: Field, value: unknown): void {
+/** Writes a field that is set. */
+export function writeField(writer: BinaryWriter, field: Field, value: unknown): void {
   if (field.cardinality === "repeated") {
     writeList(writer, field, value as readonly unknown[]);
   } else if (field.cardinality === "map") {

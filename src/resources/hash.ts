@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { writeMessage } from "./binary.ts";
+import { equalCanonical } from "./equal-canonical.ts";
 import type { Kind, Resource } from "./kind.ts";
-import type { MessageType } from "./message-type.ts";
+import type { Field, MessageType } from "./message-type.ts";
 
 /** Metadata that users write. The rest is kept by servers and changes without the user's intent having changed. */
 const intendedMetadata: ReadonlySet<string> = new Set([
@@ -28,9 +29,24 @@ export function specHash<T extends Resource>(kind: Kind<T>, resource: T): string
     .slice(0, 32);
 }
 
-/** Whether two resources ask for the same; see {@link specHash}. */
+/** Whether two resources ask for the same; see {@link specHash}. Of two states that share what is equal it costs the difference. */
 export function specEquals<T extends Resource>(kind: Kind<T>, a: T, b: T): boolean {
-  return a === b || Buffer.compare(encodeSpec(kind, a), encodeSpec(kind, b)) === 0;
+  if (a === b) return true;
+  const type = kind.type as MessageType;
+  const metadata = metadataType(type);
+  if (metadata !== undefined && a.metadata !== b.metadata) {
+    if (a.metadata === undefined || b.metadata === undefined) return false;
+    if (!equalCanonical(metadata, a.metadata, b.metadata, isIntended)) return false;
+  }
+  return equalCanonical(type, a, b, isSpec);
+}
+
+const isIntended = ({ name }: Field): boolean => intendedMetadata.has(name);
+const isSpec = ({ name }: Field): boolean => name !== "metadata" && name !== "namespaced_statuses";
+
+function metadataType(type: MessageType): MessageType | undefined {
+  const field = type.fields.find(({ name }) => name === "metadata");
+  return field?.type.kind === "message" ? field.type.message : undefined;
 }
 
 function encodeSpec<T extends Resource>(kind: Kind<T>, resource: T): Uint8Array {
@@ -39,9 +55,9 @@ function encodeSpec<T extends Resource>(kind: Kind<T>, resource: T): Uint8Array 
   for (const field of type.fields) {
     if (field.name !== "metadata" || field.type.kind !== "message" || resource.metadata === undefined) continue;
     writer.uint32(field.number).fork();
-    writeMessage(writer, field.type.message, resource.metadata, ({ name }) => intendedMetadata.has(name));
+    writeMessage(writer, field.type.message, resource.metadata, isIntended);
     writer.join();
   }
-  writeMessage(writer, type, resource, ({ name }) => name !== "metadata" && name !== "namespaced_statuses");
+  writeMessage(writer, type, resource, isSpec);
   return writer.finish();
 }

@@ -58,6 +58,35 @@ describe("messages with every sort of field", () => {
   });
 });
 
+/** A copy in which nothing is shared, or a message in which some fields are another's. */
+const arbitraryPair = fc
+  .tuple(arbitraryMessage(sampleType), arbitraryMessage(sampleType), fc.array(fc.nat()))
+  .map(([message, other, positions]) => {
+    const names = Object.keys(message);
+    const changed = { ...(decodeBinary(sampleType, encodeCanonical(sampleType, message)) as typeof message) };
+    for (const position of positions) {
+      const name = names[position % names.length];
+      if (name !== undefined) Object.assign(changed, { [name]: (position % 2 === 0 ? other : message)[name] });
+    }
+    return [message, changed] as const;
+  });
+
+describe("specEquals", () => {
+  it("says just what the hashes say", () => {
+    const seen = new Set<boolean>();
+    fc.assert(
+      fc.property(arbitraryPair, ([a, b]) => {
+        const isSame = specHash(sampleKind, a) === specHash(sampleKind, b);
+        seen.add(isSame);
+        expect(specEquals(sampleKind, a, b)).toBe(isSame);
+        expect(specEquals(sampleKind, b, a)).toBe(isSame);
+      }),
+      { numRuns: 500 },
+    );
+    expect(seen.size).toBe(2);
+  });
+});
+
 const named = { namespace: "gloo-system", name: "a" };
 
 describe.each([sampleKind, ...allKinds].map((kind) => [kind.kind, kind] as const))("%s", (_, kind) => {
