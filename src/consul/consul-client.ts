@@ -7,6 +7,7 @@ import type {
   GuardedOptions,
   HealthEntry,
   KvEntry,
+  KvListing,
   QueryOptions,
 } from "./consul-queries.ts";
 import { kvEntry, type RawEntry, readKvListing } from "./kv-listing.ts";
@@ -21,7 +22,7 @@ export interface ConsulClient extends AsyncDisposable {
   /** For people: `http://127.0.0.1:8500`. */
   readonly address: string;
   kvRead(key: string, options: QueryOptions): Promise<ConsulAnswer<KvEntry | undefined>>;
-  kvList(prefix: string, options: QueryOptions): Promise<ConsulAnswer<readonly KvEntry[]>>;
+  kvList(prefix: string, options: QueryOptions): Promise<ConsulAnswer<KvListing>>;
   /**
    * Writes if the entry's ModifyIndex is `expected` (0: if there is none). Resolves to the new one; undefined: not so.
    * @throws `invalid` if it is larger than Consul takes; `unavailable` if the guard's session doesn't hold its lock
@@ -110,7 +111,7 @@ export function createConsulClient(options: ConsulOptions = {}): ConsulClient {
       const invoke = (raw: RawConsul, common: CallOptions): Promise<Reply> =>
         raw.kv.get({ ...common, key: prefix, recurse: true, raw: true });
       return query(`listing ${prefix}`, queryOptions, invoke, (body) =>
-        Buffer.isBuffer(body) ? readKvListing(body) : [],
+        readKvListing(Buffer.isBuffer(body) ? body : undefined),
       );
     },
     async kvPut(key, text, expected, queryOptions) {

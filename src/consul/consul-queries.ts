@@ -42,6 +42,25 @@ export interface KvEntry {
   text(): string;
 }
 
+/** All entries below a prefix, sorted by key. */
+export interface KvListing {
+  /** A JSON array, as Consul wrote it. */
+  readonly bytes: Buffer;
+  readonly isEmpty: boolean;
+  /** Parses all of them, anew with each call. @throws SyntaxError if it isn't what Consul writes */
+  entries(): readonly KvEntry[];
+  /** @param earlier a listing of the same prefix @throws SyntaxError as `entries` */
+  changesSince(earlier: KvListing): KvChanges;
+}
+
+/** What tells a listing from an earlier one. */
+export interface KvChanges {
+  /** Entries that were created or written. */
+  readonly written: readonly KvEntry[];
+  /** Keys that are gone. */
+  readonly deleted: readonly string[];
+}
+
 /** One check of an instance or of its node. */
 export interface ConsulCheck {
   /** Such as `http` or `ttl`; empty in old versions of Consul. */

@@ -3,7 +3,15 @@ export { blockingQuery } from "./blocking-query.ts";
 export type { ConsulClient } from "./consul-client.ts";
 export { createConsulClient } from "./consul-client.ts";
 export type { ConsulConsistency, ConsulOptions } from "./consul-options.ts";
-export type { CatalogOptions, ConsulAnswer, ConsulCheck, HealthEntry, KvEntry } from "./consul-queries.ts";
+export type {
+  CatalogOptions,
+  ConsulAnswer,
+  ConsulCheck,
+  HealthEntry,
+  KvChanges,
+  KvEntry,
+  KvListing,
+} from "./consul-queries.ts";
 export type { ConsulSessions, SessionGuard, SessionOptions } from "./consul-sessions.ts";
 export { followQuery } from "./follow-query.ts";
 export type { ResetGuard } from "./reset-guard.ts";

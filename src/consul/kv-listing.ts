@@ -1,4 +1,4 @@
-import type { KvEntry } from "./consul-queries.ts";
+import type { KvEntry, KvListing } from "./consul-queries.ts";
 
 /** As Consul writes it. */
 export interface RawEntry {
@@ -18,71 +18,72 @@ export const kvEntry = (item: Omit<RawEntry, "Value">, text: () => string): KvEn
   text,
 });
 
+const QUOTE = 0x22;
+const NEWLINE = 0x0a;
+const OPEN = 0x5b;
+const CLOSE = 0x5d;
+const CLOSE_ENTRY = 0x7d;
+
 /**
- * Reads Consul's answer to a read of a prefix, an array of entries. It comes whole for every change of one key, so values, nearly all of it, are
- * passed over, and decoded where they are asked for. @throws SyntaxError if it is no JSON
+ * Consul's answer to a read of a prefix, an array of entries. It comes whole for every change of one key, so it stays the bytes that it is: two answers are
+ * compared as such, and only what differs is parsed. Were megabytes of strings made of each, V8 would collect its whole heap for each change.
+ *
+ * @param body undefined: no entries
+ * @throws SyntaxError if it is no JSON array; where that shows only inside of it, the listing's methods do
  */
-export function readKvListing(body: Buffer): readonly KvEntry[] {
-  return (
-    scan(body) ??
-    (JSON.parse(body.toString()) as RawEntry[]).map((item) => kvEntry(item, () => decode(item.Value ?? "")))
-  );
+export function readKvListing(body: Buffer = Buffer.from("[]")): KvListing {
+  const end = body.at(-1) === NEWLINE ? body.length - 1 : body.length;
+  if (body[0] !== OPEN || body[end - 1] !== CLOSE) throw new SyntaxError("no JSON array");
+  const bytes = body.subarray(0, end);
+  return {
+    bytes,
+    isEmpty: !bytes.includes(CLOSE_ENTRY),
+    entries: () => parseEntries(bytes),
+    changesSince(earlier) {
+      const [then, now] = differing(earlier.bytes, bytes);
+      const before = new Map(parseEntries(then).map((entry) => [entry.key, entry]));
+      const written = parseEntries(now).filter(({ key, createIndex, modifyIndex }) => {
+        const known = before.get(key);
+        before.delete(key);
+        return known?.createIndex !== createIndex || known.modifyIndex !== modifyIndex;
+      });
+      return { written, deleted: [...before.keys()] };
+    },
+  };
 }
 
-const decode = (base64: string): string => Buffer.from(base64, "base64").toString();
+/** @param body a JSON array, or what stands within one */
+function parseEntries(body: Buffer): readonly KvEntry[] {
+  const items: RawEntry[] = JSON.parse(body[0] === OPEN ? body.toString() : `[${body.toString()}]`);
+  return items.map((item) => kvEntry(item, () => Buffer.from(item.Value ?? "", "base64").toString()));
+}
 
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
+/** Whole entries of each, all that differ among them. */
+function differing(a: Buffer, b: Buffer): readonly [Buffer, Buffer] {
+  // What begins an entry, up to the first letter of its first field, with the white space of Consul's development mode. What parts two entries can't
+  // stand in a key, where a quotation mark has a backslash before it.
+  const opening = a.subarray(1, a.indexOf(QUOTE) + 2);
+  const border = Buffer.concat([Buffer.from("},"), opening]);
+  const shorter = Math.min(a.length, b.length);
+  const alike = commonLength(shorter, (from, to) => a.compare(b, from, to, from, to) === 0);
+  const before = a.subarray(0, alike).lastIndexOf(border);
+  if (before < 0) return [a, b];
+  const head = before + "},".length;
+  const alikeAtEnd = commonLength(
+    shorter - head,
+    (from, to) => a.compare(b, b.length - to, b.length - from, a.length - to, a.length - from) === 0,
+  );
+  const after = a.indexOf(border, a.length - alikeAtEnd);
+  const tail = after < 0 ? 1 : a.length - after - 1;
+  return [a.subarray(head, a.length - tail), b.subarray(head, b.length - tail)];
+}
 
-/** Undefined: it isn't as Consul writes it, flat objects without white space or escapes; whatever that is, JSON.parse will tell. */
-function scan(body: Buffer): readonly KvEntry[] | undefined {
-  // A character per byte: positions are those of the bytes. Nothing of it may be kept, since it would keep all.
-  const text = body.toString("latin1");
-  const entries: KvEntry[] = [];
-  const end = text.length - (text.endsWith("\n") ? 2 : 1);
-  if (text[0] !== "[" || text[end] !== "]") return undefined;
-  for (let at = 1; at < end; ) {
-    if (text.charCodeAt(at) !== OPEN) return undefined;
-    const item = { Key: "", CreateIndex: Number.NaN, ModifyIndex: Number.NaN, Session: "" };
-    let valueFrom = 0;
-    let valueTo = 0;
-    do {
-      if (text.charCodeAt(++at) !== QUOTE) return undefined;
-      const name = at + 1;
-      at = text.indexOf('":', name);
-      if (at < 0) return undefined;
-      const from = at + 2;
-      if (text.charCodeAt(from) === QUOTE) {
-        at = text.indexOf('"', from + 1);
-        if (at < 0) return undefined;
-        if (text.startsWith("Value", name)) {
-          valueFrom = from + 1;
-          valueTo = at;
-        } else {
-          const string = body.toString("utf8", from + 1, at);
-          if (string.includes("\\")) return undefined;
-          if (text.startsWith("Key", name)) item.Key = string;
-          else if (text.startsWith("Session", name)) item.Session = string;
-        }
-        at++;
-      } else {
-        at = from;
-        let number = 0;
-        for (let code = text.charCodeAt(at); code >= 0x30 && code <= 0x39; code = text.charCodeAt(++at))
-          number = 10 * number + (code - 0x30);
-        if (at === from && !text.startsWith("null", at)) return undefined;
-        if (at === from) at += 4;
-        else if (text.startsWith("CreateIndex", name)) item.CreateIndex = number;
-        else if (text.startsWith("ModifyIndex", name)) item.ModifyIndex = number;
-      }
-    } while (text.charCodeAt(at) === COMMA);
-    if (text.charCodeAt(at) !== CLOSE || Number.isNaN(item.CreateIndex + item.ModifyIndex)) return undefined;
-    const [first, last] = [valueFrom, valueTo];
-    entries.push(kvEntry(item, () => decode(body.toString("latin1", first, last))));
-    at++;
-    if (at < end && text.charCodeAt(at++) !== COMMA) return undefined;
+/** The most that is alike from 0 on, of `end` at most. */
+function commonLength(end: number, isAlike: (from: number, to: number) => boolean): number {
+  let length = 0;
+  for (let step = 65_536; step >= 1; ) {
+    if (length + step <= end && isAlike(length, length + step)) length += step;
+    else step >>= 1;
   }
-  return entries;
+  return length;
 }

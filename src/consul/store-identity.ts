@@ -55,6 +55,7 @@ export function createStoreIdentity(client: ConsulClient, rootKey: string): Stor
       for await (const { value } of blockingQuery(ask, signal)) {
         const text = (name: string): string | undefined =>
           value
+            .entries()
             .find((entry) => entry.key === name)
             ?.text()
             .trim();

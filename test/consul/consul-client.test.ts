@@ -48,7 +48,9 @@ describe("with a Consul", () => {
     const large = "x".repeat(500_000);
     const created = await client.kvPut("large/a", large, 0, { signal });
     expect(
-      (await client.kvList("large/", { signal })).value.map((entry) => [entry.modifyIndex, entry.text().length]),
+      (await client.kvList("large/", { signal })).value
+        .entries()
+        .map((entry) => [entry.modifyIndex, entry.text().length]),
     ).toEqual([[created, 500_000]]);
     expect(await client.kvPut("large/a", large, 0, { signal })).toBeUndefined();
     const error = await failureOf(client.kvPut("large/b", "x".repeat(600_000), 0, { signal }));
@@ -63,7 +65,8 @@ describe("with a Consul", () => {
     const seen: string[][] = [];
     const ask = (index: number | undefined) => client.kvList("watched/", { signal: stop.signal, index });
     const done = (async () => {
-      for await (const { value } of blockingQuery(ask, stop.signal)) seen.push(value.map((entry) => entry.text()));
+      for await (const { value } of blockingQuery(ask, stop.signal))
+        seen.push(value.entries().map((entry) => entry.text()));
     })();
     await waitFor(() => seen.length === 1);
     await consul.api("PUT", "/v1/kv/watched/a", "1");

@@ -75,12 +75,12 @@ export function createConsulDriver(options: ConsulDriverOptions): StorageDriver 
   ): Promise<readonly KvEntry[]> {
     const query = { signal, consistency };
     const isWhole = namespaces === undefined || layout.isCluster;
-    if (isWhole) return (await client.kvList(layout.prefix, query)).value;
+    if (isWhole) return (await client.kvList(layout.prefix, query)).value.entries();
     const parts = namespaces.flatMap((namespace) => {
       const own = layout.prefix + namespace;
       return [
         client.kvRead(own, query).then(({ value }) => value ?? []),
-        client.kvList(`${own}/`, query).then(({ value }) => value),
+        client.kvList(`${own}/`, query).then(({ value }) => value.entries()),
       ];
     });
     return (await Promise.all(parts)).flat();

@@ -1,4 +1,4 @@
-import type { KvEntry } from "../../consul/index.ts";
+import type { KvChanges, KvEntry } from "../../consul/index.ts";
 import { EpoxyError } from "../../errors/index.ts";
 import { type Kind, type Ref, type Resource, refKey } from "../../resources/index.ts";
 import type { Problem } from "../client.ts";
@@ -26,6 +26,8 @@ export interface KindState<T> {
    * @param replaced Consul's data are others than before: nothing is taken as unmoved, and what is missing is held
    */
   apply(answer: readonly KvEntry[], replaced: boolean): KindChange<T>;
+  /** Takes over what tells an answer from the last one. */
+  applyChanges(changes: KvChanges): KindChange<T>;
   /** Gives up what is held; the next answer removes it. */
   release(): void;
 }
@@ -39,17 +41,18 @@ export function createKindState<T extends Resource>(kind: Kind<T>, layout: KeyLa
   /** Something is shown that the last answer lacked. */
   let isHolding = false;
 
-  /** What an answer with the same keys changes; undefined: it is no such answer, or what is shown depends on more than the keys that moved. */
-  const replaceMoved = (answer: readonly KvEntry[]): KindChange<T> | undefined => {
-    if (isHolding || answer.length !== documents.size) return undefined;
-    const moved: KvEntry[] = [];
-    for (const entry of answer) {
-      const known = documents.get(entry.key);
-      if (known === undefined) return undefined;
-      if (!isUnmoved(known, entry)) moved.push(entry);
-    }
+  const changed = ({ written, deleted }: KvChanges): Map<string, KvDocument<T>> => {
+    const next = new Map(documents);
+    for (const key of deleted) next.delete(key);
+    for (const entry of written) next.set(entry.key, readKvDocument(kind, layout, entry));
+    return new Map([...next].sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+
+  /** Undefined: what is shown depends on more than the written keys. */
+  const replaceWritten = ({ written, deleted }: KvChanges): KindChange<T> | undefined => {
+    if (isHolding || deleted.length > 0) return undefined;
     const replacements = new Map<string, KvDocument<T> & { readonly stored: StoredEntry<T> }>();
-    for (const entry of moved) {
+    for (const entry of written) {
       const known = documents.get(entry.key);
       const id = known?.stored && refKey(known.stored.ref);
       if (id === undefined || known?.problem !== undefined || shown.get(id) !== known) return undefined;
@@ -108,8 +111,6 @@ export function createKindState<T extends Resource>(kind: Kind<T>, layout: KeyLa
     },
     hasSurvivor: (answer) => answer.some((entry) => documents.get(entry.key)?.createIndex === entry.createIndex),
     apply(answer, replaced) {
-      const change = replaced ? undefined : replaceMoved(answer);
-      if (change !== undefined) return change;
       if (replaced) held = new Map([...shown].filter(([, { stored }]) => stored !== undefined));
       const next = new Map<string, KvDocument<T>>();
       for (const entry of answer) {
@@ -117,6 +118,9 @@ export function createKindState<T extends Resource>(kind: Kind<T>, layout: KeyLa
         next.set(entry.key, isUnmoved(known, entry) ? known : readKvDocument(kind, layout, entry));
       }
       return show(next);
+    },
+    applyChanges(changes) {
+      return replaceWritten(changes) ?? show(changed(changes));
     },
     release() {
       held.clear();

@@ -1,10 +1,10 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import {
   type BlockingAnswer,
   blockingQuery,
   type ConsulClient,
   type ConsulConsistency,
-  type KvEntry,
+  type KvListing,
   type StoreIdentity,
 } from "../../consul/index.ts";
 import { EpoxyError } from "../../errors/index.ts";
@@ -44,6 +44,11 @@ interface Reset {
 
 /** Of the event loop: for the graph, for the streams, and one more. */
 const TURNS = 3;
+/**
+ * Before a prefix without keys is asked for again. Consul answers such a query at every write of any key (the index of a prefix that isn't there is that of the
+ * whole store), so all kinds of which there is nothing would get in the way of each change.
+ */
+const EMPTY_PAUSE_MS = 20;
 
 export function createKindWatch<T extends Resource>(options: KindWatchOptions<T>): KindWatch<T> {
   const { client, kind, layout, identity, consistency } = options;
@@ -53,19 +58,21 @@ export function createKindWatch<T extends Resource>(options: KindWatchOptions<T>
   let store: string | undefined;
   let reset: Reset | undefined;
   let lastIndex = 0;
+  /** The answer that the state is of. */
+  let last: KvListing | undefined;
   let problems: readonly Problem[] = [];
   let running: AbortController | undefined;
   let isScheduled = false;
 
   /** Whether the answer comes of other data than the state. */
-  async function isReplaced(answer: BlockingAnswer<readonly KvEntry[]>, signal: AbortSignal): Promise<boolean> {
+  async function isReplaced(answer: BlockingAnswer<KvListing>, signal: AbortSignal): Promise<boolean> {
     const now = await identity.current(signal);
     if (store === undefined || now === undefined) {
       if (store !== undefined) {
         const text = `Consul's token may no longer read the keys below ${layout.prefix}: docs/consul.md prints the policy that is needed`;
         throw new EpoxyError("unavailable", text);
       }
-      const isOther = answer.wentBack && state.size > 0 && !state.hasSurvivor(answer.value);
+      const isOther = answer.wentBack && state.size > 0 && !state.hasSurvivor(answer.value.entries());
       if (isOther) reset = { identity: now };
       else store = now;
       return isOther;
@@ -74,6 +81,15 @@ export function createKindWatch<T extends Resource>(options: KindWatchOptions<T>
     const isOther = now !== store && now !== reset?.identity;
     if (isOther) reset = { identity: now };
     return isOther;
+  }
+
+  function take(answer: KvListing, replaced: boolean): KindChange<T> {
+    const change =
+      replaced || last === undefined
+        ? state.apply(answer.entries(), replaced)
+        : state.applyChanges(answer.changesSince(last));
+    last = answer;
+    return change;
   }
 
   function tell(change: KindChange<T>, seenAt: number): void {
@@ -121,16 +137,16 @@ export function createKindWatch<T extends Resource>(options: KindWatchOptions<T>
     try {
       let isFirst = true;
       for await (const answer of blockingQuery(ask, signal, lastIndex)) {
-        const isDoubtful = isFirst || answer.wentBack || (answer.value.length === 0 && state.size > 0);
+        const isDoubtful = isFirst || answer.wentBack || (answer.value.isEmpty && state.size > 0);
         const isOther = isDoubtful && (await isReplaced(answer, signal));
-        if (isFirst && answer.value.length === 0) {
+        if (isFirst && answer.value.isEmpty) {
           for (const { namespaces } of watchers) await checkReadable(client, layout, namespaces, signal);
         }
         if (signal.aborted) return;
         isFirst = false;
         lastIndex = answer.index;
         if (reset === undefined) state.release();
-        const change = state.apply(answer.value, isOther);
+        const change = take(answer.value, isOther);
         // Nothing is missing (any more): there is nothing to decide.
         if (reset !== undefined && state.heldCount === 0) {
           store = reset.identity;
@@ -142,7 +158,8 @@ export function createKindWatch<T extends Resource>(options: KindWatchOptions<T>
           awaitDecision(awaited, signal).catch(fail);
         }
         // What is made of it goes first: to ask anew takes as long as that.
-        for (let turn = 0; turn < TURNS; turn++) await nextTurn();
+        if (answer.value.isEmpty) await sleep(EMPTY_PAUSE_MS, undefined, { signal });
+        else for (let turn = 0; turn < TURNS; turn++) await nextTurn();
       }
     } catch (error) {
       fail(error);
