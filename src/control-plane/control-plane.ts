@@ -161,7 +161,9 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     apply(key, change) {
       metrics.changed(key, change);
       traffic.changed();
-      traces.apply(key, change, () => cache.apply(key, change));
+      // What goes ahead is traced with the change that makes it complete.
+      if (change.ahead !== undefined) cache.apply(key, change);
+      else traces.apply(key, change, () => cache.apply(key, change));
     },
   };
 

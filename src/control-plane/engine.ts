@@ -96,7 +96,8 @@ export function startEngine({
   traffic,
 }: EngineOptions): Engine {
   warnOfMissingFolders(view, logger);
-  const first = holdFirstFlush((flush) => setImmediate(() => traces.derive(flush)));
+  // What the first one takes over reaches the cache with the second, when routes are due: there it is traced.
+  const first = holdFirstFlush((flush) => setImmediate(() => traces.derive(flush)), setImmediate);
   const graph = createGraph({
     schedule: first.schedule,
     onError: ({ collection, key, error }) =>

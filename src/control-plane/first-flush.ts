@@ -11,16 +11,19 @@ export interface FirstFlush {
 
 /**
  * Holds the first flush until what it needs is there: what is derived while a kind is still being read is derived again once that is read,
- * which would be a third of all the work of a start.
+ * which would be a third of all the work of a start. `scheduleFirst` runs that one, `schedule` all others.
  */
-export function holdFirstFlush(schedule: (flush: () => void) => void): FirstFlush {
+export function holdFirstFlush(
+  schedule: (flush: () => void) => void,
+  scheduleFirst: (flush: () => void) => void = schedule,
+): FirstFlush {
   let held: (() => void) | undefined;
   let isReleased = false;
   const release = (): void => {
     if (isReleased) return;
     isReleased = true;
     clearTimeout(timer);
-    if (held !== undefined) schedule(held);
+    if (held !== undefined) scheduleFirst(held);
   };
   const timer = setTimeout(release, PATIENCE_MS).unref();
   return {
