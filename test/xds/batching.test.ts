@@ -55,3 +55,23 @@ test.each(["sotw", "delta"] as const)(
     expect(await stream.next()).toMatchObject({ typeUrl: RDS, resources: { r: "r=3" } });
   },
 );
+
+test.each(["sotw", "delta"] as const)(
+  "an answer that waits for no batch brings the clusters that it may need ahead of itself (%s)",
+  async (mode) => {
+    const cache = createXdsCache();
+    cache.apply(KEY, { upsert: [...resources(CDS, { a: "1" }), ...resources(RDS, { r: "1" })], complete: true });
+    await using server = createXdsServer({ cache, port: 0, snapshotKey: () => KEY, fallbackKey: KEY, batching });
+    await using client = connect((await server.listen()).port);
+    const stream = client.stream(mode);
+    stream.send({ typeUrl: CDS });
+    stream.ack(await stream.next());
+    cache.apply(KEY, { upsert: resources(CDS, { a: "2" }) });
+    stream.ack(await stream.next());
+    // The route leads to the new cluster, and both wait.
+    cache.apply(KEY, { upsert: [...resources(CDS, { b: "1" }), ...resources(RDS, { r: "to b" })] });
+    stream.send({ typeUrl: RDS, ...(mode === "sotw" ? { names: ["r"] } : { subscribe: ["r"] }) });
+    expect(await stream.next()).toMatchObject({ typeUrl: CDS, resources: { b: "b=1" } });
+    expect(await stream.next()).toMatchObject({ typeUrl: RDS, resources: { r: "r=to b" } });
+  },
+);

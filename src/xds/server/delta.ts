@@ -314,6 +314,9 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
     get subscriptions() {
       return Math.max(subscription.names.size, claimed?.size ?? 0);
     },
+    get asked() {
+      return owed.size > 0 || everythingDue || claimed !== undefined;
+    },
     get pending() {
       return started && log.complete && moved();
     },

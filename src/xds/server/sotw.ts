@@ -309,6 +309,9 @@ export function createSotwTypeStream(options: TypeStreamOptions): TypeStream<Sot
     get subscriptions() {
       return subscription.names.size;
     },
+    get asked() {
+      return owed.size > 0 || answerDue;
+    },
     get pending() {
       return started && log.complete && moved();
     },

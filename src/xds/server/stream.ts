@@ -226,11 +226,13 @@ export function createStream<Request extends CommonRequest>(options: StreamOptio
     // What has begun is finished: what waits for an answer is sent when that has come. Patience with answers begins when the wait has ended.
     const waits = awaited === undefined && options.waits();
     if (waits && !uses.some((it) => it.outstanding > 0)) busyUntil = undefined;
+    // An answer is of what there is now, so what it may lead to goes ahead of it.
+    const leads = waits && uses.some((it) => it.asked) && needed.some((it) => it.adding(it.head));
     for (const type of types) {
       if (blocked) return false;
       const { order } = type.traits;
       const gates = {
-        holdChanges: waits || (order === "uses" && holdChanges()),
+        holdChanges: order === "needed" ? waits && !leads : waits || (order === "uses" && holdChanges()),
         holdRemovals: order === "needed" && (waits || holdRemovals()),
       };
       held ||= !waits && gates.holdRemovals;

@@ -63,6 +63,8 @@ export interface TypeStream<Request extends CommonRequest> {
   resend(name: string): void;
   /** Number of names subscribed to, or said to be there already. */
   readonly subscriptions: number;
+  /** Whether the client has asked for something and wasn't answered yet. */
+  readonly asked: boolean;
   /** Whether there are changes that weren't sent yet. */
   readonly pending: boolean;
   /** Responses not answered yet. */
