@@ -141,6 +141,7 @@ export function consulElection(options: ConsulElectionOptions): ConsulElection {
         const done = await client.sessions.acquire({ key, session: mine }, valueOf(identity), { signal });
         if (done && session === mine) {
           extend(asked);
+          setProblem(undefined);
           lead(true);
           break;
         }
