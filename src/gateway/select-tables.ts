@@ -9,7 +9,8 @@ export type SelectTables = (
   selector: Selector,
 ) => readonly TableSummary[];
 
-const labelKey = (key: string, value: string): string => `${key}=${value}`;
+/** No two labels have the same: either may have any character in it. */
+const labelKey = (key: string, value: string): string => JSON.stringify([key, value]);
 
 /**
  * Finds route tables by their labels. A selector that names a label with its value looks only at the tables that have it: any other table may

@@ -12,7 +12,8 @@ const tables =
   table("shop", "gloo-system", "app: shop, tier: '1'") +
   table("docs", "gloo-system", "app: docs") +
   table("bare", "gloo-system", "") +
-  table("away", "other", "app: shop, tier: '5'");
+  table("away", "other", "app: shop, tier: '5'") +
+  table("odd", "odd", "app: shop, 'app=a': b");
 
 /** The tables that a selector leads to, by the paths of their routes; or the status that is answered in their place. */
 function selected(selector: string): string {
@@ -44,7 +45,7 @@ describe("a selector of route tables", () => {
     // All that are in the virtual service's own namespace, unless others are named.
     ["", "bare docs shop"],
     ["namespaces: [other]", "away"],
-    ["namespaces: ['*']", "away bare docs shop"],
+    ["namespaces: ['*']", "away bare docs odd shop"],
     ["namespaces: [other, gloo-system], labels: {app: shop}", "away shop"],
     ["namespaces: [none]", "503"],
     [expression("app", "Equals", "shop"), "shop"],
@@ -52,6 +53,8 @@ describe("a selector of route tables", () => {
     [expression("app", "NotEquals", "shop"), "bare docs"],
     [expression("app", "In", "shop, docs"), "docs shop"],
     [expression("app", "NotIn", "shop"), "bare docs"],
+    // A label whose key has an equals sign is none of a label with a shorter key.
+    [`namespaces: [odd], ${expression("app", "In", "shop, a=b")}`, "odd"],
     [expression("app", "Exists"), "docs shop"],
     [expression("app", "DoesNotExist"), "bare"],
     [`namespaces: ['*'], ${expression("tier", "GreaterThan", "'2'")}`, "away"],
