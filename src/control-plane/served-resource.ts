@@ -45,6 +45,8 @@ export function feedCache(
 ): CacheFeed {
   let fed = false;
   let isRead = false;
+  /** Something changed while the collection, complete before, waited for more. */
+  let isBehind = false;
 
   function begin(): void {
     if (fed || !isRead || isHeld()) return;
@@ -70,9 +72,17 @@ export function feedCache(
 
   const stop = served.subscribe(
     (changes, { synced }) => {
-      if (!synced) return;
+      if (!synced) {
+        isBehind = fed;
+        return;
+      }
       isRead = true;
       if (!fed) return begin();
+      if (isBehind) {
+        isBehind = false;
+        feedAll();
+        return;
+      }
       const edits = new Map<string, { upsert: XdsResource[]; remove: XdsResourceName[] }>();
       for (const { before, after } of changes) {
         const one = (after ?? before) as ServedResource;

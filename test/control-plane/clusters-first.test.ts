@@ -77,3 +77,19 @@ test("a proxy for which something is in the cache from before gets nothing ahead
   expect(clustersIn(cache, "gloo-system~a")).toEqual([]);
   expect(clustersIn(cache, "gloo-system~b")).toEqual(["three_gloo-system", "two_gloo-system"]);
 });
+
+test("what replaces all virtual hosts before routes are due is served whole", async () => {
+  const chain = chainBeforeRoutes();
+  await sendClustersFirst(chain.cache, chain.gateway.virtualHosts.list(), chain.envoy.clusters);
+  // With nothing left to wait for, all is read; and not any more with the next virtual host.
+  for (const name of ["vs-a", "vs-b"]) chain.remove("VirtualService", name);
+  chain.apply(
+    fixed("late") + gateway("gw-a", 8082, "a", "vs-late") + virtualService("vs-late", { single: to("late") }),
+  );
+  chain.routesDue.set(true);
+  chain.graph.flush();
+  const { resources = {} } =
+    chain.cache.dump("gloo-system~a").find(({ typeUrl }) => typeUrl === typeUrls.listener) ?? {};
+  expect(Object.keys(resources)).toEqual([expect.stringContaining("8082")]);
+  expect(clustersIn(chain.cache, "gloo-system~a")).toEqual(["late_gloo-system"]);
+});
