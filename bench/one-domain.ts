@@ -135,9 +135,10 @@ async function measureEnvoyAlone(folder: string, n: number, ports: { gateway: nu
     const times: number[] = [];
     for (let round = 0; round < WARM_UP + options.changes; round++) {
       const index = Math.floor((n * (round + 0.5)) / (WARM_UP + options.changes));
+      const change = alone.prepare(index, `/mk-${round}`);
       await pause(100);
       const start = performance.now();
-      alone.change(index, `/mk-${round}`);
+      change();
       const served = await probe.until(HOST, `/mk-${round}`, { path: `/r${index}/` });
       if (round >= WARM_UP) times.push(Math.max(0, served - start));
     }

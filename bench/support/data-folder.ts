@@ -50,9 +50,9 @@ export const pathOf = (folder: string, plural: string, name: string): string =>
   join(folder, "config", plural, "gloo-system", `${name}.yaml`);
 
 /** Writes a file as editors and tools do: to another name first. */
-export function save(path: string, text: string): void {
+export function save(path: string, content: string | Uint8Array): void {
   const temporary = `${path}.new`;
-  writeFileSync(temporary, text);
+  writeFileSync(temporary, content);
   renameSync(temporary, path);
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { RouteConfiguration } from "../../generated/envoy/envoy/config/route/v3/route.ts";
 import {
@@ -10,15 +10,18 @@ import {
 import { resourceFromBytes, typeUrls } from "../../src/xds/index.ts";
 import { encodeSotwResponse } from "../../src/xds/wire.ts";
 import { type RunningEnvoy, startEnvoy } from "../../test/support/envoy.ts";
-import { domainOf } from "./data-folder.ts";
+import { domainOf, save } from "./data-folder.ts";
 
 /** An Envoy without any control plane that reads its one route table from a file: what a change costs at the very least. */
 export interface EnvoyAlone {
   readonly envoy: RunningEnvoy;
   /** Bytes of the table's file. */
   readonly size: number;
-  /** Makes the domain's (or, of one domain, the route's) requests arrive as `path`: writes the table and, by renaming it, has Envoy read it. */
-  change(index: number, path: string): void;
+  /**
+   * The table by which the domain's (or, of one domain, the route's) requests arrive as `path`, encoded. The function that is returned writes it
+   * and, by renaming it, has Envoy read it: what is timed is Envoy, not our encoder.
+   */
+  prepare(index: number, path: string): () => void;
 }
 
 const EMPTY = RouteConfiguration.fromPartial({});
@@ -88,7 +91,7 @@ export async function startEnvoyAlone(
   const file = join(folder, "routes.pb");
   let version = 0;
   let size = 0;
-  const write = (): void => {
+  const encode = (): Uint8Array => {
     const resource = resourceFromBytes(
       typeUrls.route,
       "routes",
@@ -98,10 +101,9 @@ export async function startEnvoyAlone(
     // After gRPC's five bytes of framing.
     const bytes = encodeSotwResponse({ ...response, controlPlane: "" });
     size = bytes.length;
-    writeFileSync(`${file}.new`, bytes);
-    renameSync(`${file}.new`, file);
+    return bytes;
   };
-  write();
+  save(file, encode());
   const address = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
   const endpoints = [{ lb_endpoints: [{ endpoint: { address: address(ports.backend) } }] }];
   const hcm = {
@@ -130,9 +132,10 @@ export async function startEnvoyAlone(
     get size() {
       return size;
     },
-    change(index, path) {
+    prepare(index, path) {
       paths[index] = path;
-      write();
+      const bytes = encode();
+      return () => save(file, bytes);
     },
   };
 }
