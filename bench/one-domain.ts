@@ -14,7 +14,7 @@ import { filesSource, gateway, pathOf, save, settings, upstream } from "./suppor
 import { startEchoUpstream } from "./support/echo-upstream.ts";
 import { startEnvoyAlone } from "./support/envoy-alone.ts";
 import { createProbe } from "./support/probe.ts";
-import { cpuMs } from "./support/process-usage.ts";
+import { cpuMs, untilIdle } from "./support/process-usage.ts";
 
 const options = benchOptions({ sizes: [100, 1_000, 5_000, 10_000], smokeSizes: [50] });
 const ROUTES_PER_TABLE = 10;
@@ -95,7 +95,7 @@ async function measure(folder: string, n: number, ports: { gateway: number; back
   const probe = await createProbe(ports.gateway);
   try {
     await probe.until(HOST, "/start", { path: `/t${tables - 1}/r0` });
-    await pause(3_000);
+    await untilIdle(controlPlane.pid);
     const times: number[] = [];
     let cpu = 0;
     let envoyCpu = 0;

@@ -11,7 +11,7 @@ import { domainOf, type Ports, pathOf, save, virtualService, writeDataFolder } f
 import { startEchoUpstream } from "./support/echo-upstream.ts";
 import { startEnvoyAlone } from "./support/envoy-alone.ts";
 import { createProbe, type Probe } from "./support/probe.ts";
-import { cpuMs, memoryMb } from "./support/process-usage.ts";
+import { cpuMs, memoryMb, untilIdle } from "./support/process-usage.ts";
 
 const options = benchOptions({ sizes: [100, 1_000, 5_000, 10_000], smokeSizes: [20] });
 const sotw = process.argv.includes("--sotw");
@@ -95,16 +95,6 @@ async function untilStatusesWritten(folder: string, n: number): Promise<void> {
     const path = missing.at(-1) as string;
     if (/^status:/m.test(readFileSync(path, "utf8"))) missing.pop();
     else await pause(50);
-  }
-}
-
-/** Waits until the control plane has done all that the start brought, such as saving its state. */
-async function untilIdle(pid: number): Promise<void> {
-  for (let before = Number.NaN, now = cpuMs(pid); now - before !== 0; ) {
-    before = now;
-    await pause(500);
-    now = cpuMs(pid);
-    if (now - before <= 10) return;
   }
 }
 

@@ -17,3 +17,12 @@ export function memoryMb(pid: number): { readonly now: number; readonly peak: nu
   const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? Number.NaN);
   return { now: Math.round(kilobytes("VmRSS") / 1024), peak: Math.round(kilobytes("VmHWM") / 1024) };
 }
+
+/** Waits until a process has done all that its start brought, such as writing statuses and saving its state. */
+export async function untilIdle(pid: number): Promise<void> {
+  for (let before = Number.NEGATIVE_INFINITY, now = cpuMs(pid); now - before > TICK_MS; ) {
+    before = now;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    now = cpuMs(pid);
+  }
+}
