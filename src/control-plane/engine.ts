@@ -272,7 +272,13 @@ export function startEngine({
 
   let closing: Promise<void> | undefined;
   const beginRoutes = async (): Promise<void> => {
-    if (serving && closing === undefined) await sendClustersFirst(cache, fragments.virtualHosts.list(), envoy.clusters);
+    try {
+      if (serving && closing === undefined)
+        await sendClustersFirst(cache, fragments.virtualHosts.list(), envoy.clusters);
+    } catch (err) {
+      // They come with the rest then.
+      logger.error({ err }, "clusters could not be sent ahead of the routes");
+    }
     routesDue.set(true);
   };
   void graph.settled().then(beginRoutes);
