@@ -202,6 +202,22 @@ describe("ACK and NACK", () => {
     expect(rig.answer()?.resources).toEqual({ a: "a=good" });
   });
 
+  test("what is there again when its removal is refused is not removed after that", () => {
+    const rig = settledWildcard({ a: "1" });
+    rig.cache.apply(KEY, { upsert: [resource(CDS, "b", "bad")], remove: [{ typeUrl: CDS, name: "a" }] });
+    const refused = rig.answer();
+    expect(refused).toMatchObject({ resources: { b: "b=bad" }, removed: ["a"] });
+    rig.cache.apply(KEY, { upsert: resources(CDS, { a: "1", b: "1" }) });
+    // Asks for everything, and gets it before it has looked at what it refuses.
+    rig.ask({ subscribe: ["*"] });
+    const all = rig.answer();
+    expect(all).toMatchObject({ resources: { a: "a=1", b: "b=1" }, removed: [] });
+    rig.nack(refused, { error: "cluster(s) b: no good" });
+    rig.ack(all);
+    const removed = rig.answers().flatMap((answer) => answer.removed);
+    expect(removed).toEqual([]);
+  });
+
   test("rule 11: what was refused along with a faulty resource is sent in responses without that", () => {
     const rig = settledWildcard({ a: "1", b: "1" });
     rig.cache.apply(KEY, { upsert: resources(CDS, { a: "bad", b: "2" }) });

@@ -57,7 +57,9 @@ export function createDeltaTypeStream(options: TypeStreamOptions): TypeStream<De
       nacked = undefined;
     } else {
       nacked = { version: response.version, error: errorDetail };
-      for (const name of response.removed) (response.resources.length > 0 ? held : unremoved).add(name);
+      const again = response.resources.length > 0 ? held : unremoved;
+      // What is there again by now follows it, or has already.
+      for (const name of response.removed) if (subscription.get(name) === undefined) again.add(name);
     }
     quarantine.answered(response, response.resources, errorDetail);
     return { response, errorDetail };
