@@ -1,4 +1,5 @@
-import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { renameSync, writeFileSync } from "node:fs";
+import { chmod, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
@@ -186,15 +187,17 @@ spec:
     onNewFolder(async ({ widgets, path, put }) => {
       await put("widgets/ns-1/one.yaml", yaml("one", "0"));
       for (let round = 0; round < 10; round++) {
-        // Asked just before the write: the editor saves between the question and the answer.
         const saved = `${yaml("one", `edit ${round}`)}# the editor's\n`;
+        // Asked just before the write: the editor saves then, or one or more turns of the event loop later. In this thread, so not between the last
+        // look at the file and the rename, which no system call makes one.
+        const save = (turns: number): void => {
+          if (turns > 0) return void setImmediate(save, turns - 1);
+          writeFileSync(`${path("one")}~`, saved);
+          renameSync(`${path("one")}~`, path("one"));
+        };
         let asked = 0;
         const precondition = ({ text }: { text: string }) => {
-          asked++;
-          if (asked === 2)
-            setImmediate(
-              () => void writeFile(`${path("one")}~`, saved).then(() => rename(`${path("one")}~`, path("one"))),
-            );
+          if (++asked === 2) save(round);
           return !text.startsWith(`edit ${round}`);
         };
         await widgets.writeStatus(one, "gloo-system", status(1, `${round}`), { precondition });
