@@ -39,7 +39,8 @@ export type {
 export type { TypeStreamState } from "./server/type-stream.ts";
 export type { SlowClientEvent } from "./server/slow-clients.ts";
 export type { XdsLimits } from "./server/limits.ts";
-export type { XdsLogger, XdsServer, XdsServerOptions } from "./server/xds-server.ts";
+export type { XdsLogger } from "./server/xds-logger.ts";
+export type { XdsServer, XdsServerOptions } from "./server/xds-server.ts";
 export { createXdsServer } from "./server/xds-server.ts";
 export { typeUrls } from "./type-urls.ts";
 export type { ErrorDetail, XdsNode } from "./wire.ts";

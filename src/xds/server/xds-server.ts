@@ -44,13 +44,7 @@ import { statusOf } from "./status-of.ts";
 import { createStream, type XdsStream } from "./stream.ts";
 import { createTransport } from "./transport.ts";
 import type { Protocol } from "./type-stream.ts";
-
-/** Takes structured messages; a pino logger is one. */
-export interface XdsLogger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
+import type { XdsLogger } from "./xds-logger.ts";
 
 export interface XdsServerOptions {
   readonly cache: XdsCache;
