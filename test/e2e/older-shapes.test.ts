@@ -7,10 +7,10 @@ import { type ControlPlane, createControlPlane } from "../../src/control-plane/i
 import { type RunningConsul, startConsul } from "../support/consul.ts";
 import { type RunningEnvoy, startEnvoy } from "../support/envoy.ts";
 import { freePort } from "../support/free-port.ts";
+import { olderKubeUpstream, olderProxy, olderStaticUpstream } from "../support/older-shapes.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { glooBootstrap } from "./support/gloo-bootstrap.ts";
 import { writeTree } from "./support/gloo-file-example.ts";
-import { olderKubeUpstream, olderProxy, olderStaticUpstream } from "./support/older-shapes.ts";
 import { get, untilServed } from "./support/served.ts";
 
 const pets = '[{"id":1,"name":"Dog","status":"available"},{"id":2,"name":"Cat","status":"pending"}]';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseResources, renderResource, resourceToJson } from "../../src/resources/index.ts";
+import { olderKubeUpstream, olderProxy, olderStaticUpstream } from "../support/older-shapes.ts";
 import { kindNamed } from "./support/sample.ts";
 
 /** What is read from a text with one resource, in today's form. */
@@ -14,55 +15,10 @@ function read(kindName: string, text: string): unknown {
   return resourceToJson(kind, resource as never);
 }
 
-const transformations = `
-        transformations:
-          findPetById:
-            body: {}
-            headers:
-              :method: {text: GET}
-              :path: {text: '/api/pets/{{ default(id, "") }}'}
-              content-length: {text: "0"}
-              content-type: {}
-              transfer-encoding: {}
-`;
-
 describe("objects of Gloo's older versions", () => {
   it("a Proxy of 2019 is read", () => {
-    const text = `apiVersion: gloo.solo.io/v1
-kind: Proxy
-metadata:
-  clusterName: ""
-  creationTimestamp: "2019-02-15T13:27:39Z"
-  generation: 1
-  labels: {created_by: gateway}
-  name: gateway-proxy
-  namespace: gloo-system
-  resourceVersion: "5209108"
-  selfLink: /apis/gloo.solo.io/v1/namespaces/gloo-system/proxies/gateway-proxy
-  uid: 771377f2-3125-11e9-8523-42010aa800e0
-spec:
-  listeners:
-  - bindAddress: '::'
-    bindPort: 8080
-    httpListener:
-      virtualHosts:
-      - domains: ['*']
-        name: gloo-system.default
-        routes:
-        - matcher: {exact: /petstore/findPet}
-          routeAction:
-            single:
-              destinationSpec: {rest: {functionName: findPetById, parameters: {}}}
-              upstream: {name: default-petstore-8080, namespace: gloo-system}
-        - matcher: {exact: /sample-route-1}
-          routeAction: {single: {upstream: {name: default-petstore-8080, namespace: gloo-system}}}
-          routePlugins:
-            prefixRewrite: {prefixRewrite: /api/pets}
-    name: gateway
-status: {reported_by: gloo, state: 1}
-`;
     const upstream = { name: "default-petstore-8080", namespace: "gloo-system" };
-    expect(read("Proxy", text)).toMatchObject({
+    expect(read("Proxy", olderProxy(8080))).toMatchObject({
       metadata: { generation: "1", resourceVersion: "5209108", uid: "771377f2-3125-11e9-8523-42010aa800e0" },
       listeners: [
         {
@@ -97,24 +53,9 @@ status: {reported_by: gloo, state: 1}
   });
 
   it.each([
-    [
-      "kube",
-      "selector: {app: petstore}\n    serviceName: petstore\n    serviceNamespace: default\n    servicePort: 8080",
-    ],
-    ["static", "hosts: [{addr: 127.0.0.1, port: 8080}]"],
-  ])("an Upstream of 2019 with %s under upstreamSpec is read", (type, spec) => {
-    const text = `discoveryMetadata: {}
-metadata:
-  labels: {discovered_by: kubernetesplugin, service: petstore}
-  name: default-petstore-8080
-  namespace: gloo-system
-status: {reportedBy: gloo, state: Accepted}
-upstreamSpec:
-  ${type}:
-    ${spec}
-    serviceSpec:
-      rest:
-        swaggerInfo: {url: 'http://petstore.default.svc.cluster.local:8080/swagger.json'}${transformations}`;
+    ["kube", olderKubeUpstream],
+    ["static", olderStaticUpstream(8080)],
+  ])("an Upstream of 2019 with %s under upstreamSpec is read", (type, text) => {
     expect(read("Upstream", text)).toMatchObject({
       discoveryMetadata: {},
       [type]: {
@@ -181,7 +122,14 @@ useProxyProto: false
 static:
   hosts: [{addr: petstore, port: 8080}]
   serviceSpec:
-      rest:${transformations}`;
+    rest:
+      transformations:
+        findPetById:
+          body: {}
+          headers:
+            :method: {text: GET}
+            :path: {text: '/api/pets/{{ default(id, "") }}'}
+`;
     expect(read("Upstream", upstream)).toMatchObject({ static: { hosts: [{ addr: "petstore", port: 8080 }] } });
     const virtualService = `metadata: {name: default, namespace: gloo-system}
 virtualHost:
