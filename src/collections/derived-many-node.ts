@@ -158,11 +158,13 @@ export class DerivedManyNode<I, O> extends Node<O> {
   #settle(key: string): void {
     const claim = this.#claims.get(key);
     const winner = typeof claim === "string" || claim === undefined ? claim : claim[0];
-    this.errors.delete(`output ${key}`);
-    if (claim !== undefined && typeof claim !== "string") {
+    const errorKey = `output ${key}`;
+    if (claim === undefined || typeof claim === "string") this.errors.delete(errorKey);
+    else {
       const message = `'${key}' in collection '${this.name}' is claimed by ${claim.join(", ")}: '${winner}' has it`;
-      this.fail(`output ${key}`, new EpoxyError("conflict", message));
+      this.fail(errorKey, new EpoxyError("conflict", message));
     }
-    this.put(key, winner === undefined ? undefined : outputAt(this.#outputs.get(winner) ?? NO_OUTPUTS, key));
+    const output = winner === undefined ? undefined : outputAt(this.#outputs.get(winner) ?? NO_OUTPUTS, key);
+    this.put(key, output, errorKey);
   }
 }

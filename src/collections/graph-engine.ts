@@ -1,4 +1,5 @@
 import { EpoxyError } from "../errors/index.ts";
+import { asError } from "./as-error.ts";
 import type {
   ChangeListener,
   ChangeSet,
@@ -255,7 +256,7 @@ export class GraphEngine implements Graph, Engine {
           // One may have been ended by another that was called before it.
           if (node.listeners.has(listener)) listener(changes, { synced: node.synced, revision: this.revision });
         } catch (error) {
-          const failure = error instanceof Error ? error : new Error(String(error));
+          const failure = asError(error);
           if (this.#onError === undefined) unhandled.push(failure);
           else this.report(node.name, undefined, failure);
         }

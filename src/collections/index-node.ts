@@ -1,4 +1,5 @@
 import { sharedText } from "../resources/index.ts";
+import { asError } from "./as-error.ts";
 import type { Collection, Index } from "./collection.ts";
 import type { Dependent, Edge } from "./edge.ts";
 import type { Engine } from "./engine.ts";
@@ -111,8 +112,7 @@ export class IndexNode<V> implements Index<V> {
       return [...new Set(this.#keysOf(value, key))];
     } catch (error) {
       if (report) {
-        const failure = error instanceof Error ? error : new Error(String(error));
-        this.collection.engine.report(`${this.collection.name}.${this.name}`, key, failure);
+        this.collection.engine.report(`${this.collection.name}.${this.name}`, key, asError(error));
       }
       return NONE;
     }

@@ -1,4 +1,5 @@
 import { EpoxyError } from "../errors/index.ts";
+import { asError } from "./as-error.ts";
 import type { ChangeListener, ChangeSet, Collection, Index, SubscribeOptions } from "./collection.ts";
 import { type Dependent, type Edge, WHOLE } from "./edge.ts";
 import type { Engine } from "./engine.ts";
@@ -127,15 +128,18 @@ export abstract class Node<V> implements Collection<V> {
     return differing;
   }
 
-  /** Sets or, with undefined, removes a value; at most once per key and flush. An equal value is no change. */
-  protected put(key: string, after: V | undefined): void {
+  /**
+   * Sets or, with undefined, removes a value; at most once per key and flush. An equal value is no change; where that can't be told,
+   * the error is kept under `errorKey`.
+   */
+  protected put(key: string, after: V | undefined, errorKey: string = key): void {
     const before = this.values.get(key);
     if (after === undefined) {
       if (before === undefined) return;
       this.#noteChange(key, before);
       this.values.delete(key);
     } else {
-      if (before !== undefined && this.#areEqual(key, before, after)) return;
+      if (before !== undefined && this.#areEqual(errorKey, before, after)) return;
       this.#noteChange(key, before);
       this.values.set(key, after);
     }
@@ -143,7 +147,7 @@ export abstract class Node<V> implements Collection<V> {
   }
 
   protected fail(key: string, error: unknown): void {
-    const failure = error instanceof Error ? error : new Error(String(error));
+    const failure = asError(error);
     const known = this.errors.get(key);
     this.errors.set(key, failure);
     if (known?.message !== failure.message) this.engine.report(this.name, key, failure);
@@ -186,11 +190,11 @@ export abstract class Node<V> implements Collection<V> {
     }
   }
 
-  #areEqual(key: string, before: V, after: V): boolean {
+  #areEqual(errorKey: string, before: V, after: V): boolean {
     try {
       return this.#equals(before, after);
     } catch (error) {
-      this.fail(key, error);
+      this.fail(errorKey, error);
       return false;
     }
   }

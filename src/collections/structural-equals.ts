@@ -27,9 +27,14 @@ function arraysEqual(a: readonly unknown[], b: readonly unknown[]): boolean {
 }
 
 function objectsEqual(a: Fields, b: Fields): boolean {
-  for (const key in a) if (!structuralEquals(a[key], b[key])) return false;
-  for (const key in b) if (a[key] === undefined && b[key] !== undefined) return false;
-  return true;
+  // Counted, since an absent `toString` isn't undefined.
+  let onlyInB = 0;
+  for (const key in b) if (b[key] !== undefined) onlyInB++;
+  for (const key in a) {
+    if (!structuralEquals(a[key], b[key])) return false;
+    if (a[key] !== undefined) onlyInB--;
+  }
+  return onlyInB === 0;
 }
 
 function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {

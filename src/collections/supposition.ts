@@ -1,3 +1,4 @@
+import { asError } from "./as-error.ts";
 import type { ChangeSet, Collection, CollectionError, Index, Lookup, Value } from "./collection.ts";
 import type { InputValues } from "./derived-node.ts";
 import { type Dependent, type Edge, WHOLE } from "./edge.ts";
@@ -86,8 +87,7 @@ export class Supposition implements Lookup, InputValues, SupposedOutcome {
     try {
       return compute();
     } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error));
-      this.errors.push({ collection: node.name, key, error: failure });
+      this.errors.push({ collection: node.name, key, error: asError(error) });
       return fallback();
     } finally {
       this.#engine.running = undefined;

@@ -33,6 +33,22 @@ describe("errors", () => {
     expect(errors).toHaveLength(1);
   });
 
+  test("anything may be thrown, even what has no text, and harms no other key", () => {
+    const { graph, errors } = manualGraph();
+    const source = graph.source<number>("numbers");
+    const picky = graph.derive("picky", source, (value) => {
+      if (value === 0) throw Object.create(null);
+      return value;
+    });
+    source.apply([
+      ["a", 0],
+      ["b", 1],
+    ]);
+    graph.flush();
+    expect([picky.get("a"), picky.get("b")]).toEqual([undefined, 1]);
+    expect(errors.map(({ error }) => error.message)).toEqual(["something without a text was thrown"]);
+  });
+
   test("with keepLastGood off, a key that fails has no value", () => {
     const { graph } = manualGraph();
     const source = graph.source<string>("texts");

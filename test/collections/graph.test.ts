@@ -79,6 +79,28 @@ describe("sources", () => {
   });
 });
 
+test("an equals of several outputs that throws is reported until it can compare", () => {
+  const { graph } = manualGraph();
+  const source = graph.source<number>("numbers");
+  const options = {
+    equals: (a: number, b: number) => {
+      if (b === 2) throw new Error("cannot compare");
+      return a === b;
+    },
+  };
+  const doubled = graph.deriveMany("doubled", source, (value, key) => [[`${key}${key}`, value]], options);
+  for (const [value, problems] of [
+    [1, 0],
+    [2, 1],
+    [3, 0],
+  ] as const) {
+    source.set("a", value);
+    graph.flush();
+    expect(doubled.get("aa")).toBe(value);
+    expect(graph.errors()).toHaveLength(problems);
+  }
+});
+
 describe("what runs", () => {
   test("a change runs the function for its own key only", () => {
     const { graph } = manualGraph();
@@ -289,6 +311,9 @@ describe("several outputs and groups", () => {
     expect(errors.map(({ key, error }) => [key, error.message])).toEqual([
       ["output x.com", "'x.com' in collection 'domains' is claimed by a, b: 'a' has it"],
     ]);
+    owners.set("b", ["x.com"]);
+    graph.flush();
+    expect(errors).toHaveLength(1);
     owners.set("a", []);
     graph.flush();
     expect(domains.get("x.com")).toBe("b");

@@ -11,6 +11,7 @@ test.each<[string, unknown, unknown, boolean]>([
   ["0 and -0 differ", 0, -0, false],
   ["an undefined property equals an absent one", { a: 1, b: undefined }, { a: 1 }, true],
   ["an absent property differs from a set one", { a: 1 }, { a: 1, b: 2 }, false],
+  ["a property that all objects have anyway differs from an absent one", {}, { toString: "text" }, false],
   ["a nested difference is found", { a: [{ b: 1n }] }, { a: [{ b: 2n }] }, false],
   ["equal bytes are equal", { a: Uint8Array.of(1, 2) }, { a: Uint8Array.of(1, 2) }, true],
   ["different bytes differ", Uint8Array.of(1, 2), Uint8Array.of(1, 3), false],
