@@ -4,10 +4,10 @@ import {
   RouteTableSelector_Expression_Operator,
 } from "../../generated/proto/epoxy/gateway/v1/virtual_service.ts";
 import { type Ref, refText, type Selector, type SelectorExpression } from "../resources/index.ts";
-import { type Lookups, summarizeTable, type TableSummary } from "./lookups.ts";
+import { type Lookups, type SelectedTable, summarizeTable, type TableSelector } from "./lookups.ts";
 
 export type DelegateTables =
-  | { readonly tables: readonly TableSummary[] }
+  | { readonly tables: readonly SelectedTable[] }
   | { readonly severity: "error" | "warning"; readonly problem: string };
 
 const operatorNames = Object.fromEntries(
@@ -29,12 +29,21 @@ export function toSelector(
   };
 }
 
+/** What a selector means in a route of `owner`; undefined if it can't be told, since it has both labels and expressions. */
+export function tableSelector(selector: RouteTableSelector, owner: Ref): TableSelector | undefined {
+  if (Object.keys(selector.labels).length > 0 && selector.expressions.length > 0) return undefined;
+  return {
+    namespaces: selector.namespaces.length === 0 ? [owner.namespace] : selector.namespaces,
+    selector: toSelector(selector.labels, selector.expressions),
+  };
+}
+
 function selectTables(selector: RouteTableSelector, owner: Ref, lookups: Lookups): DelegateTables {
-  if (Object.keys(selector.labels).length > 0 && selector.expressions.length > 0) {
+  const meant = tableSelector(selector, owner);
+  if (meant === undefined) {
     return { severity: "error", problem: "cannot use both labels and expressions within the same selector" };
   }
-  const namespaces = selector.namespaces.length === 0 ? [owner.namespace] : selector.namespaces;
-  const tables = lookups.routeTables(namespaces, toSelector(selector.labels, selector.expressions));
+  const tables = lookups.selectedTables(meant);
   return tables.length === 0
     ? { severity: "warning", problem: "no route table matches the given selector" }
     : { tables };

@@ -4,7 +4,7 @@ import { parseRefKey, refKey, refOf, refText, type TranslationProblem } from "..
 import { type Binding, bindVirtualServices } from "./bindings.ts";
 import { type Ownership, ownerships } from "./claims.ts";
 import type { GatewayInputs, GatewayOutputs, ProxyDecision } from "./gateway-inputs.ts";
-import { type Lookups, summarizeTable } from "./lookups.ts";
+import type { Lookups } from "./lookups.ts";
 import { fragmentKey, makeFragment } from "./make-fragment.ts";
 import { type SelectTables, tableSelection } from "./select-tables.ts";
 import { splitProxy } from "./stored-proxy.ts";
@@ -19,7 +19,7 @@ interface TranslatedBinding {
 function trackedLookups(inputs: GatewayInputs, selectTables: SelectTables, lookup: Lookup): Lookups {
   return {
     routeTable: (ref) => lookup.get(inputs.routeTables, refKey(ref)),
-    routeTables: (namespaces, selector) => selectTables(lookup, namespaces, selector),
+    selectedTables: (selector) => selectTables(lookup, selector),
     routeOption: (ref) => lookup.get(inputs.routeOptions, refKey(ref)),
     virtualHostOption: (ref) => lookup.get(inputs.virtualHostOptions, refKey(ref)),
     part: (key, values, make) => lookup.part(key, values, make),
@@ -151,9 +151,7 @@ function translateBindings(
   );
   const owners = ownerships(graph, "gateway/domains", claims, (claim) => claim.claim, inputs.lastOwners?.domains);
 
-  const selectTables = tableSelection(
-    graph.derive("gateway/route-table-summaries", inputs.routeTables, (table) => summarizeTable(table)),
-  );
+  const selectTables = tableSelection(graph, inputs);
   const translated = graph.derive(
     "gateway/translated",
     bindings,

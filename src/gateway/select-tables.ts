@@ -1,49 +1,113 @@
-import type { Collection, Lookup } from "../collections/index.ts";
-import { matchesSelector, refKey, type Selector } from "../resources/index.ts";
-import type { TableSummary } from "./lookups.ts";
+import type { RouteTable } from "../../generated/proto/epoxy/gateway/v1/route_table.ts";
+import type { Route, VirtualService } from "../../generated/proto/epoxy/gateway/v1/virtual_service.ts";
+import type { Collection, Graph, Lookup } from "../collections/index.ts";
+import { matchesSelector, type Ref, refOf, type Selector } from "../resources/index.ts";
+import { tableSelector } from "./delegate-tables.ts";
+import { type SelectedTable, summarizeTable, type TableSelector } from "./lookups.ts";
 
-/** Route tables in these namespaces (with `*`: in all) that meet a selector, sorted by namespace, then name. */
-export type SelectTables = (
-  lookup: Lookup,
-  namespaces: readonly string[],
-  selector: Selector,
-) => readonly TableSummary[];
+/** The route tables that a selector selects, sorted by namespace, then name. Only a selector that a route delegates by selects any. */
+export type SelectTables = (lookup: Lookup, selector: TableSelector) => readonly SelectedTable[];
 
-/** No two labels have the same: either may have any character in it. */
-const labelKey = (key: string, value: string): string => JSON.stringify([key, value]);
+export interface SelectionInputs {
+  readonly virtualServices: Collection<VirtualService>;
+  readonly routeTables: Collection<RouteTable>;
+}
+
+const ALL = "*";
 
 /**
- * Finds route tables by their labels. A selector that names a label with its value looks only at the tables that have it: any other table may
- * come, go or be labelled anew without a look-up being made again. What names none (no labels, `NotIn`, `Exists`) looks at all of its namespaces.
+ * Which route tables are selected by what virtual services and route tables delegate by. It is kept the other way round: a table that changes
+ * looks for the selectors that may see it. So it costs these and not the tables beside it, whatever the operators; and what delegates by a selector is
+ * concerned only if a table enters or leaves its selection, or changes its weight in there. Equal selectors share one selection.
  */
-export function tableSelection(tables: Collection<TableSummary>): SelectTables {
-  const byNamespace = tables.index("by-namespace", ({ ref }) => [ref.namespace]);
-  const byLabel = tables.index("by-label", ({ labels }) => Object.entries(labels).map((label) => labelKey(...label)));
+export function tableSelection(graph: Graph, { virtualServices, routeTables }: SelectionInputs): SelectTables {
+  const ofServices = graph.derive("gateway/selectors-of-virtual-services", virtualServices, (service) =>
+    selectorKeys(service.virtualHost?.routes, refOf(service)),
+  );
+  const ofTables = graph.derive("gateway/selectors-of-route-tables", routeTables, (table) =>
+    selectorKeys(table.routes, refOf(table)),
+  );
+  const byService = graph.groupBy("gateway/virtual-services-by-selector", ofServices, (keys) => keys);
+  const byTable = graph.groupBy("gateway/route-tables-by-selector", ofTables, (keys) => keys);
+  const selectors = graph.join("gateway/selectors", { byService, byTable }, (_users, key) => parseSelectorKey(key));
+  const byReach = selectors.index("by-reach", reachOf);
 
-  const candidates: SelectTables = (lookup, namespaces, selector) => {
-    const named = namedLabels(selector);
-    if (named !== undefined) return inOrder(named.map((label) => lookup.index(byLabel, label)));
-    if (namespaces.includes("*")) return lookup.list(tables);
-    return inOrder([...new Set(namespaces)].map((namespace) => lookup.index(byNamespace, namespace)));
-  };
-  return (lookup, namespaces, selector) => {
-    const isIn = ({ ref }: TableSummary): boolean => namespaces.includes("*") || namespaces.includes(ref.namespace);
-    return candidates(lookup, namespaces, selector).filter((it) => isIn(it) && matchesSelector(selector, it.labels));
+  const summaries = graph.derive("gateway/route-table-summaries", routeTables, summarizeTable);
+  const selections = graph.deriveMany("gateway/table-selections", summaries, ({ ref, labels, weight }, key, lookup) =>
+    placesOf(ref.namespace, labels)
+      .flatMap((place) => lookup.index(byReach, place))
+      .filter(({ selector }) => matchesSelector(selector, labels))
+      .map((by) => {
+        const selectedBy = selectorKey(by);
+        return [`${selectedBy} ${key}`, { selectedBy, table: { ref, weight } }] as const;
+      }),
+  );
+  const bySelector = selections.index("by-selector", ({ selectedBy }) => [selectedBy]);
+  return (lookup, selector) => lookup.index(bySelector, selectorKey(selector)).map(({ table }) => table);
+}
+
+/** Keys of all selectors that the routes of `owner` delegate by; undefined where there are none. */
+function selectorKeys(routes: readonly Route[] | undefined, owner: Ref): readonly string[] | undefined {
+  const keys = new Set<string>();
+  for (const { action } of routes ?? []) {
+    if (action?.$case !== "delegateAction" || action.value.delegationType?.$case !== "selector") continue;
+    const selector = tableSelector(action.value.delegationType.value, owner);
+    if (selector !== undefined) keys.add(selectorKey(selector));
+  }
+  return keys.size === 0 ? undefined : [...keys].sort();
+}
+
+/** The same for selectors that say the same, and all that they say. */
+function selectorKey({ namespaces, selector }: TableSelector): string {
+  const { matchLabels = {}, expressions = [] } = selector;
+  return JSON.stringify([
+    namespaces.includes(ALL) ? [ALL] : [...new Set(namespaces)].sort(),
+    Object.entries(matchLabels).sort(([a], [b]) => (a < b ? -1 : 1)),
+    expressions.map(({ key, operator, values }) => [key, operator, values]),
+  ]);
+}
+
+function parseSelectorKey(text: string): TableSelector {
+  const [namespaces, labels, expressions] = JSON.parse(text) as [
+    string[],
+    [string, string][],
+    [string, never, string[]][],
+  ];
+  return {
+    namespaces,
+    selector: {
+      matchLabels: Object.fromEntries(labels),
+      expressions: expressions.map(([key, operator, values]) => ({ key, operator, values })),
+    },
   };
 }
 
-/** Labels of which each table that meets the selector has one; undefined where it names none. */
-function namedLabels({ matchLabels = {}, expressions = [] }: Selector): readonly string[] | undefined {
+/** Where a selector has to be looked for: a namespace, or all, and a label that each selected table has, if it names one. No two are the same text. */
+const place = (namespace: string, ...label: readonly string[]): string => JSON.stringify([namespace, ...label]);
+
+/** The places at which a selector is found; each table that it selects is at exactly one of them. */
+function reachOf({ namespaces, selector }: TableSelector): readonly string[] {
+  const labels = namedLabels(selector);
+  return namespaces.flatMap((namespace) =>
+    labels === undefined ? [place(namespace)] : labels.map((label) => place(namespace, ...label)),
+  );
+}
+
+/** All places at which a table with these labels is found. */
+function placesOf(own: string, labels: Readonly<Record<string, string>>): readonly string[] {
+  return [own, ALL].flatMap((namespace) => [
+    place(namespace),
+    ...Object.entries(labels).map((label) => place(namespace, ...label)),
+  ]);
+}
+
+/** Labels of which each table that meets the selector has exactly one; undefined where it names none. */
+function namedLabels({
+  matchLabels = {},
+  expressions = [],
+}: Selector): readonly (readonly [string, string])[] | undefined {
   const [label] = Object.entries(matchLabels);
-  if (label !== undefined) return [labelKey(...label)];
+  if (label !== undefined) return [label];
   const naming = expressions.find(({ operator }) => ["Equals", "DoubleEquals", "In"].includes(operator));
-  return naming && [...new Set(naming.values)].map((value) => labelKey(naming.key, value));
-}
-
-/** Lists, each sorted already, as one; no table is in two of them. */
-function inOrder(lists: readonly (readonly TableSummary[])[]): readonly TableSummary[] {
-  const [only] = lists;
-  if (only !== undefined && lists.length === 1) return only;
-  const keyed = lists.flat().map((table) => ({ table, key: refKey(table.ref) }));
-  return keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ table }) => table);
+  return naming && [...new Set(naming.values)].map((value) => [naming.key, value]);
 }

@@ -7,7 +7,7 @@ import { defaultNamespaces } from "./default-namespaces.ts";
 import { delegateTables } from "./delegate-tables.ts";
 import { emptyMatcher, type Inheritance, inheritMatcher, violation } from "./inherit-matcher.ts";
 import { GROUP, groupsOf, keepPart } from "./keep-part.ts";
-import type { TableSummary } from "./lookups.ts";
+import type { SelectedTable } from "./lookups.ts";
 import { mergeOptions } from "./merge-options.ts";
 import {
   closedRoute,
@@ -161,18 +161,18 @@ function delegate(
     return close("error", "invalid route: routes with delegate actions must use a prefix matcher");
   }
   const owner = currentOwner(context);
-  // All that are in its namespaces are looked at for a selector.
+  // Of a selector the list is put in order again only if what is selected has changed.
   const found = context.lookups.part("tables", [action, owner], () => delegateTables(action, owner, context.lookups));
   if ("problem" in found) return close(found.severity, found.problem);
 
-  const [only] = found.tables as readonly [TableSummary];
+  const [only] = found.tables as readonly [SelectedTable];
   const results =
     found.tables.length === 1
       ? [tableRoutes(only.ref, matcher, delegated, context, path)]
       : manyTables(found.tables, matcher, delegated, context, path);
   const cycle = results.indexOf("cycle");
   if (cycle >= 0) {
-    const { ref } = found.tables[cycle] as TableSummary;
+    const { ref } = found.tables[cycle] as SelectedTable;
     const way = [...context.owners.map((holder) => refText(holder.ref)), refText(ref)].join(" -> ");
     return close("error", `invalid route: delegation cycle: ${way}`);
   }
@@ -181,7 +181,7 @@ function delegate(
 
 /** What the tables of a selector are to be translated by is the same for all of them. */
 function manyTables(
-  tables: readonly TableSummary[],
+  tables: readonly SelectedTable[],
   matcher: Matcher,
   delegated: DelegatedRoute,
   context: RouteContext,
@@ -203,13 +203,13 @@ function manyTables(
 
 /** Tables come by weight; where several share one, their routes are sorted together. */
 function inOrder(
-  tables: readonly TableSummary[],
+  tables: readonly SelectedTable[],
   routes: readonly (readonly RoutePiece[])[],
   context: RouteContext,
 ): readonly RoutePiece[] {
   const pieces: RoutePiece[] = [];
   for (let start = 0; start < tables.length; ) {
-    const { weight } = tables[start] as TableSummary;
+    const { weight } = tables[start] as SelectedTable;
     let end = start + 1;
     while (tables[end]?.weight === weight) end++;
     const group = routes.slice(start, end);

@@ -70,11 +70,19 @@ const delegation = fc.oneof(
       fc.constantFrom(["gloo-system"], ["*"], []),
       fc.oneof(
         labels.map((wanted) => ({ labels: wanted })),
-        fc.constantFrom(
-          { expressions: [{ key: "team", operator: "In", values: ["b", "a"] }] },
-          { expressions: [{ key: "team", operator: "NotEquals", values: ["a"] }] },
-          {},
-        ),
+        fc
+          .array(
+            fc.constantFrom(
+              { key: "team", operator: "In", values: ["b", "a"] },
+              { key: "team", operator: "Equals", values: ["b"] },
+              { key: "team", operator: "NotEquals", values: ["a"] },
+              { key: "team", operator: "NotIn", values: ["b", "c"] },
+              { key: "team", operator: "Exists" },
+              { key: "team", operator: "DoesNotExist" },
+            ),
+            { maxLength: 2 },
+          )
+          .map((expressions) => (expressions.length === 0 ? {} : { expressions })),
       ),
     )
     .map(([namespaces, wanted]) => ({ delegateAction: { selector: { namespaces, ...wanted } } })),
@@ -272,7 +280,9 @@ interface World {
   gatewaySettings: Partial<GatewaySettings>;
 }
 
-const other = (team: unknown) => (team === "a" ? "b" : "a");
+/** In turn: one, the other, none. */
+const relabelled = (team: unknown): Readonly<Record<string, string>> =>
+  team === undefined ? { team: "a" } : team === "a" ? { team: "b" } : {};
 
 function change(world: World, edit: Edit): void {
   if (edit.type === "settings") {
@@ -288,7 +298,7 @@ function change(world: World, edit: Edit): void {
     if (edit.type === "set") world.specs.set(key, edit.spec);
     else if (edit.type === "delete") world.specs.delete(key);
     else if (known !== undefined && edit.type === "relabel") {
-      world.specs.set(key, { ...known, labels: { team: other(known.labels?.["team"]) } });
+      world.specs.set(key, { ...known, labels: relabelled(known.labels?.["team"]) });
     } else if (known !== undefined && edit.type === "reorder") {
       world.specs.set(key, reordered(known) as Spec);
     } else if (known !== undefined) {

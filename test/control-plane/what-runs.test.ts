@@ -107,26 +107,70 @@ it("a changed endpoint touches its assignment and nothing else", () => {
   expect(concerned()).toEqual(["red"]);
 });
 
+const expression = (key: string, operator: string, ...values: string[]): object => ({ key, operator, values });
+const others = (name: string): string[] => ["none", ...NAMES].filter((other) => other !== name);
+/** Labels by which the selectors of one name, and no other, find a table, whatever their operator. */
+const labelsFor = (name: string): object => ({
+  app: name,
+  [name]: "yes",
+  rank: String(["none", ...NAMES].indexOf(name)),
+  ...Object.fromEntries(others(name).map((other) => [`not-${other}`, "yes"])),
+});
+
 it.each([
   ["labels", (app: string) => ({ labels: { app } })],
-  ["an expression", (app: string) => ({ expressions: [{ key: "app", operator: "In", values: [app, "more"] }] })],
-])(
-  "a route table that comes, is labelled anew or goes concerns the virtual services that select it by %s",
-  (_, selector) => {
-    chain.apply(NAMES.map((name) => selecting(name, selector(name))).join(""));
-    const steps: [() => void, string[]][] = [
-      [() => chain.apply(document("RouteTable", "new", { routes: [] }, { app: "none" })), []],
-      [() => chain.apply(document("RouteTable", "new", { routes: [] }, { app: "red" })), ["red"]],
-      [() => chain.apply(document("RouteTable", "new", { routes: [] }, { app: "green" })), ["red", "green"]],
-      [() => chain.remove("RouteTable", "new"), ["green"]],
-    ];
-    for (const [edit, expected] of steps) {
-      ran.clear();
-      edit();
-      expect(concerned()).toEqual(expected);
-    }
-  },
-);
+  ["one of its labels, where another has the same", (app: string) => ({ labels: { all: "yes", app } })],
+  ["In", (app: string) => ({ expressions: [expression("app", "In", app, "more")] })],
+  ["NotIn", (app: string) => ({ expressions: [expression("app", "NotIn", ...others(app))] })],
+  ["NotEquals", (app: string) => ({ expressions: others(app).map((it) => expression("app", "NotEquals", it)) })],
+  ["Exists", (app: string) => ({ expressions: [expression(app, "Exists")] })],
+  ["DoesNotExist", (app: string) => ({ expressions: [expression(`not-${app}`, "DoesNotExist")] })],
+  [
+    "GreaterThan and LessThan",
+    (app: string) => {
+      const rank = NAMES.indexOf(app as never) + 1;
+      return {
+        namespaces: ["*"],
+        expressions: [expression("rank", "GreaterThan", `${rank - 1}`), expression("rank", "LessThan", `${rank + 1}`)],
+      };
+    },
+  ],
+])("a route table that comes, is labelled anew or goes concerns the virtual services that select it by %s", (_, by) => {
+  chain.apply(NAMES.map((name) => selecting(name, by(name))).join(""));
+  const labelled = (name: string, spec: object = { routes: [] }) =>
+    chain.apply(document("RouteTable", "new", spec, { all: "yes", ...labelsFor(name) }));
+  const edited = { routes: [route({ directResponseAction: { status: 200 } })] };
+  const steps: [() => void, string[]][] = [
+    [() => labelled("none"), []],
+    [() => labelled("none", edited), []],
+    [() => labelled("red"), ["red"]],
+    [() => labelled("red", edited), ["red"]],
+    [() => labelled("green"), ["red", "green"]],
+    [() => labelled("green", { routes: [], weight: 3 }), ["green"]],
+    [() => labelled("none"), ["green"]],
+    [() => chain.remove("RouteTable", "new"), []],
+  ];
+  for (const [edit, expected] of steps) {
+    ran.clear();
+    edit();
+    expect(concerned()).toEqual(expected);
+  }
+});
+
+it("a virtual service that begins to select tables, or ends it, concerns no other that selects the same ones", () => {
+  const selectors = { red: { labels: { app: "one" } }, green: { expressions: [expression("app", "Exists")] } };
+  chain.apply(document("RouteTable", "new", { routes: [] }, { app: "one" }) + selecting("red", selectors.red));
+  for (const target of [
+    selecting("green", selectors.red),
+    selecting("green", selectors.green),
+    delegating("green", "new"),
+  ]) {
+    ran.clear();
+    chain.apply(target);
+    // All tables of the namespace are looked at for a new selector, and so the one that is called "red".
+    expect([...(ran.get("gateway/translated") ?? [])]).toEqual([expect.stringContaining("green")]);
+  }
+});
 
 it("an edit of what a gateway says of its listener alone is no virtual service's concern", () => {
   chain.apply(
