@@ -14,7 +14,10 @@ import { GraphEngine } from "./graph-engine.ts";
 import type { SupposedEdit, SupposedOutcome } from "./supposition.ts";
 
 export interface GraphOptions {
-  /** Called after the flush in which something failed; and with `key` undefined when a subscriber threw. */
+  /**
+   * Called after the flush in which something failed; and with `key` undefined when a subscriber threw. Without it, what functions throw is in
+   * `errors()` only, and what a subscriber throws leaves `flush`: of a flush that was scheduled, that ends the process.
+   */
   readonly onError?: ((error: CollectionError) => void) | undefined;
   /** Runs the flush that is due. Default: setImmediate, which takes in all that one round of I/O brought. */
   readonly schedule?: ((flush: () => void) => void) | undefined;

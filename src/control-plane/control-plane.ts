@@ -268,7 +268,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
             loadReports: () => frontend?.loadReports() ?? [],
           }),
           "served-proxies": servedProxiesView(() => engine?.fragments),
-          collections: () => engine?.graph.dump() ?? {},
+          collections: (query) => engine?.graph.dump({ collection: query.get("name") ?? undefined }) ?? {},
           xds: () => ({
             snapshots: Object.fromEntries(cache.keys().map((key) => [key, cache.dump(key)])),
             streams: frontend?.streams() ?? [],

@@ -115,8 +115,8 @@ describe("epoxy serve with secrets in Vault", () => {
     await using serving = startChild(node, [main, ...args, "--log-level", "debug"], { env: cleanEnv() });
     const page = async (path: string) => (await httpGet(`http://127.0.0.1:${admin}${path}`)).body;
     const secretKeys = async (): Promise<string[]> => {
-      const { collections } = JSON.parse(await page("/debug/collections"));
-      return collections.find(({ name }: { name: string }) => name === "secrets").keys;
+      const [secrets] = JSON.parse(await page("/debug/collections?name=secrets")).collections;
+      return secrets.keys;
     };
     await waitFor(async () => (await secretKeys()).length === 2, { timeout: 20_000 });
     expect((await secretKeys()).toSorted()).toEqual(["gloo-system/files", "gloo-system/one"]);
