@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { waitFor } from "../test/support/wait-for.ts";
 import { MARKER, sharedClock, startChurnClients } from "./support/churn-clients.ts";
-import { median, quantile, report, rounded } from "./support/bench-run.ts";
+import { checkCounts, median, quantile, report, rounded } from "./support/bench-run.ts";
 import { startControlPlane } from "./support/control-plane-process.ts";
 import { pathOf, save, virtualService, writeDataFolder } from "./support/data-folder.ts";
 import { cpuMs, memoryMb } from "./support/process-usage.ts";
@@ -25,6 +25,7 @@ const n = Number(values.n ?? (smoke ? 50 : 5_000));
 const rate = Number(values.rate ?? (smoke ? 50 : 200));
 const seconds = Number(values.seconds ?? (smoke ? 3 : 60));
 const clients = Number(values.clients ?? (smoke ? 2 : 20));
+checkCounts([n, rate, seconds, clients], "[--smoke] [--n 5000] [--rate 200] [--seconds 60] [--clients 20]");
 
 interface Change {
   readonly at: number;

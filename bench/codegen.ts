@@ -6,13 +6,13 @@ import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parse, stringify } from "yaml";
-import { median, report } from "./support/bench-run.ts";
+import { checkCounts, median, report } from "./support/bench-run.ts";
 
 const repository = resolve(import.meta.dirname, "..");
 const { values } = parseArgs({ options: { smoke: { type: "boolean" }, rounds: { type: "string" } } });
 const smoke = values.smoke ?? false;
 const rounds = Number(values.rounds ?? (smoke ? 1 : 7));
-if (!Number.isInteger(rounds) || rounds < 1) throw new Error("usage: [--smoke] [--rounds 7]");
+checkCounts([rounds], "[--smoke] [--rounds 7]");
 const limit = 1.5;
 const folder = mkdtempSync(join(tmpdir(), "epoxy-bench-"));
 

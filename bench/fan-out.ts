@@ -7,7 +7,7 @@ import { startChild } from "../test/support/child.ts";
 import { httpGet } from "../test/support/http-get.ts";
 import { waitFor } from "../test/support/wait-for.ts";
 import { typeUrls } from "../src/xds/index.ts";
-import { median, quantile, type Row, report, rounded } from "./support/bench-run.ts";
+import { checkCounts, median, quantile, type Row, report, rounded } from "./support/bench-run.ts";
 
 const XDS = "127.0.0.1:18100";
 const CONTROL = "http://127.0.0.1:18101";
@@ -18,6 +18,8 @@ const smoke = values.smoke ?? false;
 const changes = Number(values.changes ?? (smoke ? 2 : 10));
 const defaults = smoke ? "50x5" : "1000x10,1000x100,10000x10,1000x1000";
 const cases = (values.cases ?? defaults).split(",").map((text) => text.split("x").map(Number));
+const counts = cases.flatMap(([resources = 0, clients = 0]) => [resources, clients]);
+checkCounts([changes, ...counts], "[--smoke] [--cases 1000x100,1000x1000] [--changes 20]");
 const adsclient = process.env["ADSCLIENT"];
 const peer = process.env["GCP_PEER"];
 

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { createXdsCache, createXdsServer, typeUrls } from "../src/xds/index.ts";
 import { connect } from "../test/xds/support/grpc-client.ts";
 import { resources } from "../test/xds/support/messages.ts";
-import { median, quantile, report, rounded } from "./support/bench-run.ts";
+import { checkCounts, median, quantile, report, rounded } from "./support/bench-run.ts";
 
 // How long a change takes to an established client while a fleet connects.
 // Usage: node bench/reconnect.ts [--smoke] [--clients 1000] [--clusters 500] [--admitted 32]
@@ -81,5 +81,8 @@ if (first === "fleet") {
   });
   const small = values.smoke === true;
   const clients = Number(values.clients ?? (small ? 20 : 1_000));
-  await measure(clients, Number(values.clusters ?? (small ? 20 : 500)), Number(values.admitted ?? 32));
+  const clusters = Number(values.clusters ?? (small ? 20 : 500));
+  const admitted = Number(values.admitted ?? 32);
+  checkCounts([clients, clusters, admitted], "[--smoke] [--clients 1000] [--clusters 500] [--admitted 32]");
+  await measure(clients, clusters, admitted);
 }

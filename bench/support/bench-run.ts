@@ -24,10 +24,13 @@ export function benchOptions(defaults: { readonly sizes: readonly number[]; read
   const smoke = values.smoke ?? false;
   const sizes = values.n?.split(",").map(Number) ?? (smoke ? defaults.smokeSizes : defaults.sizes);
   const changes = Number(values.changes ?? (smoke ? 3 : 20));
-  if ([...sizes, changes].some((value) => !Number.isInteger(value) || value < 1)) {
-    throw new Error("usage: [--smoke] [--n 100,1000] [--changes 20]");
-  }
+  checkCounts([...sizes, changes], "[--smoke] [--n 100,1000] [--changes 20]");
   return { smoke, sizes, changes } satisfies BenchOptions;
+}
+
+/** @throws an error that tells the usage if one of the values is no whole number above 0 */
+export function checkCounts(values: readonly number[], usage: string): void {
+  if (values.some((value) => !Number.isInteger(value) || value < 1)) throw new Error(`usage: ${usage}`);
 }
 
 /** Prints the rows as a table and keeps them, with what they were measured on, in `bench/results/<name>.json`. */
