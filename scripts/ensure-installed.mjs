@@ -10,7 +10,7 @@ if (major < 20) {
 }
 const marker = "node_modules/.package-lock.json";
 const stale = !existsSync(marker) || statSync(marker).mtimeMs < statSync("package-lock.json").mtimeMs;
-if (stale || !existsSync("dist/src/cli/main.js")) {
+if (stale || !existsSync("dist/src/cli/bundle/main.js")) {
   console.error(`Installing dependencies (Node ${major}.${minor}) …`);
   // Not `npm ci`: it insists on the optional binaries of every platform.
   const { status } = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error"], {

@@ -1,10 +1,16 @@
 import { EventEmitter } from "node:events";
-import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from "node:http";
+import type { Agent as HttpAgent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import https from "node:https";
-import Consul from "consul";
+import { createRequire } from "node:module";
+import type ConsulLibrary from "consul";
 import { consulError } from "./consul-errors.ts";
 import { type ConsulOptions, consulUrl, readTls } from "./consul-options.ts";
 import type { CatalogOptions } from "./consul-queries.ts";
+
+// An import makes node load its WebSocket client, too: 30 ms of each start.
+const http = process.getBuiltinModule("node:http");
+
+const require = createRequire(import.meta.url);
 
 /** Consul refuses more connections than `http_max_conns_per_client` (200) of one address; another process may share ours. */
 const maxBlockingConnections = 120;
@@ -63,9 +69,11 @@ export function createConsulTransport(options: ConsulOptions): ConsulTransport {
   const address = `${secure ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
   const { timeout = 10_000, waitTime = 30_000 } = options;
   const { Agent } = secure ? https : http;
+  // Most starts don't need it, and its modules take 15 ms.
+  const Consul = require("consul") as typeof ConsulLibrary;
   const headers =
     options.username === undefined ? {} : { authorization: basicAuth(options.username, options.password) };
-  const connect = (maxSockets: number): { readonly raw: RawConsul; readonly agent: http.Agent } => {
+  const connect = (maxSockets: number): { readonly raw: RawConsul; readonly agent: HttpAgent } => {
     const agent = new Agent({ keepAlive: true, keepAliveMsecs: 10_000, maxSockets, maxFreeSockets: 8, ...tls });
     const settings = { host: host.includes(":") ? `[${host}]` : host, port, secure, agent, headers };
     const raw = new Consul(settings) as unknown as RawConsul;

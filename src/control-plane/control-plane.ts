@@ -120,6 +120,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   let view: SettingsView | undefined;
   /** Why the settings can't be read. */
   let unreadable: string | undefined;
+  const first = Promise.withResolvers<void>();
 
   const { roleOf } = versions.roles;
   const quarantine = createQuarantine(cache, {
@@ -209,6 +210,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     if (settings === undefined) logger.info({}, `no settings ${refText(ref)}: using the embedded defaults`);
     try {
       await apply(settings);
+      // It runs. The status is a file, which waits for the disk.
+      first.resolve();
       await reportSettings(settingsStorage, ref, settings, { errors: [], warnings }, logger);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -251,7 +254,6 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     serveRestored();
   }, PATIENCE_MS).unref();
 
-  const first = Promise.withResolvers<void>();
   let watching: Promise<void> | undefined;
   try {
     if (options.adminAddress !== undefined) {
@@ -282,10 +284,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       settingsStorage.client(SettingsKind),
       ref,
       logger,
-      async (settings) => {
-        await onSettings(settings);
-        first.resolve();
-      },
+      onSettings,
       closing.signal,
       (problem) => {
         unreadable = problem;

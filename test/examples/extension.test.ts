@@ -29,7 +29,7 @@ let project: string;
 beforeAll(async () => {
   packed = await packEpoxy();
   project = join(packed.workspace, "rollout");
-  await run(process.execPath, [join(packed.folder, "dist/src/cli/main.js"), "init", project]);
+  await run(process.execPath, [join(packed.folder, "dist/src/cli/bundle/main.js"), "init", project]);
   await packed.install(project);
 });
 afterAll(() => packed[Symbol.asyncDispose]());
@@ -69,7 +69,7 @@ describe("a folder made by epoxy init, outside the repository, with the packed p
     const made = async (name: string, resolved: string): Promise<string> => {
       const lock = { packages: { "node_modules/epoxy": { version: "0.1.0", resolved } } };
       await writeFile(join(modules, ".package-lock.json"), JSON.stringify(lock));
-      await run(process.execPath, [join(modules, "epoxy/dist/src/cli/main.js"), "init", name], { cwd: user });
+      await run(process.execPath, [join(modules, "epoxy/dist/src/cli/bundle/main.js"), "init", name], { cwd: user });
       return epoxyOf(join(user, name));
     };
     expect(await made("from-file", "file:../epoxy-0.1.0.tgz")).toBe("file:../../epoxy-0.1.0.tgz");

@@ -7,6 +7,9 @@ import type { bootstrapOptions } from "./proxy-specs.ts";
 
 const cluster = "xds_cluster";
 
+/** Each failure doubles the interval, of which Envoy waits a random part. */
+const RETRY: JsonValue = { retry_back_off: { base_interval: "0.1s", max_interval: "10s" } };
+
 /** `epoxy proxy bootstrap`. Field names and defaults: Envoy's `config.bootstrap.v3.Bootstrap`. */
 export async function proxyBootstrap({ values, terminal }: Invocation<typeof bootstrapOptions>): Promise<undefined> {
   if (values.delta && values.sotw) throw new UsageError("give --delta or --sotw, not both");
@@ -30,8 +33,8 @@ export async function proxyBootstrap({ values, terminal }: Invocation<typeof boo
       ads_config: {
         api_type: values.sotw ? "GRPC" : "DELTA_GRPC",
         transport_api_version: "V3",
-        // Reconnects at once after the first failure, then backs off.
-        grpc_services: [{ envoy_grpc: { cluster_name: cluster } }],
+        // Where both start together, Envoy is the first to be ready, and after a few failures waits for up to a second or two by its defaults (500 ms, 30 s).
+        grpc_services: [{ envoy_grpc: { cluster_name: cluster, retry_policy: RETRY } }],
         set_node_on_first_message_only: true,
       },
       cds_config: { resource_api_version: "V3", ads: {} },

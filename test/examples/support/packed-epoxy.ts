@@ -35,6 +35,7 @@ export async function packEpoxy(): Promise<PackedEpoxy> {
   const tsc = join(repository, "node_modules/.bin/tsc");
   // Types are checked elsewhere; here they would only take time.
   await run(tsc, ["-p", "tsconfig.build.json", "--noCheck", "--outDir", join(tree, "dist")], { cwd: repository });
+  await run(process.execPath, [join(repository, "scripts/bundle.ts"), join(tree, "dist")]);
   await run("npm", ["pack", "--ignore-scripts", "--pack-destination", root], { cwd: tree });
   const [tarball = ""] = (await readdir(root)).filter((name) => name.endsWith(".tgz"));
   await run("tar", ["-xzf", tarball], { cwd: root });
@@ -58,7 +59,7 @@ async function install(packed: string, project: string): Promise<void> {
   await Promise.all(programs.map((name) => symlink(join(installed, ".bin", name), join(modules, ".bin", name))));
   await rm(join(modules, "epoxy"), { recursive: true, force: true });
   await cp(packed, join(modules, "epoxy"), { recursive: true });
-  await symlink("../epoxy/dist/src/cli/main.js", join(modules, ".bin/epoxy"));
+  await symlink("../epoxy/dist/src/cli/bundle/main.js", join(modules, ".bin/epoxy"));
   await symlink("../epoxy/dist/codegen/main.js", join(modules, ".bin/protoc-gen-epoxy"));
   // npm makes programs executable.
   await run("chmod", ["+x", join(modules, ".bin/epoxy"), join(modules, ".bin/protoc-gen-epoxy")]);
