@@ -46,7 +46,7 @@ describe("the documentation", () => {
 
   it("shows code of the example as it is", () => {
     const shown = [...text("docs/controllers.md").matchAll(/<!-- (examples\/\S+) -->\n\n *```\w+\n([^]*?)\n *```/g)];
-    expect(shown.length).toBe(3);
+    expect(shown.length).toBe(4);
     for (const [, file = "", code = ""] of shown) {
       expect(code.replaceAll(/^ {3}/gm, "").trim(), file).toBe(text(file).trim());
     }

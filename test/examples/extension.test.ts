@@ -55,7 +55,7 @@ describe("a folder made by epoxy init, outside the repository, with the packed p
       await readFile(join(example, "src/main.ts"), "utf8"),
     );
     const { stdout } = await npm("test");
-    expect(stdout).toMatch(/Tests .*4 passed/);
+    expect(stdout).toMatch(/Tests .*5 passed/);
   });
 
   test("depends on the Epoxy that made it, from where that came: a folder, a packed file or the registry", async () => {
@@ -116,8 +116,15 @@ describe("a folder made by epoxy init, outside the repository, with the packed p
   });
 });
 
-/** Starts the project's own main.ts, unchanged, and follows a rollout through storage. @returns the weights, before and after */
-async function rollOut(storage: Storage, env: Readonly<Record<string, string>>): Promise<readonly string[]> {
+/**
+ * Starts the project's own main.ts, unchanged, and follows a rollout through storage, up to the status in the rollout as it is stored.
+ * @returns the weights, before and after
+ */
+async function rollOut(
+  storage: Storage,
+  env: Readonly<Record<string, string>>,
+  stored: () => Promise<string>,
+): Promise<readonly string[]> {
   const groups = storage.client(UpstreamGroupKind);
   const upstreams = storage.client(UpstreamKind);
   const weights = async (): Promise<string> =>
@@ -131,6 +138,7 @@ async function rollOut(storage: Storage, env: Readonly<Record<string, string>>):
   };
   try {
     const before = await waitFor(weights);
+    await waitFor(async () => (await stored()).includes("upstream default.shop-2 not found"));
     await upstreams.write(
       readYaml(
         UpstreamKind,
@@ -138,6 +146,8 @@ async function rollOut(storage: Storage, env: Readonly<Record<string, string>>):
       ),
     );
     const after = await waitFor(async () => (await weights()) !== before && weights());
+    await waitFor(async () => !(await stored()).includes("upstream default.shop-2 not found"));
+    expect(await stored()).toContain("upstream default.shop-1 not found");
     expect(controller.child.ended()).toBeUndefined();
     return [before, after];
   } catch (error) {
@@ -154,16 +164,19 @@ percent: 20
 test("the same controller works on files", async () => {
   const directory = join(packed.workspace, "config");
   await mkdir(join(directory, "rollouts/default"), { recursive: true });
-  await writeFile(join(directory, "rollouts/default/shop.yaml"), rollout);
+  const file = join(directory, "rollouts/default/shop.yaml");
+  await writeFile(file, rollout);
   await using storage = createFileStorage({ directory });
-  expect(await rollOut(storage, { EPOXY_DIR: directory })).toEqual(["100", "80,20"]);
+  expect(await rollOut(storage, { EPOXY_DIR: directory }, () => readFile(file, "utf8"))).toEqual(["100", "80,20"]);
 });
 
 test("the same controller works on a real Consul", async () => {
   await using consul = await startConsul();
-  await consul.api("PUT", "/v1/kv/gloo/traffic.example.com/v1/Rollout/default/shop", rollout);
+  const path = "/v1/kv/gloo/traffic.example.com/v1/Rollout/default/shop";
+  await consul.api("PUT", path, rollout);
   await using storage = createConsulStorage({ address: consul.address });
-  expect(await rollOut(storage, { CONSUL_HTTP_ADDR: consul.address })).toEqual(["100", "80,20"]);
+  const stored = async (): Promise<string> => (await consul.api("GET", `${path}?raw`)).body;
+  expect(await rollOut(storage, { CONSUL_HTTP_ADDR: consul.address }, stored)).toEqual(["100", "80,20"]);
 });
 
 test("the same controller works on a real Kubernetes, with the definition that was generated", async () => {
@@ -172,7 +185,9 @@ test("the same controller works on a real Kubernetes, with the definition that w
   const kubeconfig = await cluster().kubeconfig();
   const { metadata, ...spec } = parse(rollout);
   const object = { apiVersion: "traffic.example.com/v1", kind: "Rollout", metadata, spec };
-  await cluster().apiOk("POST", "/apis/traffic.example.com/v1/namespaces/default/rollouts", object);
+  const path = "/apis/traffic.example.com/v1/namespaces/default/rollouts";
+  await cluster().apiOk("POST", path, object);
   await using storage = createKubernetesStorage({ kubeconfig });
-  expect(await rollOut(storage, { KUBECONFIG: kubeconfig })).toEqual(["100", "80,20"]);
+  const stored = async (): Promise<string> => JSON.stringify(await cluster().apiOk("GET", `${path}/shop`));
+  expect(await rollOut(storage, { KUBECONFIG: kubeconfig }, stored)).toEqual(["100", "80,20"]);
 });

@@ -1,11 +1,8 @@
-import { createGraph } from "epoxy/collections";
 import { createUpstreamClient, createUpstreamGroupClient, UpstreamGroupKind, UpstreamKind } from "epoxy/kinds";
-import { fromWatch } from "epoxy/snapshot";
 import { createFakeClock, createMemoryStorage, readYaml, waitFor } from "epoxy/testing";
 import { expect, test } from "vitest";
 import { createRolloutClient, RolloutKind } from "../generated/sdk/index.ts";
 import { createRolloutController } from "../src/rollout-controller.ts";
-import { upstreamGroups } from "../src/upstream-groups.ts";
 
 const ref = { name: "shop", namespace: "default" };
 const rollout = readYaml(
@@ -48,25 +45,4 @@ test("a group that somebody else made is left alone, and the rollout tried again
   await groups.delete(ref);
   await waitFor(() => clock.advance(1_000).then(() => controller.health().ready));
   expect(await weights(storage)).toEqual([100]);
-});
-
-test("the derived collection changes only the groups of rollouts that look at what has changed", async () => {
-  await using storage = createMemoryStorage();
-  const graph = createGraph();
-  await using rollouts = fromWatch(graph, "rollouts", createRolloutClient(storage));
-  await using upstreams = fromWatch(graph, "upstreams", createUpstreamClient(storage));
-  const groups = upstreamGroups(graph, rollouts.collection, upstreams.collection);
-  const changed: string[] = [];
-  groups.subscribe((changes) => changed.push(...changes.map(({ key }) => key)));
-  await createRolloutClient(storage).write(rollout);
-  await createRolloutClient(storage).write({
-    ...rollout,
-    metadata: { ...rollout.metadata!, name: "other" },
-    to: undefined,
-  });
-  await waitFor(() => groups.size === 2);
-  changed.length = 0;
-  await createUpstreamClient(storage).write(upstream("shop-2"));
-  await waitFor(() => changed.length > 0);
-  expect(changed).toEqual(["default/shop"]);
 });
