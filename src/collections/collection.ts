@@ -50,7 +50,7 @@ export interface Collection<V> {
   list(): readonly V[];
   /**
    * Makes an index that is kept up to date. `keysOf` must be pure; a value may have any number of index keys. If it throws,
-   * the value is in no group, and the error is reported.
+   * the value is in no group, and the error is reported as one of the collection `<name of this one>.<name>`.
    */
   index(name: string, keysOf: (value: V, key: string) => Iterable<string>): Index<V>;
   /** Calls `listener` after each flush that changed something here or changed `synced`. Returns the way to end that. */

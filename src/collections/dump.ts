@@ -23,6 +23,8 @@ export interface IndexDump {
   readonly name: string;
   /** Number of values by index key. */
   readonly groups: Readonly<Record<string, number>>;
+  /** Why a value is in no group, by its key. */
+  readonly errors: Readonly<Record<string, string>>;
 }
 
 /** Which inputs of a collection looked at what. */
@@ -56,12 +58,16 @@ function dumpNode(node: Node<any>): CollectionDump {
     indexes: node.indexes.map((index) => ({
       name: index.name,
       groups: Object.fromEntries(index.indexKeys().map((key) => [key, index.groupKeys(key).length])),
+      errors: messages(index.errors),
     })),
     lookups: [...node.lookups()].map((edge) => ({
       target: edge.target,
       mode: edge.mode,
       inputs: Object.fromEntries(edge.entries()),
     })),
-    errors: Object.fromEntries([...node.errors.keys()].sort().map((key) => [key, node.errors.get(key)?.message ?? ""])),
+    errors: messages(node.errors),
   };
 }
+
+const messages = (errors: ReadonlyMap<string, Error>): Readonly<Record<string, string>> =>
+  Object.fromEntries([...errors.keys()].sort().map((key) => [key, errors.get(key)?.message ?? ""]));

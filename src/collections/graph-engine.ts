@@ -183,11 +183,10 @@ export class GraphEngine implements Graph, Engine {
   }
 
   errors(): readonly CollectionError[] {
-    return this.#nodes.flatMap((node) =>
-      [...node.errors.keys()]
-        .sort()
-        .map((key) => ({ collection: node.name, key, error: node.errors.get(key) as Error })),
-    );
+    return this.#nodes.flatMap((node) => [
+      ...errorsOf(node.name, node.errors),
+      ...node.indexes.flatMap((index) => errorsOf(index.fullName, index.errors)),
+    ]);
   }
 
   dump(options: DumpOptions = {}): GraphDump {
@@ -293,6 +292,9 @@ export class GraphEngine implements Graph, Engine {
     }
   }
 }
+
+const errorsOf = (collection: string, errors: ReadonlyMap<string, Error>): CollectionError[] =>
+  [...errors.keys()].sort().map((key) => ({ collection, key, error: errors.get(key) as Error }));
 
 function valueOf<V>(collection: Collection<V>): Value<V> {
   return {

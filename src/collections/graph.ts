@@ -109,7 +109,7 @@ export interface Graph {
     options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<void>;
   collection(name: string): Collection<unknown> | undefined;
-  /** What can't be made at present. */
+  /** What can't be made at present; values that an index can't place are under `<collection>.<index>`. */
   errors(): readonly CollectionError[];
   /** The whole graph as plain JSON: sizes, keys, errors and dependencies, no values. */
   dump(options?: DumpOptions): GraphDump;

@@ -26,6 +26,8 @@ export class IndexNode<V> implements Index<V> {
   readonly edges: Edge[] = [];
   /** Collections made of the groups of this index. */
   readonly consumers: Dependent[] = [];
+  /** Why a value is in no group, by its key. */
+  readonly errors = new Map<string, Error>();
   readonly #keysOf: (value: V, key: string) => Iterable<string>;
   readonly #groups = new Map<string, string | Members<V>>();
 
@@ -34,7 +36,12 @@ export class IndexNode<V> implements Index<V> {
     this.name = name;
     this.#keysOf = keysOf;
     for (const [key, value] of collection.values)
-      for (const group of this.#groupsOf(value, key, true)) this.#add(group, key);
+      for (const group of this.#groupsNow(value, key)) this.#add(group, key);
+  }
+
+  /** As it stands in reports and look-ups. */
+  get fullName(): string {
+    return `${this.collection.name}.${this.name}`;
   }
 
   get(indexKey: string): readonly V[] {
@@ -74,8 +81,9 @@ export class IndexNode<V> implements Index<V> {
     const touched = new Set<string>();
     for (const [key, before] of changed) {
       const after = this.collection.values.get(key);
-      const left = before === undefined ? NONE : this.#groupsOf(before, key, false);
-      const entered = after === undefined ? NONE : this.#groupsOf(after, key, true);
+      const left = before === undefined ? NONE : this.#groupsOf(before, key);
+      if (after === undefined) this.errors.delete(key);
+      const entered = after === undefined ? NONE : this.#groupsNow(after, key);
       // An item may be in thousands of groups.
       const stays = entered.length > 8 ? new Set(entered) : undefined;
       for (const group of left) {
@@ -92,7 +100,10 @@ export class IndexNode<V> implements Index<V> {
   }
 
   /** The groups that something would change in if the values became these, as they would be. */
-  suppose(changes: ReadonlyMap<string, V | undefined>): ReadonlyMap<string, Sorted<V>> {
+  suppose(
+    changes: ReadonlyMap<string, V | undefined>,
+    onError: (key: string, error: unknown) => void,
+  ): ReadonlyMap<string, Sorted<V>> {
     const groups = new Map<string, Map<string, V | undefined>>();
     const note = (group: string, key: string, value: V | undefined): void => {
       const noted = groups.get(group) ?? new Map<string, V | undefined>();
@@ -100,20 +111,33 @@ export class IndexNode<V> implements Index<V> {
     };
     for (const [key, after] of changes) {
       const before = this.collection.values.get(key);
-      if (before !== undefined) for (const group of this.#groupsOf(before, key, false)) note(group, key, undefined);
-      if (after !== undefined) for (const group of this.#groupsOf(after, key, false)) note(group, key, after);
+      if (before !== undefined) for (const group of this.#groupsOf(before, key)) note(group, key, undefined);
+      if (after === undefined) continue;
+      for (const group of this.#groupsOf(after, key, (error) => onError(key, error))) note(group, key, after);
     }
     const present = (group: string): Sorted<V> => ({ keys: this.groupKeys(group), values: this.groupValues(group) });
     return new Map([...groups].map(([group, noted]) => [group, withChanges(present(group), noted)]));
   }
 
-  #groupsOf(value: V, key: string, report: boolean): readonly string[] {
+  /** The groups of a value that is there from now on; what can't be told is reported, and kept until it can. */
+  #groupsNow(value: V, key: string): readonly string[] {
+    let failure: Error | undefined;
+    const groups = this.#groupsOf(value, key, (error) => (failure = asError(error)));
+    const known = this.errors.get(key);
+    if (failure === undefined) {
+      this.errors.delete(key);
+      return groups;
+    }
+    this.errors.set(key, failure);
+    if (known?.message !== failure.message) this.collection.engine.report(this.fullName, key, failure);
+    return groups;
+  }
+
+  #groupsOf(value: V, key: string, onError?: (error: unknown) => void): readonly string[] {
     try {
       return [...new Set(this.#keysOf(value, key))];
     } catch (error) {
-      if (report) {
-        this.collection.engine.report(`${this.collection.name}.${this.name}`, key, asError(error));
-      }
+      onError?.(error);
       return NONE;
     }
   }

@@ -65,7 +65,9 @@ export class Supposition implements Lookup, InputValues, SupposedOutcome {
     if (changes.size === 0) return;
     this.#changes.set(node, changes);
     for (const index of node.indexes) {
-      const groups = index.suppose(changes);
+      const groups = index.suppose(changes, (key, error) => {
+        this.errors.push({ collection: index.fullName, key, error: asError(error) });
+      });
       this.#groups.set(index, groups);
       this.#mark(groups.keys(), index.consumers, index.edges);
     }

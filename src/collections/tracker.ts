@@ -198,7 +198,7 @@ export class Tracker implements Lookup {
     if (byMode === undefined) this.#edges.set(target, (byMode = {}));
     let edge = byMode[mode];
     if (edge === undefined) {
-      const name = target instanceof IndexNode ? `${target.collection.name}.${target.name}` : target.name;
+      const name = target instanceof IndexNode ? target.fullName : target.name;
       edge = byMode[mode] = new Edge(mode, name, this.#owner);
       target.edges.push(edge);
     }

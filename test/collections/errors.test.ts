@@ -109,6 +109,38 @@ describe("errors", () => {
     expect(errors.map(({ collection, key }) => [collection, key])).toEqual([["lists.word", "b"]]);
   });
 
+  test("what an index can't place is among the errors and in the dump until it is good, or gone", () => {
+    const { graph, errors } = manualGraph();
+    const source = graph.source<string>("texts");
+    const index = source.index("word", (text) => {
+      if (!text.startsWith("=")) throw new Error("no words");
+      return text.slice(1).split(" ");
+    });
+    const failing = () => graph.errors().map(({ collection, key }) => `${collection} ${key}`);
+    const dumped = () => Object.keys(graph.dump({ collection: "texts" }).collections[0]?.indexes[0]?.errors ?? {});
+    source.apply([
+      ["a", "one"],
+      ["b", "two"],
+      ["c", "=x"],
+    ]);
+    graph.flush();
+    expect(failing()).toEqual(["texts.word a", "texts.word b"]);
+    expect(dumped()).toEqual(["a", "b"]);
+    const supposed = graph.whatIf([{ source, key: "c", value: "three" }], [source]);
+    expect(supposed.errors.map(({ collection, key }) => `${collection} ${key}`)).toEqual(["texts.word c"]);
+    expect(failing()).toHaveLength(2);
+    // The same fault again is no news.
+    source.set("a", "four");
+    graph.flush();
+    expect(errors).toHaveLength(2);
+    source.set("a", "=x y");
+    source.delete("b");
+    graph.flush();
+    expect(index.keys("x")).toEqual(["a", "c"]);
+    expect(failing()).toEqual([]);
+    expect(dumped()).toEqual([]);
+  });
+
   test("what an index makes of items that are there already is reported without any further edit", async () => {
     const errors: CollectionError[] = [];
     const graph = createGraph({ onError: (error) => void errors.push(error) });

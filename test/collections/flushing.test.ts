@@ -176,7 +176,7 @@ test("the dump shows sizes, keys, errors, indexes and who looked at what, and no
         synced: false,
         inputs: [],
         keys: ["u"],
-        indexes: [{ name: "first letter", groups: { h: 1 } }],
+        indexes: [{ name: "first letter", groups: { h: 1 }, errors: {} }],
         lookups: [],
         errors: {},
       },
