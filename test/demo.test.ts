@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -77,9 +77,15 @@ describe("npm start", () => {
     expect(await httpGet(`${url}/all-pets`)).toMatchObject({ status: 503 });
   });
 
-  it("says that a deleted file is gone", async () => {
+  it("says that a deleted file is gone, and how soon one is served that is moved there, however old that is", async () => {
+    const aside = join(temporary, "aside");
+    await cp(file, aside);
+    await utimes(aside, 0, 0);
     await rm(file);
     expect(await printed(/default\.yaml: gone, Envoy follows after (\d+) ms/)).toMatch(/^\d+$/);
+    await rename(aside, file);
+    const after = await printed(/: gone[^]*default\.yaml: \w+, served by Envoy after (\d+) ms/);
+    expect(Number(after)).toBeLessThan(60_000);
   });
 
   it("leaves nothing behind when it is interrupted", async () => {

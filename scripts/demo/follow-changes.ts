@@ -150,8 +150,9 @@ async function followKind(
       for (const resource of event.type === "state" ? event.items : event.changed) {
         const path = pathOf(refOf(resource));
         const seenAt = Date.now();
+        // Not when it was written last: what is moved there may be old.
         const savedAt = await stat(join(directory, path)).then(
-          ({ mtimeMs }) => mtimeMs,
+          ({ ctimeMs }) => ctimeMs,
           () => seenAt,
         );
         follower.see(kind, resource, path, Math.min(savedAt, seenAt), event.type === "state");
