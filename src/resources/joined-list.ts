@@ -8,8 +8,7 @@ const origins = new WeakMap<readonly unknown[], readonly (readonly unknown[])[]>
 export function joinLists<T>(pieces: readonly (readonly T[])[]): readonly T[] {
   const [only] = pieces;
   if (only !== undefined && pieces.length === 1) return only;
-  const joined: T[] = [];
-  for (const piece of pieces) for (const item of piece) joined.push(item);
+  const joined: readonly T[] = (pieces as T[][]).flat();
   origins.set(joined, pieces);
   return joined;
 }
