@@ -1,6 +1,6 @@
 import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fragment.ts";
-import type { Collection, Graph, Lookup } from "../collections/index.ts";
-import { parseRefKey, refKey, refOf, refText, type TranslationProblem } from "../resources/index.ts";
+import { type Collection, type Graph, type Lookup, structuralEquals } from "../collections/index.ts";
+import { joinedAlike, parseRefKey, refKey, refOf, refText, type TranslationProblem } from "../resources/index.ts";
 import { type Binding, bindVirtualServices } from "./bindings.ts";
 import { type Ownership, ownerships } from "./claims.ts";
 import type { GatewayInputs, GatewayOutputs, ProxyDecision } from "./gateway-inputs.ts";
@@ -179,9 +179,19 @@ function translateBindings(
         domains.length === 0 ? undefined : makeFragment({ proxy, owner, listenerName, virtualHost, sslConfig });
       return { fragment, problems: [...conflicts, ...problems] };
     },
+    { equals: sameBinding },
   );
   return { translated, domainOwners: owners };
 }
+
+/**
+ * The pieces that routes are joined from count, too: a resource that is cut into others has another version, which must not depend on what there
+ * was before.
+ */
+const sameBinding = (a: TranslatedBinding, b: TranslatedBinding): boolean =>
+  structuralEquals(a, b) && joinedAlike(routesOf(a), routesOf(b));
+
+const routesOf = ({ fragment }: TranslatedBinding): readonly unknown[] => fragment?.virtualHosts[0]?.routes ?? [];
 
 function domainConflict(domain: string, binding: Binding, others: readonly string[]): TranslationProblem {
   const names = others.map((other) => refText(parseRefKey(other))).join(" ");

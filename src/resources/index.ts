@@ -4,7 +4,7 @@ export { editSpec, removeDocument } from "./edit-spec.ts";
 export { type EditedText, type EditOptions, editStatus, editStatusIn } from "./edit-status.ts";
 export { deepFreeze } from "./freeze.ts";
 export { specEquals, specHash } from "./hash.ts";
-export { joinedFrom, joinLists } from "./joined-list.ts";
+export { joinedAlike, joinedFrom, joinLists } from "./joined-list.ts";
 export type { JsonValue, TypeRegistry } from "./json-context.ts";
 export { type FromJsonOptions, fromJson } from "./json-read.ts";
 export { fieldToJson, type ToJsonOptions, toJson } from "./json-write.ts";

@@ -17,3 +17,13 @@ export function joinLists<T>(pieces: readonly (readonly T[])[]): readonly T[] {
 export function joinedFrom<T>(list: readonly T[]): readonly (readonly T[])[] {
   return (origins.get(list) as readonly (readonly T[])[] | undefined) ?? [list];
 }
+
+/** Whether two lists of equal items were joined from as long pieces; those without items don't count. */
+export function joinedAlike(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a === b) return true;
+  const [first, second] = [piecesWithItems(a), piecesWithItems(b)];
+  return first.length === second.length && first.every((piece, at) => piece.length === second[at]?.length);
+}
+
+const piecesWithItems = (list: readonly unknown[]): readonly (readonly unknown[])[] =>
+  joinedFrom(list).filter(({ length }) => length > 0);

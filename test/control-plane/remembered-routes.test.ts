@@ -110,6 +110,27 @@ it("tables that a selector finds are sorted together, and only the edited one is
   );
 });
 
+it("a table that a selector finds has the version of its content, whether it was found alone or beside an empty one", () => {
+  const found = (name: string, routes: object[]) =>
+    document("RouteTable", name, { routes }).replace('"metadata":{', '"metadata":{"labels":{"team":"a"},');
+  const all = document("VirtualService", "vs", {
+    virtualHost: {
+      domains: ["a.test", "*.test"],
+      routes: [{ matchers: [{ prefix: "/" }], delegateAction: { selector: { labels: { team: "a" } } } }],
+    },
+  });
+  // Sorted with those of other tables, routes come in runs of one kind of matcher, each a piece of its own.
+  const first = found("first", [
+    { matchers: [{ exact: "/x" }], directResponseAction: { status: 200, body: "x" } },
+    respond("/", "y"),
+  ]);
+  checkEach(
+    { apply: gateway("gw") + all + first },
+    { apply: found("second", []) },
+    { remove: ["RouteTable", "second"] },
+  );
+});
+
 const bodyOf = (route: Route | undefined) =>
   route?.action?.$case === "directResponse" ? route.action.value.body?.specifier?.value : undefined;
 

@@ -10,12 +10,15 @@ import {
   VirtualServiceKind,
 } from "../../../generated/sdk/index.ts";
 import { createGraph, type Graph, type Source } from "../../../src/collections/index.ts";
-import { envoyGraph } from "../../../src/control-plane/envoy-graph.ts";
+import { type EnvoyInputs, envoyGraph } from "../../../src/control-plane/envoy-graph.ts";
+import { assembleProxies } from "../../../src/control-plane/persist-proxies.ts";
+import { shortCircuitProblems } from "../../../src/control-plane/short-circuits.ts";
 import { type JudgedKind, statusGraph } from "../../../src/control-plane/status-graph.ts";
 import { feedCache } from "../../../src/control-plane/served-resource.ts";
+import type { EndpointSlice, Service } from "../../../src/discovery/index.ts";
 import type { EndpointAddress, TranslationSettings } from "../../../src/envoy/index.ts";
 import { translationSettings } from "../../../src/envoy/index.ts";
-import { gatewayCollections, type GatewaySettings } from "../../../src/gateway/index.ts";
+import { gatewayCollections, type GatewayInputs, type GatewaySettings } from "../../../src/gateway/index.ts";
 import {
   type AnyKind,
   createRegistry,
@@ -26,7 +29,7 @@ import {
   specEquals,
 } from "../../../src/resources/index.ts";
 import { type Memory, remembering } from "./remembering-graph.ts";
-import { createXdsCache, createXdsServer, type XdsServer } from "../../../src/xds/index.ts";
+import { createXdsCache, createXdsServer, type XdsCache, type XdsServer } from "../../../src/xds/index.ts";
 
 const kinds: readonly AnyKind[] = [
   GatewayKind,
@@ -56,12 +59,27 @@ export const gatewayDefaults: GatewaySettings = {
   translateEmptyGateways: false,
 };
 
+/** What a chain has beside the resources of gateways. */
+export interface ChainSurroundings {
+  /**
+   * Whether there is all that a control plane may have: Consul and Kubernetes, warnings of routes that are never reached, Proxies put
+   * together from their fragments.
+   */
+  readonly whole?: boolean;
+  /** The cache of an earlier chain. */
+  readonly cache?: XdsCache;
+  /** What an earlier chain had. */
+  readonly lastGood?: EnvoyInputs["lastGood"];
+  readonly lastOwners?: GatewayInputs["lastOwners"];
+}
+
 /** Everything between storage and xDS server: sources that a test edits, the derived graph, and a cache that it feeds. */
 export function createChain(
   settings: Partial<TranslationSettings> = {},
   memory?: Memory,
   observed: (graph: Graph) => Graph = (graph) => graph,
   areRoutesDue = true,
+  surroundings: ChainSurroundings = {},
 ) {
   const bare = createGraph({ schedule: () => {}, onError: ({ error }) => failures.push(error) });
   const failures: Error[] = [];
@@ -82,6 +100,8 @@ export function createChain(
   if (areRoutesDue) routesDue.set(true);
   const endpoints = graph.source<readonly EndpointAddress[]>("endpoints");
   endpoints.markSynced();
+  const whole = surroundings.whole === true;
+  const kubernetes = whole ? kubernetesSources(graph) : undefined;
   const gateway = gatewayCollections(graph, {
     gateways: source("Gateway"),
     virtualServices: source("VirtualService"),
@@ -90,6 +110,7 @@ export function createChain(
     routeOptions: source("RouteOption"),
     proxies: source("Proxy"),
     settings: gatewaySettings,
+    lastOwners: surroundings.lastOwners,
   });
   const envoy = envoyGraph(graph, {
     listeners: gateway.listeners,
@@ -101,8 +122,13 @@ export function createChain(
     endpoints,
     settings: translation,
     routesDue,
-    consul: false,
+    consul: whole,
+    kubernetes: kubernetes && { ...kubernetes, onlyIPv4: false },
+    ...(surroundings.lastGood && { lastGood: surroundings.lastGood }),
   });
+  const warnShortCircuits = graph.value<boolean>("warn short circuits");
+  warnShortCircuits.set(false);
+  const shortCircuits = whole ? [shortCircuitProblems(graph, gateway.virtualHosts, warnShortCircuits)] : [];
   const judged = (kind: AnyKind, mustBeServed = false): JudgedKind => ({
     kind,
     resources: source(kind.kind),
@@ -111,14 +137,14 @@ export function createChain(
   });
   const statuses = statusGraph(graph, {
     kinds: kinds.filter(({ hasStatus }) => hasStatus).map((kind) => judged(kind, kind.kind === "VirtualService")),
-    ownProblems: [...gateway.problems, ...envoy.upstreamProblems],
+    ownProblems: [...gateway.problems, ...shortCircuits, ...envoy.upstreamProblems],
     proxyProblems: envoy.proxyProblems,
     listeners: gateway.listeners,
     virtualHosts: gateway.virtualHosts,
   });
-  const cache = createXdsCache();
+  const cache = surroundings.cache ?? createXdsCache();
   let server: XdsServer | undefined;
-  feedCache(envoy.served, cache, () => {});
+  const feed = feedCache(envoy.served, cache, () => {});
 
   return {
     graph: bare,
@@ -128,7 +154,13 @@ export function createChain(
     gateway,
     envoy,
     cache,
+    /** Leaves the cache to a later chain. */
+    leaveCache: feed.stop,
+    shortCircuits,
+    proxies: whole ? assembleProxies(graph, gateway) : undefined,
     endpoints,
+    kubernetes,
+    warnShortCircuits,
     gatewaySettings,
     translation,
     routesDue,
@@ -159,6 +191,18 @@ export function createChain(
       return Object.assign(server, { port });
     },
   };
+}
+
+function kubernetesSources(graph: Graph) {
+  const [services, slices, pods] = [
+    graph.source<Service>("services"),
+    graph.source<EndpointSlice>("slices"),
+    graph.source<Readonly<Record<string, string>>>("pods"),
+  ];
+  for (const source of [services, slices, pods]) source.markSynced();
+  const podsKnown = graph.value<boolean>("pods known");
+  podsKnown.set(false);
+  return { services, slices, pods, podsKnown };
 }
 
 export type Chain = ReturnType<typeof createChain>;

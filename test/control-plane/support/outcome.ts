@@ -29,9 +29,13 @@ export function outcome(chain: Chain): Readonly<Record<string, unknown>> {
           .toSorted(),
       )
       .toSorted(),
-    problems: [...chain.gateway.problems, ...chain.envoy.upstreamProblems, ...chain.envoy.proxyProblems].map(
-      (collection) => collection.keys().map((key) => [key, collection.get(key)]),
-    ),
+    proxies: chain.proxies?.list(),
+    problems: [
+      ...chain.gateway.problems,
+      chain.shortCircuits,
+      ...chain.envoy.upstreamProblems,
+      ...chain.envoy.proxyProblems,
+    ].map((collection) => collection.keys().map((key) => [key, collection.get(key)])),
     statuses: [...chain.statuses].map(([kind, collection]) => [
       kind,
       collection.keys().map((key) => [key, collection.get(key)?.status]),
