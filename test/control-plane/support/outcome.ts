@@ -32,7 +32,7 @@ export function outcome(chain: Chain): Readonly<Record<string, unknown>> {
     proxies: chain.proxies?.list(),
     problems: [
       ...chain.gateway.problems,
-      chain.shortCircuits,
+      ...chain.shortCircuits,
       ...chain.envoy.upstreamProblems,
       ...chain.envoy.proxyProblems,
     ].map((collection) => collection.keys().map((key) => [key, collection.get(key)])),
