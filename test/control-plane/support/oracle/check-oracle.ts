@@ -19,6 +19,8 @@ export interface OracleOptions {
   readonly seed: number;
   /** One of the seed's sequences alone, as fast-check names it. */
   readonly path?: string | undefined;
+  /** Whether what fails is made smaller, which takes its time. */
+  readonly shrink?: boolean;
 }
 
 /**
@@ -31,12 +33,13 @@ export interface OracleOptions {
  * @returns what was seen, and how often: types that were served, states of statuses
  * @throws Error with seed, path and the shrunk edits
  */
-export function checkOracle({ sequences: numRuns, maxSteps, seed, path }: OracleOptions): ReadonlyMap<string, number> {
+export function checkOracle(options: OracleOptions): ReadonlyMap<string, number> {
+  const { sequences: numRuns, maxSteps, seed, path, shrink = true } = options;
   const seen = new Map<string, number>();
   const note = (what: string): void => void seen.set(what, (seen.get(what) ?? 0) + 1);
   fc.assert(
     fc.property(sequences(maxSteps), (steps) => checkSequence(steps, note)),
-    { numRuns, seed, ...(path !== undefined && { path }) },
+    { numRuns, seed, endOnFailure: !shrink, ...(path !== undefined && { path }) },
   );
   return seen;
 }

@@ -6,8 +6,10 @@ import { kinds, seldom, type Spec, specs } from "./specs.ts";
 
 export type Edit =
   | { readonly type: "set"; readonly kind: string; readonly key: string; readonly spec: Spec }
+  /** Takes one field from another specification; of a virtual service, one of its virtual host. */
+  | { readonly type: "field"; readonly kind: string; readonly key: string; readonly spec: Spec; readonly field: number }
   | {
-      readonly type: "delete" | "relabel" | "reorder" | "rename" | "repair";
+      readonly type: "delete" | "relabel" | "reorder" | "rename" | "repair" | "fewer routes" | "more routes";
       readonly kind: string;
       readonly key: string;
     }
@@ -39,6 +41,12 @@ const named = fc.oneof(
 const set: fc.Arbitrary<Edit> = named.chain(({ kind, key }) =>
   (specs[kind] as fc.Arbitrary<Spec>).map((spec): Edit => ({ type: "set", kind, key, spec })),
 );
+const field: fc.Arbitrary<Edit> = fc
+  .tuple(set, fc.nat({ max: 63 }))
+  .map(([one, number]): Edit => (one.type === "set" ? { ...one, type: "field", field: number } : one));
+const resourceEdits = [
+  ...(["delete", "relabel", "reorder", "rename", "rename", "repair", "fewer routes", "more routes"] as const),
+];
 const address = fc.record({
   address: fc.constantFrom("10.0.0.1", "10.0.0.2"),
   port: fc.constantFrom(1, 2, 3),
@@ -72,12 +80,11 @@ const slice = fc.record({
 });
 
 const edit: fc.Arbitrary<Edit> = fc.oneof(
-  { weight: 12, arbitrary: set },
+  { weight: 9, arbitrary: set },
+  { weight: 9, arbitrary: field },
   {
     weight: 8,
-    arbitrary: fc
-      .tuple(fc.constantFrom("delete", "relabel", "reorder", "rename", "rename", "repair" as const), named)
-      .map(([type, at]): Edit => ({ type, ...at })),
+    arbitrary: fc.tuple(fc.constantFrom(...resourceEdits), named).map(([type, at]): Edit => ({ type, ...at })),
   },
   {
     weight: 3,
@@ -136,22 +143,34 @@ const arrival: fc.Arbitrary<Arrival> = fc.oneof(
 );
 const step = fc.record({ edits: fc.array(edit, { minLength: 1, maxLength: 4 }), arrival });
 
+const plainSet = (kind: string, key: string, spec: Spec): Edit => ({ type: "set", kind, key, spec });
+const staticHost = { static: { hosts: [{ addr: "127.0.0.1", port: 1 }] } };
 /** What serves whatever comes. */
 const plain: readonly Edit[] = [
-  {
-    type: "set",
-    kind: "Gateway",
-    key: "gloo-system/gw-0",
-    spec: { bindAddress: "0.0.0.0", bindPort: 8080, httpGateway: {} },
-  },
-  ...["gloo-system/us-0", "elsewhere/us-0"].map(
-    (key): Edit => ({
-      ...{ type: "set", kind: "Upstream", key },
-      spec: { static: { hosts: [{ addr: "127.0.0.1", port: 1 }] } },
-    }),
-  ),
-  { type: "set", kind: "Upstream", key: "gloo-system/us-1", spec: { consul: { serviceName: "svc" } } },
+  plainSet("Gateway", "gloo-system/gw-0", { bindAddress: "0.0.0.0", bindPort: 8080, httpGateway: {} }),
+  plainSet("Upstream", "gloo-system/us-0", staticHost),
+  plainSet("Upstream", "elsewhere/us-0", staticHost),
+  plainSet("Upstream", "gloo-system/us-1", { consul: { serviceName: "svc" } }),
   { type: "endpoints", key: "gloo-system/us-1", endpoints: [{ address: "10.0.0.1", port: 1 }] },
+  plainSet("Upstream", "gloo-system/us-2", {
+    kube: { ...{ serviceName: "svc-0", serviceNamespace: "apps", servicePort: 80 }, selector: { app: "x" } },
+  }),
+  {
+    ...{ type: "service", name: "svc-0" },
+    service: {
+      ...{ ref: { name: "svc-0", namespace: "apps" }, ports: [{ port: 80, name: "p80", appProtocol: "" }] },
+      ...{ externalName: undefined, selector: { team: "a" }, prefersIPv6: false, labels: {}, annotations: {} },
+    },
+  },
+  {
+    ...{ type: "slice", name: "s-0" },
+    slice: {
+      ...{ service: "apps/svc-0", family: "IPv4", ports: [{ name: "p80", port: 8080 }] },
+      endpoints: [{ address: "10.1.0.1", state: "ready", pod: "apps/pod", hostname: "", zone: "" }],
+    },
+  },
+  { type: "pod", labels: { app: "x" } },
+  { type: "pods known", known: true },
 ];
 
 /** Sequences of at most so many steps; most of them begin with much that is there already. */
@@ -229,12 +248,16 @@ function changeResource({ specs: stored, former }: World, one: Extract<Edit, { r
     if (before !== undefined) stored.set(at, before);
   } else if (one.type === "set") {
     stored.set(at, one.spec);
+  } else if (one.type === "field") {
+    stored.set(at, known === undefined ? one.spec : withField(known, one.spec, one.field));
   } else if (known === undefined) {
     return;
   } else if (one.type === "relabel") {
     stored.set(at, { ...known, labels: { ...known.labels, team: known.labels?.["team"] === "a" ? "b" : "a" } });
   } else if (one.type === "reorder") {
     stored.set(at, reordered(known) as Spec);
+  } else if (one.type === "fewer routes" || one.type === "more routes") {
+    stored.set(at, withRoutes(known, one.type === "fewer routes"));
   } else {
     stored.delete(at);
     if (one.type === "rename") {
@@ -243,6 +266,34 @@ function changeResource({ specs: stored, former }: World, one: Extract<Edit, { r
     }
   }
   if (known !== undefined) former.set(at, known);
+}
+
+function withField(known: Spec, from: Spec, number: number): Spec {
+  const fields = [...new Set([...Object.keys(known), ...Object.keys(from)])].sort();
+  const chosen = fields[number % fields.length] as string;
+  const [host, other] = [known["virtualHost"], from["virtualHost"]];
+  if (chosen === "virtualHost" && host !== undefined && other !== undefined) {
+    return { ...known, virtualHost: withField(host as Spec, other as Spec, Math.floor(number / fields.length)) };
+  }
+  const instead = alternatives.find((them) => them.includes(chosen)) ?? [chosen];
+  const rest = Object.fromEntries(Object.entries(known).filter(([name]) => !instead.includes(name)));
+  return from[chosen] === undefined ? rest : { ...rest, [chosen]: from[chosen] };
+}
+
+/** Fields of which a resource has one. */
+const alternatives = [
+  ["static", "consul", "kube"],
+  ["httpGateway", "tcpGateway"],
+  ["tls", "oauth"],
+];
+
+/** Without the first route, or with the last one at the start once more. */
+function withRoutes(known: Spec, fewer: boolean): Spec {
+  const host = known["virtualHost"];
+  if (host !== undefined) return { ...known, virtualHost: withRoutes(host as Spec, fewer) };
+  const routes = known["routes"];
+  if (!Array.isArray(routes)) return known;
+  return { ...known, routes: fewer ? routes.slice(1) : [...routes.slice(-1), ...routes] };
 }
 
 /** Turns every list of routes, domains or hosts round. */

@@ -41,7 +41,7 @@ export const seldom = <T>(arbitrary: fc.Arbitrary<T>, times = 4): fc.Arbitrary<T
   fc.oneof({ weight: times - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
 
 /** Less what is undefined, which has no place in YAML. */
-const present = <T extends object>(fields: T): Spec =>
+const present = (fields: object): Spec =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 /** Of a resource of a kind that may be there, in the referring resource's namespace too, or of one that never is. */
