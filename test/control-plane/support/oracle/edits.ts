@@ -148,6 +148,18 @@ const staticHost = { static: { hosts: [{ addr: "127.0.0.1", port: 1 }] } };
 /** What serves whatever comes. */
 const plain: readonly Edit[] = [
   plainSet("Gateway", "gloo-system/gw-0", { bindAddress: "0.0.0.0", bindPort: 8080, httpGateway: {} }),
+  plainSet("VirtualService", "gloo-system/vs-0", {
+    virtualHost: {
+      domains: ["a.test", "*.test"],
+      routes: [{ matchers: [{ prefix: "/" }], delegateAction: { selector: { labels: { team: "a" } } } }],
+    },
+  }),
+  ...["gloo-system/rt-0", "gloo-system/rt-1"].map((key, at) => {
+    const direct = [{ exact: "/a" }, { prefix: `/b/${at}` }].map((matcher) => ({
+      ...{ matchers: [matcher], directResponseAction: { status: 200, body: "ok" } },
+    }));
+    return plainSet("RouteTable", key, { labels: { team: "a" }, routes: direct });
+  }),
   plainSet("Upstream", "gloo-system/us-0", staticHost),
   plainSet("Upstream", "elsewhere/us-0", staticHost),
   plainSet("Upstream", "gloo-system/us-1", { consul: { serviceName: "svc" } }),
