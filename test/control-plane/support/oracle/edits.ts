@@ -265,7 +265,7 @@ function changeResource({ specs: stored, former }: World, one: Extract<Edit, { r
   } else if (known === undefined) {
     return;
   } else if (one.type === "relabel") {
-    stored.set(at, { ...known, labels: { ...known.labels, team: known.labels?.["team"] === "a" ? "b" : "a" } });
+    stored.set(at, { ...known, labels: relabelled(known.labels) });
   } else if (one.type === "reorder") {
     stored.set(at, reordered(known) as Spec);
   } else if (one.type === "fewer routes" || one.type === "more routes") {
@@ -306,6 +306,11 @@ function withRoutes(known: Spec, fewer: boolean): Spec {
   const routes = known["routes"];
   if (!Array.isArray(routes)) return known;
   return { ...known, routes: fewer ? routes.slice(1) : [...routes.slice(-1), ...routes] };
+}
+
+/** Its team in turn: one, the other, none. */
+function relabelled({ team, ...rest }: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  return team === "b" ? rest : { ...rest, team: team === "a" ? "b" : "a" };
 }
 
 /** Turns every list of routes, domains or hosts round. */
