@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { checkOracle } from "./support/oracle/check-oracle.ts";
 
 /** EPOXY_ORACLE_SEQUENCES=20000 for the long run (bench/README.md), EPOXY_ORACLE_STEPS for longer sequences. */
-const sequences = Number(process.env["EPOXY_ORACLE_SEQUENCES"] ?? 150);
+const sequences = Number(process.env["EPOXY_ORACLE_SEQUENCES"] ?? 120);
 const maxSteps = Number(process.env["EPOXY_ORACLE_STEPS"] ?? 14);
 /** What a failure names, to run it again. */
 const seed = Number(process.env["EPOXY_ORACLE_SEED"] ?? Math.floor(Math.random() * 2 ** 31));

@@ -29,7 +29,7 @@ import {
   specEquals,
 } from "../../../src/resources/index.ts";
 import { type Memory, remembering } from "./remembering-graph.ts";
-import { createXdsCache, createXdsServer, type XdsCache, type XdsServer } from "../../../src/xds/index.ts";
+import { createXdsCache, createXdsServer, typeUrls, type XdsCache, type XdsServer } from "../../../src/xds/index.ts";
 
 const kinds: readonly AnyKind[] = [
   GatewayKind,
@@ -174,11 +174,19 @@ export function createChain(
       source(kind).delete(`gloo-system/${name}`);
       graph.flush();
     },
-    /** Whether all proxies have accepted all that the cache holds. */
+    /**
+     * Whether all proxies have accepted all that the cache holds. Between a scope that it has accepted and the table that this leads to, a
+     * proxy has nothing unanswered either: it is about to ask for the table.
+     */
     quiet: () =>
       server
         ?.streams()
-        .every(({ types }) => types.every(({ outstanding, held }) => outstanding === 0 && held.length === 0)) === true,
+        .every(
+          ({ key = "", types }) =>
+            types.every(
+              ({ outstanding, held, unsent }) => outstanding === 0 && held.length === 0 && unsent.length === 0,
+            ) && asksForAllTables(cache, key, types),
+        ) === true,
     /** Serves the cache. */
     async serve(): Promise<XdsServer & { readonly port: number }> {
       server = createXdsServer({
@@ -191,6 +199,16 @@ export function createChain(
       return Object.assign(server, { port });
     },
   };
+}
+
+function asksForAllTables(
+  cache: XdsCache,
+  key: string,
+  types: readonly { readonly typeUrl: string; readonly names: readonly string[] }[],
+): boolean {
+  const asked = new Set(types.find(({ typeUrl }) => typeUrl === typeUrls.route)?.names);
+  const tables = cache.dump(key).find(({ typeUrl }) => typeUrl === typeUrls.route)?.resources ?? {};
+  return Object.keys(tables).every((name) => asked.has(name));
 }
 
 function kubernetesSources(graph: Graph) {
