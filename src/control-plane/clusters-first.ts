@@ -4,7 +4,7 @@ import type { ProxyFragment } from "../../generated/proto/epoxy/gloo/v1/proxy_fr
 import type { Collection } from "../collections/index.ts";
 import { clusterName } from "../envoy/index.ts";
 import { typeUrls, type XdsCache, type XdsResource } from "../xds/index.ts";
-import type { BuiltCluster } from "./envoy-graph.ts";
+import type { BuiltCluster } from "./cluster-graph.ts";
 import { proxyOf, snapshotKeyOf } from "./fragment-keys.ts";
 
 /** Milliseconds in which a connection takes two megabytes, before nothing is written for as long as routes are translated. */

@@ -141,6 +141,7 @@ export function startEngine({
           namespaces: view.namespaceChoice ?? (view.watchNamespaces.length === 0 ? undefined : view.watchNamespaces),
           onlyIPv4: view.kubernetes.onlyIPv4,
           endpoints: serving,
+          discovery: components.has("discovery") && view.kubernetes.upstreams,
         })
       : undefined;
   const lastListeners = saved.section("listeners", savedListener);
@@ -180,7 +181,7 @@ export function startEngine({
     components,
     upstreams: envoy.upstreams,
     stored: sources.watched(UpstreamKind),
-    services: kubernetes?.inputs.services,
+    services: kubernetes?.discovered,
     endpoints,
     logger,
   });
@@ -261,6 +262,7 @@ export function startEngine({
   const isSuspicious = (): boolean => envoy.served.synced && isHeld();
   const onFed = (): void => {
     fed = true;
+    kubernetes?.waitNoMore();
     logger.info({ proxies: cache.keys().length - 1 }, "all sources are read: serving");
   };
   const feed = serving ? feedCache(envoy.served, cache, onFed, isHeld) : undefined;

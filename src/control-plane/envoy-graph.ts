@@ -6,7 +6,6 @@ import type { Collection, Graph, Lookup, Value } from "../collections/index.ts";
 import {
   checkFragmentTls,
   checkUpstreamGroup,
-  clusterName,
   consulUpstreamRef,
   type EndpointAddress,
   KUBERNETES_SERVICE_PREFIX,
@@ -16,30 +15,17 @@ import {
   type TranslatedUpstream,
   type TranslationContext,
   type TranslationSettings,
-  translateEndpoints,
   translateListener,
   translateUpstream,
   translateVirtualHost,
   UNSEEN_TLS_SECRET,
   type UpstreamState,
 } from "../envoy/index.ts";
-import { parseRefKey, refKey, refOf, sharedText, type TranslationProblem } from "../resources/index.ts";
-import {
-  resourceFromBytes,
-  resourceFromParts,
-  typeUrls,
-  type XdsPart,
-  type XdsResource,
-  xdsPart,
-} from "../xds/index.ts";
+import { refKey, refOf, sharedText, type TranslationProblem } from "../resources/index.ts";
+import { resourceFromBytes, typeUrls, type XdsPart, xdsPart } from "../xds/index.ts";
 import { allClusters, type ReachedClusters } from "./all-clusters.ts";
-import {
-  endpointsOfServices,
-  type KubernetesInputs,
-  serviceFacts,
-  serviceLookup,
-  servicesByCluster,
-} from "./kubernetes-graph.ts";
+import { buildAssignments, buildClusters, type BuiltCluster, serveClusters } from "./cluster-graph.ts";
+import { type KubernetesInputs, serviceFacts, serviceLookup, servicesByCluster } from "./kubernetes-graph.ts";
 import { domainKeyOf, domainKeysOf, listenerKeyOf, originOf, proxyOf, snapshotKeyOf } from "./fragment-keys.ts";
 import { leaveDomains } from "./leave-domains.ts";
 import { type BuiltListener, type BuiltVirtualHost, partsOf, sameVirtualHost, serveRoutes } from "./route-graph.ts";
@@ -92,12 +78,6 @@ interface Inputs extends EnvoyInputs {
   readonly isUnseen: boolean;
   readonly serviceFacts: Collection<KubernetesService> | undefined;
   readonly tlsSecrets: Collection<TlsSecretState> | undefined;
-}
-
-/** A cluster as proxies get it, and under which name they ask for its endpoints, if these aren't part of it. */
-export interface BuiltCluster {
-  readonly resource: XdsResource;
-  readonly edsServiceName: string | undefined;
 }
 
 /** Of ten thousand clusters the messages would take far more memory than their bytes. */
@@ -166,8 +146,9 @@ export function envoyGraph(graph: Graph, given: EnvoyInputs): EnvoyOutputs {
     },
     () => true,
   );
-  const built = buildClusters(graph, clusters);
-  const servedClusters = serveClusters(graph, inputs, upstreams, built, wanted);
+  const assignments = buildAssignments(graph, inputs, upstreams);
+  const built = buildClusters(graph, clusters, assignments);
+  const servedClusters = serveClusters(graph, built, assignments, wanted);
   const servedListeners = graph.deriveMany("envoy/served-listeners", listeners, ({ snapshotKey, resource }) =>
     resource === undefined ? [] : [servedEntry(snapshotKey, resource)],
   );
@@ -209,7 +190,9 @@ function contextOf(
       inputs.tlsSecrets === undefined ? UNSEEN_TLS_SECRET : lookup.get(inputs.tlsSecrets, refKey(ref)),
     kubernetesService: inputs.isUnseen
       ? () => UNSEEN_SERVICE
-      : inputs.serviceFacts && serviceLookup(inputs.serviceFacts, lookup),
+      : inputs.serviceFacts &&
+        inputs.kubernetes &&
+        serviceLookup(inputs.serviceFacts, inputs.kubernetes.unread, lookup),
     get settings() {
       return lookup.value(inputs.settings) ?? NO_SETTINGS;
     },
@@ -331,55 +314,4 @@ function namedServices(
     ),
     clusters: graph.join("envoy/clusters", { stored, named }, (values) => values.stored ?? values.named),
   };
-}
-
-function buildClusters(graph: Graph, clusters: Collection<BuiltUpstream>): Collection<BuiltCluster> {
-  return graph.derive("envoy/cluster-resources", clusters, ({ part, clusterName: name, edsServiceName }) => {
-    const resendWith = edsServiceName === undefined ? [] : [{ typeUrl: typeUrls.endpoint, name: edsServiceName }];
-    const resource = part && resourceFromParts(typeUrls.cluster, name, [part], { resendWith });
-    return resource && { resource, edsServiceName };
-  });
-}
-
-/** Each proxy gets the clusters that its routes can reach, and their endpoints, not all there are. */
-function serveClusters(
-  graph: Graph,
-  inputs: Inputs,
-  upstreams: Collection<Upstream>,
-  clusters: Collection<BuiltCluster>,
-  wanted: Collection<unknown>,
-): Collection<ServedResource> {
-  const { kubernetes } = inputs;
-  const endpoints =
-    kubernetes === undefined
-      ? inputs.endpoints
-      : graph.join(
-          "envoy/endpoints",
-          { given: inputs.endpoints, found: endpointsOfServices(graph, kubernetes, upstreams) },
-          (values) => values.given ?? values.found,
-        );
-  const assignments = graph.deriveMany("envoy/assignment-resources", endpoints, (instances, key) => {
-    const service = clusterName(parseRefKey(key));
-    const { bytes } = translateEndpoints(service, instances);
-    return [[service, resourceFromBytes(typeUrls.endpoint, service, bytes, { origin: `Upstream/${key}` })] as const];
-  });
-  const split = (use: string): readonly [string, string] => {
-    const bar = use.indexOf("|");
-    return [use.slice(0, bar), use.slice(bar + 1)];
-  };
-  return graph.deriveMany(
-    "envoy/served-clusters",
-    wanted,
-    (_wanted, use, lookup) => {
-      const [snapshotKey, cluster] = split(use);
-      const found = lookup.get(clusters, cluster);
-      if (found === undefined) return [];
-      const { resource, edsServiceName } = found;
-      if (edsServiceName === undefined) return [servedEntry(snapshotKey, resource)];
-      const assignment = lookup.get(assignments, edsServiceName);
-      // Without its endpoints a cluster would be empty for a moment, and Envoy would answer 503 from it.
-      return assignment === undefined ? [] : [servedEntry(snapshotKey, resource), servedEntry(snapshotKey, assignment)];
-    },
-    { equals: sameResource },
-  );
 }

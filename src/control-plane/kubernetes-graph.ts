@@ -14,6 +14,11 @@ export interface KubernetesInputs {
   readonly pods: Collection<Readonly<Record<string, string>>>;
   /** Whether `pods` is complete. */
   readonly podsKnown: Value<boolean>;
+  /**
+   * Why services and slices, which count as complete once everything else is served, aren't read yet; undefined: they have been. So who begins
+   * to need them while Kubernetes doesn't answer waits for it, and nobody else does.
+   */
+  readonly unread: Value<string>;
   readonly onlyIPv4: boolean;
 }
 
@@ -25,9 +30,13 @@ export const serviceFacts = (graph: Graph, { services }: KubernetesInputs): Coll
   }));
 
 export const serviceLookup =
-  (facts: Collection<KubernetesService>, lookup: Lookup) =>
-  (ref: Ref): KubernetesService | undefined =>
-    lookup.get(facts, refKey(ref));
+  (facts: Collection<KubernetesService>, unread: Value<string>, lookup: Lookup) =>
+  (ref: Ref): KubernetesService | undefined => {
+    const found = lookup.get(facts, refKey(ref));
+    if (found !== undefined) return found;
+    const why = lookup.value(unread);
+    return why === undefined ? undefined : { ports: undefined, unread: why };
+  };
 
 /** The Upstreams that `kube` destinations stand for, by the name of the cluster. */
 export const servicesByCluster = (graph: Graph, { services }: KubernetesInputs): Collection<Upstream> =>
@@ -43,7 +52,7 @@ export const servicesByCluster = (graph: Graph, { services }: KubernetesInputs):
 /** The endpoints of Upstreams of type `kube`, by refKey; absent while the pods that they are chosen among aren't known. */
 export function endpointsOfServices(
   graph: Graph,
-  { services, slices, pods, podsKnown, onlyIPv4 }: KubernetesInputs,
+  { services, slices, pods, podsKnown, unread, onlyIPv4 }: KubernetesInputs,
   upstreams: Collection<Upstream>,
 ): Collection<readonly EndpointAddress[]> {
   const byService = slices.index("by-service", ({ service }) => [service]);
@@ -52,6 +61,7 @@ export function endpointsOfServices(
     const key = refKey({ namespace: type.value.serviceNamespace, name: type.value.serviceName });
     const service = lookup.get(services, key);
     if (service === undefined || service.externalName !== undefined) return undefined;
+    if (lookup.value(unread) !== undefined) return undefined;
     if (needsPods(type.value, service) && lookup.value(podsKnown) !== true) return undefined;
     return kubernetesEndpoints(type.value, {
       service,

@@ -1,5 +1,5 @@
 import type { Upstream } from "../../generated/proto/epoxy/gloo/v1/upstream.ts";
-import type { Collection, Graph } from "../collections/index.ts";
+import type { Collection, Graph, Source } from "../collections/index.ts";
 import {
   type Discovery,
   type EndpointSlice,
@@ -21,11 +21,17 @@ export interface KubernetesSourcesOptions {
   readonly onlyIPv4: boolean;
   /** Whether endpoints matter to this process. */
   readonly endpoints: boolean;
+  /** Whether it writes Upstreams for services. */
+  readonly discovery: boolean;
 }
 
 /** What is followed of a Kubernetes cluster. */
 export interface KubernetesSources extends Discovery {
   readonly inputs: KubernetesInputs;
+  /** Services for who must know that these are all; synced only once they have been read. Undefined: nobody discovers. */
+  readonly discovered: Collection<Service> | undefined;
+  /** What is waited for at the start is served: from now on, only who needs Kubernetes waits for it. */
+  waitNoMore(): void;
   /** Follows pods from the moment on at which one of these Upstreams chooses among them. */
   choosingAmongPods(upstreams: Collection<Upstream>): void;
 }
@@ -48,13 +54,35 @@ export function openKubernetesSources(graph: Graph, options: KubernetesSourcesOp
   podsKnown.set(false);
   // Whether they are complete is what `podsKnown` says: most need none, and must not wait for them.
   pods.markSynced();
-  const following: Discovery[] = [
-    followCluster({ client, resource: core("services"), namespaces, source: services, read: readService }),
-  ];
-  if (options.endpoints) {
-    const read = readEndpointSlice;
-    following.push(followCluster({ client, resource: endpointSlices, namespaces, source: slices, read }));
-  } else slices.markSynced();
+  const discovered = options.discovery ? graph.source<Service>("kubernetes/discovered-services") : undefined;
+  const unread = graph.value<string>("kubernetes/unread");
+  unread.set("it has not been read yet");
+  const pending = new Set<object>();
+  const following: Discovery[] = [];
+  function follow<T>(
+    resource: KubeResource,
+    sources: readonly Pick<Source<T>, "apply" | "markSynced">[],
+    read: (object: KubeObject) => T | undefined,
+  ): void {
+    const source: Pick<Source<T>, "apply" | "markSynced"> = {
+      apply(edits) {
+        const all = [...edits];
+        for (const one of sources) one.apply(all);
+      },
+      markSynced() {
+        for (const one of sources) one.markSynced();
+        if (pending.delete(resource) && pending.size === 0) unread.set(undefined);
+      },
+    };
+    const onFailure = (message: string): void => {
+      if (pending.has(resource)) unread.set(message);
+    };
+    pending.add(resource);
+    following.push(followCluster({ client, resource, namespaces, source, read, onFailure }));
+  }
+  follow(core("services"), discovered === undefined ? [services] : [services, discovered], readService);
+  if (options.endpoints) follow(endpointSlices, [slices], readEndpointSlice);
+  else slices.markSynced();
 
   function followPods(): void {
     const known = { apply: pods.apply.bind(pods), markSynced: () => podsKnown.set(true) };
@@ -67,7 +95,12 @@ export function openKubernetesSources(graph: Graph, options: KubernetesSourcesOp
     await Promise.all(following.map((one) => one.close()));
   };
   return {
-    inputs: { services, slices, pods, podsKnown, onlyIPv4 },
+    inputs: { services, slices, pods, podsKnown, unread, onlyIPv4 },
+    discovered,
+    waitNoMore() {
+      services.markSynced();
+      slices.markSynced();
+    },
     choosingAmongPods(upstreams) {
       const choosing = graph.derive(
         "kubernetes/choosing-upstreams",

@@ -18,6 +18,8 @@ export interface KubernetesService {
   readonly ports: readonly { readonly port: number; readonly name: string }[] | undefined;
   /** The name that a service of type ExternalName stands for. */
   readonly externalName?: string | undefined;
+  /** Why nothing is known of it, though it may be there. */
+  readonly unread?: string | undefined;
 }
 
 /** The settings that translation depends on. */

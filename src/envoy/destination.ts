@@ -4,7 +4,7 @@ import type { EnvoyMetadata } from "./api.ts";
 import type { TranslationContext, UpstreamState } from "./context.ts";
 import { clusterName, consulUpstreamRef, kubernetesServiceRef } from "./names.ts";
 import type { Report } from "./report.ts";
-import { NO_KUBERNETES, servicePortFault } from "./upstreams/kubernetes.ts";
+import { NO_KUBERNETES, servicePortFault, unreadText } from "./upstreams/kubernetes.ts";
 
 /** What became of a destination. `faulty`: the report has the error. */
 export type ResolvedDestination =
@@ -81,6 +81,9 @@ function resolveService(
   if (fault !== undefined) {
     report.warn(path, invalidDestination("Upstream", upstream, `not found: ${fault}`));
     return { kind: "missing" };
+  }
+  if (found?.unread !== undefined) {
+    report.warn(path, `${unreadText(found.unread)}: until then requests get 503, unless proxies have the cluster`);
   }
   return chosen(upstream, { valid: true, subsets: [] }, destination, path, report);
 }

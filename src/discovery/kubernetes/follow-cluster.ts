@@ -19,6 +19,8 @@ export interface FollowClusterOptions<T, O extends KubeObject> {
   readonly namespaces: readonly string[] | NamespaceChoice | undefined;
   /** Gets what is read of each object, by `<namespace>/<name>`. It is synced once all namespaces have been listed. */
   readonly source: Pick<Source<T>, "apply" | "markSynced">;
+  /** Told why something can't be read, each time that it is tried. */
+  readonly onFailure?: ((message: string) => void) | undefined;
   /** Undefined: the object is of no interest. What it throws concerns that object alone. */
   read(object: O): T | undefined;
 }
@@ -74,6 +76,7 @@ export function followCluster<T, O extends KubeObject>(options: FollowClusterOpt
     for await (const event of followObjects<O>(client, resource, { namespace }, scope.ending.signal, guard)) {
       if (event.type === "failed") {
         scope.failure = event.error.message;
+        options.onFailure?.(scope.failure);
         continue;
       }
       scope.failure = undefined;
@@ -116,6 +119,7 @@ export function followCluster<T, O extends KubeObject>(options: FollowClusterOpt
         if (failure === undefined) return;
       } catch (error) {
         failure = (error as Error).message;
+        options.onFailure?.(failure);
       }
       await sleep(RETRY_MS * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
     }

@@ -36,6 +36,9 @@ const fallbackPolicies = {
 /** What is said where Kubernetes would be needed, and isn't configured. */
 export const NO_KUBERNETES = "no Kubernetes is configured for this control plane (Settings: kubernetesConfigSource)";
 
+/** What is said where Kubernetes is needed, and has not been read since the start. */
+export const unreadText = (why: string): string => `waits for the services of Kubernetes, which can't be read: ${why}`;
+
 /** What is wrong with a port of a service; undefined: it can be used. */
 export function servicePortFault({ ports }: KubernetesService, service: Ref, port: number): string | undefined {
   if (port < 1 || port > 65_535) return `${port} is no port`;
@@ -74,6 +77,9 @@ export function kubernetesCluster(
     const text = `Upstream ${refText(upstream)} references the service '${serviceName}' which does not exist in namespace '${serviceNamespace}'`;
     report.error("kube.serviceName", text);
     return undefined;
+  }
+  if (service.unread !== undefined) {
+    report.warn("kube", `${unreadText(service.unread)}: until then proxies keep the cluster that they have, if any`);
   }
   const fault = servicePortFault(service, ref, servicePort);
   if (fault !== undefined) {

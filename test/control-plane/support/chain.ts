@@ -220,7 +220,9 @@ function kubernetesSources(graph: Graph) {
   for (const source of [services, slices, pods]) source.markSynced();
   const podsKnown = graph.value<boolean>("pods known");
   podsKnown.set(false);
-  return { services, slices, pods, podsKnown };
+  const unread = graph.value<string>("kubernetes unread");
+  unread.set(undefined);
+  return { services, slices, pods, podsKnown, unread };
 }
 
 export type Chain = ReturnType<typeof createChain>;

@@ -6,13 +6,15 @@ export type Memory = ReadonlyMap<string, ReadonlyMap<string, unknown>>;
 
 /**
  * The derivations whose result may depend on what was in force before, by design: who has a domain or an address keeps it, and a
- * listener or virtual host that can't be built keeps its last good version. All others depend on the present input only.
+ * listener or virtual host that can't be built keeps its last good version, and a cluster stays as it was until the endpoints that it is to have
+ * from now on are known. All others depend on the present input only.
  */
 export const HISTORICAL = [
   "gateway/domains-owners",
   "gateway/addresses-owners",
   "envoy/listeners",
   "envoy/virtual-hosts",
+  "envoy/cluster-resources",
 ] as const;
 
 /** The same graph, whose historical derivations start from what `memory` holds. */
@@ -39,4 +41,9 @@ export function memoryOf(graph: Graph): Memory {
       return [name, new Map(collection.keys().map((key) => [key, collection.get(key)]))];
     }),
   );
+}
+
+/** What a new process is told of that. Clusters aren't saved: at the start, endpoints are waited for. */
+export function afterRestart(memory: Memory): Memory {
+  return new Map([...memory].filter(([name]) => name !== "envoy/cluster-resources"));
 }

@@ -6,7 +6,7 @@ import { translationSettings } from "../../../../src/envoy/index.ts";
 import { refKey, refOf } from "../../../../src/resources/index.ts";
 import { type Chain, createChain, gatewayDefaults, resourcesOf } from "../chain.ts";
 import { outcome } from "../outcome.ts";
-import { memoryOf } from "../remembering-graph.ts";
+import { afterRestart, memoryOf } from "../remembering-graph.ts";
 import { formerLife } from "./former-life.ts";
 import { type Step, changeWorld, emptyWorld, sequences, type World } from "./edits.ts";
 import { kinds, type Spec } from "./specs.ts";
@@ -57,6 +57,7 @@ function checkSequence(steps: readonly Step[], note: (what: string) => void): vo
     for (const one of edits) changeWorld(world, one);
     if (arrival.startsWith("restart")) {
       incremental.leaveCache();
+      memory = afterRestart(memory);
       const { cache } = incremental;
       saved.stop();
       const isDue = arrival === "restart";
