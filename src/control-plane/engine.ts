@@ -153,6 +153,7 @@ export function startEngine({
     upstreams,
     upstreamGroups,
     secrets: sources.secrets(storages.secrets, serving),
+    unreadSecrets: sources.unreadSecrets,
     endpoints,
     settings: translationSettings,
     routesDue,
@@ -263,6 +264,7 @@ export function startEngine({
   const onFed = (): void => {
     fed = true;
     kubernetes?.waitNoMore();
+    sources.waitForSecretsNoMore();
     logger.info({ proxies: cache.keys().length - 1 }, "all sources are read: serving");
   };
   const feed = serving ? feedCache(envoy.served, cache, onFed, isHeld) : undefined;

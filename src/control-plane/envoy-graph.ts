@@ -42,6 +42,8 @@ export interface EnvoyInputs {
   readonly upstreamGroups: Collection<UpstreamGroup>;
   /** `unseen`: nobody can read them, so whatever is said of them is believed. */
   readonly secrets: Collection<Secret> | "unseen";
+  /** Why `secrets` isn't all that there is, though it may count as complete; undefined: it is. */
+  readonly unreadSecrets?: Value<string> | undefined;
   /** By refKey of the Upstream; only of those whose endpoints are discovered. Absent: not known yet. */
   readonly endpoints: Collection<readonly EndpointAddress[]>;
   readonly settings: Value<TranslationSettings>;
@@ -186,8 +188,13 @@ function contextOf(
       return states === undefined ? undefined : lookup.get(states, refKey(ref));
     },
     upstreamGroup: (ref) => lookup.get(inputs.upstreamGroups, refKey(ref)),
-    tlsSecret: (ref) =>
-      inputs.tlsSecrets === undefined ? UNSEEN_TLS_SECRET : lookup.get(inputs.tlsSecrets, refKey(ref)),
+    tlsSecret(ref) {
+      if (inputs.tlsSecrets === undefined) return UNSEEN_TLS_SECRET;
+      const found = lookup.get(inputs.tlsSecrets, refKey(ref));
+      if (found !== undefined || inputs.unreadSecrets === undefined) return found;
+      const unread = lookup.value(inputs.unreadSecrets);
+      return unread === undefined ? undefined : { ...UNSEEN_TLS_SECRET, unread };
+    },
     kubernetesService: inputs.isUnseen
       ? () => UNSEEN_SERVICE
       : inputs.serviceFacts &&

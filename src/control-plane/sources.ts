@@ -1,9 +1,9 @@
 import { SecretKind } from "../../generated/sdk/index.ts";
 import type { Secret } from "../../generated/proto/epoxy/gloo/v1/secret.ts";
-import type { Collection, Graph } from "../collections/index.ts";
+import type { Collection, Graph, Value } from "../collections/index.ts";
 import type { Kind, Resource } from "../resources/index.ts";
 import { fromWatch, type WatchedSource } from "../snapshot/index.ts";
-import type { Storage } from "../storage/index.ts";
+import type { Storage, WatchEvent } from "../storage/index.ts";
 import type { Logger } from "./logger.ts";
 import { keepLastGood } from "./saved-state/keep-last-good.ts";
 import { savedResource } from "./saved-state/last-good.ts";
@@ -17,6 +17,13 @@ export interface Sources {
   /** Secrets of several sources; where two have one of the same name, the first source counts. */
   secrets(storages: readonly Storage[], wanted: boolean): Collection<Secret>;
   watched(kind: Kind<any>): WatchedSource<any> | undefined;
+  /**
+   * Why secrets, which count as complete once everything else is served, aren't all read yet; undefined: they have been. So who begins to need
+   * one while its source doesn't answer waits for it, and nobody else does.
+   */
+  readonly unreadSecrets: Value<string>;
+  /** What is waited for at the start is served: from now on, only who needs secrets waits for them. */
+  waitForSecretsNoMore(): void;
   /** Whether there is nothing in any of them, as far as they are read. Secrets don't count, which may be elsewhere. */
   isEmpty(): boolean;
   /** Calls back when there is something in a source. */
@@ -47,6 +54,19 @@ export function openSources(
   /** Watches that have told neither what there is nor why they can't. */
   const silent = new Set<string>();
   const onAnswered: (() => void)[] = [];
+  const unreadSecrets = graph.value<string>("unread secrets");
+  /** Why a watch of secrets hasn't told yet what there is, by its name. */
+  const unread = new Map<string, string>();
+
+  const noteUnread = (): void => unreadSecrets.set(unread.values().next().value);
+  noteUnread();
+
+  function readSecrets(name: string, event: WatchEvent<Resource>): void {
+    if (!unread.has(name)) return;
+    if (event.type === "state") unread.delete(name);
+    else if (event.type === "stale") unread.set(name, event.error.message);
+    noteUnread();
+  }
 
   function answered(name: string): void {
     if (silent.delete(name) && silent.size === 0) for (const listener of onAnswered.splice(0)) listener();
@@ -59,10 +79,15 @@ export function openSources(
         ? live
         : keepLastGood(live, saved.section(`resources ${name}`, savedResource(kind)), logger);
     silent.add(name);
+    if (name.startsWith(SECRETS)) {
+      unread.set(name, "it has not been read yet");
+      noteUnread();
+    }
     const watch = fromWatch(graph, name, client, {
       namespaces,
       onEvent: (event) => {
         answered(name);
+        readSecrets(name, event);
         traces.onStorageEvent(kind.kind, event);
       },
     });
@@ -93,6 +118,10 @@ export function openSources(
       });
     },
     watched: (kind) => watches.get(kind.plural),
+    unreadSecrets,
+    waitForSecretsNoMore() {
+      for (const name of unread.keys()) watches.get(name)?.markSynced();
+    },
     isEmpty: () => counted().every(({ collection }) => collection.size === 0),
     onFilled(listener) {
       for (const { collection } of counted()) {
@@ -110,7 +139,7 @@ export function openSources(
       [...watches].flatMap(([name, { collection, health }]) => {
         const stale = health.value?.stale;
         if (stale !== undefined) return [`${name}: ${stale.message}`];
-        return collection.synced ? [] : [`${name}: not read yet`];
+        return collection.synced && !unread.has(name) ? [] : [`${name}: not read yet`];
       }),
     async close() {
       await Promise.all([...watches.values()].map((watch) => watch.close()));

@@ -29,6 +29,8 @@ export interface WatchedSource<T> extends AsyncDisposable {
   readonly health: Value<SourceHealth>;
   /** A resource as the watch delivered it last, with its present status and version. */
   readonly latest: (ref: Ref) => T | undefined;
+  /** Has the collection count as complete though the watch may not have delivered yet, so that nobody waits for it any more. */
+  markSynced(): void;
   /** Ends the watch; the content stays. Idempotent. */
   close(): Promise<void>;
 }
@@ -101,6 +103,7 @@ export function fromWatch<T extends Resource>(
     collection: source,
     health,
     latest: (ref) => latest.get(refKey(ref)),
+    markSynced: () => source.markSynced(),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -9,6 +9,7 @@ import { type RunningEnvoy, startEnvoy } from "../support/envoy.ts";
 import { freePort } from "../support/free-port.ts";
 import { useKubeCluster } from "../support/kubernetes/use-cluster.ts";
 import { localAddress } from "../support/local-address.ts";
+import { type RunningVault, startVault } from "../support/vault.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { glooBootstrap } from "./support/gloo-bootstrap.ts";
@@ -26,11 +27,13 @@ const virtualService = (...routes: readonly string[]) =>
   `metadata: {name: default, namespace: gloo-system}\nvirtualHost: {domains: ['*'], routes: [${routes.join(", ")}]}\n`;
 const upstream = (name: string, spec: string) => `metadata: {name: ${name}, namespace: gloo-system}\n${spec}\n`;
 const pets = `kube: {serviceName: pets, serviceNamespace: ${namespace}, servicePort: 80}`;
+const safe = `static: {hosts: [{addr: 127.0.0.1, port: 9}]}\nsslConfig: {secretRef: {name: cert, namespace: gloo-system}}`;
 
 describe("sources that don't answer while files are served", () => {
   let folder: string;
   let port: number;
   let network: TcpProxy;
+  let vault: RunningVault;
   let server: Server;
   let controlPlane: ControlPlane;
   let envoy: RunningEnvoy;
@@ -57,6 +60,8 @@ describe("sources that don't answer while files are served", () => {
     });
     network = await startTcpProxy({ port: Number(new URL(cluster().url).port) });
     network.cut();
+    vault = await startVault();
+    await vault.kill();
     await writeTree(folder, {
       "gloo-system/default.yaml": `
 metadata: {name: default, namespace: gloo-system}
@@ -64,6 +69,7 @@ gloo: {xdsBindAddr: "127.0.0.1:0"}
 kubernetes: {}
 discovery: {udsOptions: {enabled: false}}
 consul: {address: "127.0.0.1:${await freePort()}", serviceDiscovery: {}}
+vaultSecretSource: {address: "${vault.address}", accessToken: ${vault.token}}
 directoryConfigSource: {directory: ${join(folder, "config")}}
 `,
     });
@@ -84,6 +90,7 @@ directoryConfigSource: {directory: ${join(folder, "config")}}
     await envoy?.stop();
     await controlPlane?.close();
     await network?.close();
+    await vault?.stop();
     server?.close();
     await rm(folder, { recursive: true, force: true });
   });
@@ -92,6 +99,7 @@ directoryConfigSource: {directory: ${join(folder, "config")}}
     await write({
       "upstreams/gloo-system/pets.yaml": upstream("pets", pets),
       "upstreams/gloo-system/carts.yaml": upstream("carts", "consul: {serviceName: carts}"),
+      "upstreams/gloo-system/safe.yaml": upstream("safe", safe),
       "virtualservices/gloo-system/default.yaml": virtualService(
         to("/web", "web"),
         to("/pets", "pets"),
@@ -104,6 +112,9 @@ directoryConfigSource: {directory: ${join(folder, "config")}}
     for (const path of ["/pets", "/carts", "/direct"]) expect((await get(port, path)).status).toBe(503);
     await waitFor(async () =>
       /waits for the services of Kubernetes, which can't be read: .*127\.0\.0\.1/s.test(await statusOf("pets")),
+    );
+    await waitFor(async () =>
+      /gloo-system\.cert is waited for: not all secrets can be read: .*Vault/s.test(await statusOf("safe")),
     );
     expect(controlPlane.readiness().ready).toBe(true);
   });
@@ -128,5 +139,9 @@ directoryConfigSource: {directory: ${join(folder, "config")}}
     for (const path of ["/pets", "/direct", "/web"])
       await untilServed(port, path, { status: 200, body: "hello" }, 30_000);
     await waitFor(async () => !(await statusOf("pets")).includes("waits for"));
+    await vault.start();
+    await waitFor(async () => /did not find secret gloo-system\.cert/.test(await statusOf("safe")), {
+      timeout: 30_000,
+    });
   });
 });

@@ -24,7 +24,10 @@ export function hasTlsSecret(given: Ref, use: TlsSecretUse, context: Translation
     else report.error(use.path, message);
     return false;
   }
-  const { fault, hasCertificate } = state;
+  const { fault, hasCertificate, unread } = state;
+  if (unread !== undefined) {
+    report.warn(use.path, `SSL secret ${refText(ref)} is waited for: not all secrets can be read: ${unread}`);
+  }
   const lacking =
     use.asServer && !hasCertificate ? { path: "tls.certChain", message: "there is no certificate" } : undefined;
   const found = fault ?? lacking;

@@ -9,6 +9,8 @@ export interface TlsSecretState {
   readonly hasCertificate: boolean;
   /** Whether it says whose certificates are trusted. */
   readonly hasRootCa: boolean;
+  /** Why nothing is known of it, though it may be there. */
+  readonly unread?: string | undefined;
 }
 
 /** Of a secret that nobody can read. */
