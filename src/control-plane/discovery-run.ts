@@ -30,6 +30,8 @@ export interface DiscoveryOptions {
   readonly upstreams: Collection<Upstream>;
   /** Gets the endpoints of those that are discovered, by refKey. */
   readonly endpoints: Source<readonly EndpointAddress[]>;
+  /** Gets why the endpoints of an Upstream aren't known yet, by refKey. */
+  readonly failures: Source<string>;
   readonly logger: Logger;
 }
 
@@ -41,7 +43,7 @@ const WAIT_FOR_ENDPOINTS_MS = 24 * 60 * 60 * 1000;
 
 /** Starts the discoveries that the settings and the components of this process ask for. */
 export function startDiscovery(run: DiscoveryOptions): Discovery {
-  const { view, storages, leader, components, upstreams, stored, services, endpoints, logger } = run;
+  const { view, storages, leader, components, upstreams, stored, services, endpoints, failures, logger } = run;
   const { consul } = storages;
   const { consulDiscovery: options } = view;
   const rootKey = view.config.type === "consul" ? view.config.rootKey : undefined;
@@ -82,6 +84,7 @@ export function startDiscovery(run: DiscoveryOptions): Discovery {
         client: consul,
         upstreams,
         endpoints,
+        failures,
         dataCenters: options?.dataCenters,
         dnsAddress: options?.dnsAddress || undefined,
         dnsPollingMs: options?.dnsPollingMs,

@@ -36,6 +36,7 @@ import { exchangeRefusals } from "./refusal-exchange.ts";
 import { feedCache } from "./served-resource.ts";
 import type { SettingsView } from "./settings/settings-view.ts";
 import { shortCircuitProblems } from "./short-circuits.ts";
+import { unknownEndpointProblems } from "./unknown-endpoints.ts";
 import { unservedProblems } from "./unserved-kinds.ts";
 import { openSources } from "./sources.ts";
 import { type JudgedKind, statusGraph } from "./status-graph.ts";
@@ -161,9 +162,12 @@ export function startEngine({
     kubernetes: kubernetes?.inputs,
     lastGood: { listener: lastListeners.get, virtualHost: lastVirtualHosts.get },
   });
+  const endpointFailures = graph.source<string>("endpoint-failures");
+  endpointFailures.markSynced();
   const rateLimitConfigs = sources.watch(RateLimitConfigKind, serving);
   const found = [
     unservedProblems(graph, rateLimitConfigs),
+    unknownEndpointProblems(graph, endpointFailures),
     ...fragments.problems,
     shortCircuitProblems(graph, fragments.virtualHosts, warnShortCircuits),
     ...envoy.upstreamProblems,
@@ -184,6 +188,7 @@ export function startEngine({
     stored: sources.watched(UpstreamKind),
     services: kubernetes?.discovered,
     endpoints,
+    failures: endpointFailures,
     logger,
   });
 

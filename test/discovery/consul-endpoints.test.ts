@@ -250,3 +250,22 @@ test("Upstreams of other types are left alone, and without any the endpoints are
   expect(running.endpoints.keys()).toEqual([]);
   expect(running.discovery.waitingFor()).toEqual([]);
 });
+
+test.each([
+  ["its datacenters can't be asked for", {}],
+  ["its services can't be asked for", { dataCenters: ["dc1"] }],
+])("why the endpoints of an upstream aren't known is told until they are: %s", async (_, options) => {
+  await consul.register({ Name: "unknown", ID: "unknown1", Address: "10.0.6.1", Port: 1 });
+  await using proxy = await startTcpProxy({ port: consul.port });
+  proxy.cut();
+  const failures = new Map<string, string>();
+  await using running = run(proxy.port, [upstream("unknown"), upstream("gone")], { failures, ...options });
+  await waitFor(() => failures.size === 2);
+  expect(failures.get("gloo-system/unknown")).toContain(`127.0.0.1:${proxy.port}`);
+  running.upstreams.delete("gloo-system/gone");
+  await waitFor(() => !failures.has("gloo-system/gone"));
+  proxy.restore();
+  await waitFor(() => is(running.of("unknown"), "10.0.6.1:1"), { timeout: 10_000 });
+  expect(failures.size).toBe(0);
+  await consul.deregister("unknown1");
+});

@@ -114,6 +114,9 @@ directoryConfigSource: {directory: ${join(folder, "config")}}
       /waits for the services of Kubernetes, which can't be read: .*127\.0\.0\.1/s.test(await statusOf("pets")),
     );
     await waitFor(async () =>
+      /waits for the instances of its service: .*Consul.*127\.0\.0\.1/s.test(await statusOf("carts")),
+    );
+    await waitFor(async () =>
       /gloo-system\.cert is waited for: not all secrets can be read: .*Vault/s.test(await statusOf("safe")),
     );
     expect(controlPlane.readiness().ready).toBe(true);

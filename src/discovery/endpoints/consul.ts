@@ -32,6 +32,8 @@ export interface ConsulEndpointDiscoveryOptions {
   readonly upstreams: Collection<Upstream>;
   /** Gets the endpoints of each Upstream of type `consul`, by refKey. It is marked as synced once they are known. */
   readonly endpoints: Pick<Source<readonly ConsulEndpoint[]>, "set" | "delete" | "apply" | "markSynced">;
+  /** Gets why Consul hasn't told the endpoints of an Upstream yet, by refKey, as long as it hasn't. */
+  readonly failures?: Pick<Source<string>, "set" | "delete"> | undefined;
   /** Datacenters that may be asked. Empty: all. */
   readonly dataCenters?: readonly string[] | undefined;
   /** DNS server for instances whose address is a name, such as `127.0.0.1:8600`. The machine's resolver is asked, too. */
@@ -57,7 +59,7 @@ const consistencies: readonly (ConsulConsistency | undefined)[] = [undefined, "s
  * Upstream disturbs no other, nor its own service's query. While Consul fails, or has lost its data, the last endpoints stay.
  */
 export function createConsulEndpointDiscovery(options: ConsulEndpointDiscoveryOptions): Discovery {
-  const { client, upstreams, endpoints, syncTimeout = 15_000 } = options;
+  const { client, upstreams, endpoints, failures, syncTimeout = 15_000 } = options;
   const closing = new AbortController();
   const { signal } = closing;
   const services = new Map<string, ServiceInstances>();
@@ -82,7 +84,10 @@ export function createConsulEndpointDiscovery(options: ConsulEndpointDiscoveryOp
     client,
     maxQueries: options.maxQueries,
     onAnswer: (id, answer) => services.get(id)?.answer(answer),
-    onFailure: (id, error) => services.get(id)?.fail(error),
+    onFailure(id, error) {
+      services.get(id)?.fail(error);
+      for (const key of users.get(id) ?? []) tellFailure(key);
+    },
   });
   const names = createNameResolver({
     dnsAddress: options.dnsAddress,
@@ -137,6 +142,7 @@ export function createConsulEndpointDiscovery(options: ConsulEndpointDiscoveryOp
       specs.delete(key);
       unpublished.delete(key);
       needs.delete(key);
+      failures?.delete(key);
     } else {
       specs.set(key, spec);
       needs.set(key, [...wanted.keys()]);
@@ -144,14 +150,26 @@ export function createConsulEndpointDiscovery(options: ConsulEndpointDiscoveryOp
     return isChanged;
   }
 
+  const partsOf = (key: string): readonly ServiceInstances[] =>
+    (needs.get(key) ?? []).map((id) => services.get(id)).filter((part) => part !== undefined);
+  const isAnyKnown = (parts: readonly ServiceInstances[]): boolean =>
+    parts.length === 0 ? datacenters !== undefined : parts.some(({ isKnown }) => isKnown);
+
+  function tellFailure(key: string): void {
+    const parts = partsOf(key);
+    const failure = datacenters === undefined ? datacenterError : parts.find(({ error }) => error)?.error?.message;
+    if (failure === undefined || isAnyKnown(parts)) failures?.delete(key);
+    else failures?.set(key, failure);
+  }
+
   function publish(key: string): void {
     const spec = specs.get(key);
     if (spec === undefined || signal.aborted) return;
-    const parts = (needs.get(key) ?? []).map((id) => services.get(id));
+    tellFailure(key);
+    const parts = partsOf(key);
     // After an edit the former endpoints stay until all of the new ones are known.
-    const isKnown = parts.length === 0 ? datacenters !== undefined : parts.some((part) => part?.isKnown);
-    if (isKnown && parts.every((part) => part?.isSettled)) {
-      const instances = parts.flatMap((part) => part?.instances ?? []).filter((instance) => isChosen(instance, spec));
+    if (isAnyKnown(parts) && parts.every(({ isSettled }) => isSettled)) {
+      const instances = parts.flatMap(({ instances: some }) => some).filter((instance) => isChosen(instance, spec));
       const found = instances.map((instance) => endpointsOf(instance, spec));
       // A name that is being looked up for the first time: soon.
       if (found.every((some) => some !== undefined)) {
@@ -233,6 +251,7 @@ export function createConsulEndpointDiscovery(options: ConsulEndpointDiscoveryOp
     },
     (error) => {
       datacenterError = error.message;
+      for (const key of specs.keys()) tellFailure(key);
     },
   );
   const deadline = setTimeout(() => checkSynced(true), syncTimeout);
