@@ -47,7 +47,10 @@ export function buildAssignments(
   });
 }
 
-/** A cluster that is to find its endpoints in another way than before stays as it was until they are known: what proxies have goes on. */
+/**
+ * A cluster whose endpoints are to be discovered from now on stays as it was until they are known: what proxies have goes on. One that goes over
+ * from Consul to Kubernetes, or back, isn't served meanwhile: nobody keeps its former endpoints up to date.
+ */
 export function buildClusters(
   graph: Graph,
   clusters: Collection<TranslatedCluster>,

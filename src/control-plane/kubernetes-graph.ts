@@ -15,8 +15,8 @@ export interface KubernetesInputs {
   /** Whether `pods` is complete. */
   readonly podsKnown: Value<boolean>;
   /**
-   * Why services and slices, which count as complete once everything else is served, aren't read yet; undefined: they have been. So who begins
-   * to need them while Kubernetes doesn't answer waits for it, and nobody else does.
+   * Why services or slices aren't read yet, though they count as complete since everything else is served. So who begins to need them while
+   * Kubernetes doesn't answer waits for it, and nobody else does.
    */
   readonly unread: Value<string>;
   readonly onlyIPv4: boolean;
@@ -33,9 +33,10 @@ export const serviceLookup =
   (facts: Collection<KubernetesService>, unread: Value<string>, lookup: Lookup) =>
   (ref: Ref): KubernetesService | undefined => {
     const found = lookup.get(facts, refKey(ref));
-    if (found !== undefined) return found;
+    // A name for DNS is all that is needed of such a service.
+    if (found?.externalName !== undefined) return found;
     const why = lookup.value(unread);
-    return why === undefined ? undefined : { ports: undefined, unread: why };
+    return why === undefined ? found : { ports: undefined, ...found, unread: why };
   };
 
 /** The Upstreams that `kube` destinations stand for, by the name of the cluster. */

@@ -56,8 +56,10 @@ export function openKubernetesSources(graph: Graph, options: KubernetesSourcesOp
   pods.markSynced();
   const discovered = options.discovery ? graph.source<Service>("kubernetes/discovered-services") : undefined;
   const unread = graph.value<string>("kubernetes/unread");
-  unread.set("it has not been read yet");
+  unread.set(undefined);
   const pending = new Set<object>();
+  let failure = "it has not been read yet";
+  let isWaiting = true;
   const following: Discovery[] = [];
   function follow<T>(
     resource: KubeResource,
@@ -75,7 +77,9 @@ export function openKubernetesSources(graph: Graph, options: KubernetesSourcesOp
       },
     };
     const onFailure = (message: string): void => {
-      if (pending.has(resource)) unread.set(message);
+      if (!pending.has(resource)) return;
+      failure = message;
+      if (!isWaiting) unread.set(failure);
     };
     pending.add(resource);
     following.push(followCluster({ client, resource, namespaces, source, read, onFailure }));
@@ -98,6 +102,8 @@ export function openKubernetesSources(graph: Graph, options: KubernetesSourcesOp
     inputs: { services, slices, pods, podsKnown, unread, onlyIPv4 },
     discovered,
     waitNoMore() {
+      isWaiting = false;
+      if (pending.size > 0) unread.set(failure);
       services.markSynced();
       slices.markSynced();
     },
