@@ -1,5 +1,8 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { checkOracle } from "./support/oracle/check-oracle.ts";
+import { plantedBugs } from "./support/oracle/planted-bugs.ts";
 
 /** EPOXY_ORACLE_SEQUENCES=20000 for the long run (bench/README.md), EPOXY_ORACLE_STEPS for longer sequences. */
 const sequences = Number(process.env["EPOXY_ORACLE_SEQUENCES"] ?? 120);
@@ -21,3 +24,10 @@ it(
   },
   60_000 + 500 * sequences,
 );
+
+it("the bugs that are planted to see whether that is found have their place in the source", async () => {
+  for (const { what, file, text } of plantedBugs) {
+    const source = await readFile(join(import.meta.dirname, "../../src", file), "utf8");
+    expect(source.split(text).length - 1, what).toBe(1);
+  }
+});

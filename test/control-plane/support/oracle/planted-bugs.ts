@@ -40,7 +40,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     what: "endpoints that come later leave their cluster as it is",
-    file: "control-plane/envoy-graph.ts",
+    file: "control-plane/cluster-graph.ts",
     text: "const assignment = lookup.get(assignments, edsServiceName);",
     instead: "const assignment = (assignments as any).values.get(edsServiceName);",
   },
