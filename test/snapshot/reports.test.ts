@@ -80,8 +80,10 @@ test("a status is cut to 1 KB and 100 subresources, and to half of that a level 
 });
 
 test("no cut goes through a character, and what fits stays whole", () => {
+  // What half a character is read as is a character of its own, too.
+  const texts = fc.string({ unit: "grapheme", maxLength: 40 }).filter((text) => !text.includes("\ufffd"));
   fc.assert(
-    fc.property(fc.string({ unit: "grapheme", maxLength: 40 }), fc.integer({ min: 3, max: 80 }), (text, size) => {
+    fc.property(texts, fc.integer({ min: 3, max: 80 }), (text, size) => {
       const cut = truncate(text, size);
       expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(size);
       expect(cut).not.toContain("\ufffd");
