@@ -55,7 +55,7 @@ describe("a folder made by epoxy init, outside the repository, with the packed p
       await readFile(join(example, "src/main.ts"), "utf8"),
     );
     const { stdout } = await npm("test");
-    expect(stdout).toMatch(/Tests .*5 passed/);
+    expect(stdout).toMatch(/Tests .*6 passed/);
   });
 
   test("depends on the Epoxy that made it, from where that came: a folder, a packed file or the registry", async () => {

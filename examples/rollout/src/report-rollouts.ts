@@ -19,7 +19,7 @@ export async function reportRollouts(storage: Storage, signal: AbortSignal, onEr
     const result = await reporter.report(client, entries, { signal, latest, onErrors: "return" });
     for (const { error } of result.errors) onError(error);
   };
-  const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  const aborted = signal.aborted || new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   // Before all has been read, everything would seem to be missing.
   await Promise.race([graph.whenSynced([statuses]), aborted]);
   let reported = Promise.resolve();

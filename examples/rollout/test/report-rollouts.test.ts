@@ -53,6 +53,13 @@ test("the status of a rollout says what is missing, that all is there, and that 
   expect(errors).toEqual([]);
 });
 
+test("nothing is reported by who was stopped before", async () => {
+  await using storage = createMemoryStorage();
+  const errors: Error[] = [];
+  await reportRollouts(storage, AbortSignal.abort(), (error) => errors.push(error));
+  expect(errors).toEqual([]);
+});
+
 test("a change is looked at for the rollouts that it concerns, and for no other", async () => {
   await using storage = createMemoryStorage();
   for (const name of ["shop", "other"]) {
