@@ -75,8 +75,6 @@ export interface ControlPlaneOptions {
   readonly acceptEmpty?: boolean | undefined;
   /** Gets a trace of each change, from the storage to the proxies' answers. Default: none is made. */
   readonly tracer?: Tracer | undefined;
-  /** Called when proxies were told something and nothing has happened since for a while: the moment for what would hold up a change. */
-  readonly onIdle?: (() => void) | undefined;
 }
 
 /** A running control plane. */
@@ -108,7 +106,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     complete: true,
   });
   const folder = options.stateDirectory ?? defaultStateDirectory(options.dataDirectory, active);
-  const traffic = observeTraffic(options.onIdle);
+  const traffic = observeTraffic();
   const saved = folder === false ? noSavedState : await openSavedState({ folder, logger, quiet: traffic.quiet });
   const { cache, restored, serveRestored } = savedCache(served, saved);
   const inKubernetes = options.settingsIn === "kubernetes";

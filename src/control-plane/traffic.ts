@@ -20,23 +20,13 @@ const QUIET_MS = 30;
 const ANSWER_MS = 2_000;
 /** Milliseconds after which whoever waits has its turn though changes go on. */
 const PATIENCE_MS = 250;
-/** Milliseconds after the last event until housekeeping: statuses and the saved state, which wait for quiet, are as a rule written by then. */
-const IDLE_MS = 70;
 
-/** @param onIdle called when there was something, and nothing more has happened for a while */
-export function observeTraffic(onIdle?: () => void): Traffic {
+export function observeTraffic(): Traffic {
   let last = Number.NEGATIVE_INFINITY;
-  let idling: NodeJS.Timeout | undefined;
   /** Responses that aren't answered yet, by stream. */
   const unanswered = new Map<number, number>();
-  const look = (): void => {
-    const left = last + IDLE_MS - performance.now();
-    idling = left > 0 ? setTimeout(look, left).unref() : undefined;
-    if (idling === undefined) onIdle?.();
-  };
   const happened = (): void => {
     last = performance.now();
-    if (onIdle !== undefined) idling ??= setTimeout(look, IDLE_MS).unref();
   };
   const answered = ({ stream: { id } }: { stream: { readonly id: number } }): void => {
     happened();

@@ -44,24 +44,3 @@ test("a stream that has ended owes no answer", async () => {
   await traffic.quiet();
   expect(performance.now() - begun).toBeLessThan(1_000);
 });
-
-test("it is idle once for each burst of changes, and not while they go on", async () => {
-  const idle = Promise.withResolvers<number>();
-  let calls = 0;
-  const traffic = observeTraffic(() => {
-    calls++;
-    idle.resolve(performance.now());
-  });
-  let last = 0;
-  const change = (): void => {
-    last = performance.now();
-    traffic.changed();
-  };
-  change();
-  const changing = setInterval(change, 5);
-  setTimeout(() => clearInterval(changing), 150);
-  expect((await idle.promise) - last).toBeGreaterThan(50);
-  // As long again, and more.
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  expect(calls).toBe(1);
-});

@@ -9,7 +9,6 @@ import {
   type XdsOverrides,
 } from "../../control-plane/index.ts";
 import type { Invocation } from "../command.ts";
-import { collectNewObjects } from "../collect-new-objects.ts";
 import { createLogger } from "../create-logger.ts";
 import { limitOldGeneration } from "../limit-old-generation.ts";
 import { openTracing } from "../open-tracing.ts";
@@ -48,7 +47,6 @@ export async function serve({ values, given, terminal, signal }: Invocation<type
     webhookAddress: readAddress(values["webhook-address"], "--webhook-address"),
     logger,
     tracer: tracing?.tracer,
-    onIdle: collectNewObjects,
   });
   limitOldGeneration(() => controlPlane.readiness().ready);
   const { xdsAddress, adminAddress, webhookAddress } = controlPlane;
